@@ -1,0 +1,152 @@
+"""Architecture: a layer tree with its input shape; its identity; JSON there and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from explorer.arch import layers as L
+
+FORMAT = "explorer.architecture/1"
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        L.Conv2d,
+        L.Linear,
+        L.BatchNorm2d,
+        L.ReLU,
+        L.MaxPool2d,
+        L.GlobalAvgPool2d,
+        L.Dropout,
+        L.Flatten,
+        L.Sequential,
+        L.Concat,
+        L.Add,
+    )
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A whole network.
+
+    Attributes:
+        input_shape: (channels, height, width) of one image.
+        layers: from the image to the logits.
+        adapted: what a family changed to fit the input, in words; no part of the identity.
+    """
+
+    input_shape: L.Shape
+    layers: tuple[L.Layer, ...]
+    adapted: tuple[str, ...] = ()
+
+    @property
+    def tree(self) -> L.Sequential:
+        """The layers as one nameless Sequential."""
+        return L.Sequential("", self.layers)
+
+    @cached_property
+    def identity(self) -> str:
+        """16 hex digits, equal for equal networks: names and needless nesting do not count."""
+        text = json.dumps([list(self.input_shape), _structure(self.tree)], separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` reads back to an equal Architecture."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "identity": self.identity,
+                "input_shape": list(self.input_shape),
+                "adapted": list(self.adapted),
+                "layers": [_encode(layer) for layer in self.layers],
+            },
+            separators=(",", ":"),
+        )
+
+    @staticmethod
+    def from_json(text: str) -> Architecture:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ArchitectureError: for anything else, naming the place that is wrong.
+        """
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise L.ArchitectureError(f"no architecture JSON: {error}") from None
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            found = data.get("format") if isinstance(data, dict) else type(data).__name__
+            raise L.ArchitectureError(f"format is {found!r}, expected {FORMAT!r}")
+        shape, nodes, adapted = data.get("input_shape"), data.get("layers"), data.get("adapted", [])
+        if not (isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)):
+            raise L.ArchitectureError(f"input_shape is {shape!r}, expected [channels, height, width]")
+        if not isinstance(adapted, list) or not all(isinstance(note, str) for note in adapted):
+            raise L.ArchitectureError("adapted is not a list of strings")
+        architecture = Architecture((shape[0], shape[1], shape[2]), _decode_all(nodes, "layers"), tuple(adapted))
+        if data.get("identity") != architecture.identity:
+            raise L.ArchitectureError(
+                f"identity is {data.get('identity')!r}, but the layers give {architecture.identity!r}: the file was altered"
+            )
+        return architecture
+
+
+def _encode(layer: L.Layer) -> dict[str, Any]:
+    node: dict[str, Any] = {"type": type(layer).__name__, "name": layer.name}
+    held = L.children(layer)
+    if isinstance(layer, L.Sequential | L.Concat | L.Add):
+        node["layers" if isinstance(layer, L.Sequential) else "branches"] = [_encode(child) for child in held]
+    else:
+        node |= asdict(layer)
+    return node
+
+
+def _decode_all(nodes: object, where: str) -> tuple[L.Layer, ...]:
+    if not isinstance(nodes, list):
+        raise L.ArchitectureError(f"{where} is not a list")
+    return tuple(_decode(node, f"{where}[{i}]") for i, node in enumerate(nodes))
+
+
+def _decode(node: object, where: str) -> L.Layer:
+    if not isinstance(node, Mapping) or node.get("type") not in KINDS:
+        found = node.get("type") if isinstance(node, Mapping) else node
+        raise L.ArchitectureError(f"{where}: unknown layer type {found!r}, expected one of {', '.join(KINDS)}")
+    kind = KINDS[node["type"]]
+    arguments: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name not in node:
+            raise L.ArchitectureError(f"{where}: {kind.__name__} lacks {field.name!r}")
+        value = node[field.name]
+        if field.name in ("layers", "branches"):
+            arguments[field.name] = _decode_all(value, f"{where}.{field.name}")
+            continue
+        expected = {"str": str, "int": int, "bool": bool}[str(field.type)]
+        smallest = 0 if field.name == "padding" else 1
+        if type(value) is not expected or (expected is int and value < smallest):
+            raise L.ArchitectureError(f"{where}: {kind.__name__}.{field.name} is {value!r}, expected {field.type}")
+        arguments[field.name] = value
+    unknown = set(node) - {field.name for field in fields(kind)} - {"type"}
+    if unknown:
+        raise L.ArchitectureError(f"{where}: {kind.__name__} has no {sorted(unknown)[0]!r}")
+    layer: L.Layer = kind(**arguments)
+    return layer
+
+
+def _structure(layer: L.Layer) -> list[Any]:
+    """The tree without names, Sequentials flattened: what is computed, not how it is written."""
+    match layer:
+        case L.Sequential():
+            flat: list[Any] = []
+            for child in layer.layers:
+                inner = _structure(child)
+                flat.extend(inner[1:] if inner[0] == "Sequential" else [inner])
+            return flat[0] if len(flat) == 1 else ["Sequential", *flat]
+        case L.Concat() | L.Add():
+            inners = [_structure(branch) for branch in layer.branches]
+            return inners[0] if len(inners) == 1 else [type(layer).__name__, *inners]
+        case _:
+            return [type(layer).__name__, *(value for key, value in asdict(layer).items() if key != "name")]

@@ -1,0 +1,135 @@
+"""A network as data: frozen layers, three containers, an input shape.
+
+Leaf layers carry torch's names and arguments. Containers hold leaves:
+
+    Sequential   one after the other
+    Concat       branches side by side, joined along the channels
+    Add          branches side by side, summed; an empty Sequential is the identity
+
+A container with an empty name groups without naming, so the path of a weight reads
+`fire2.expand1x1.weight` whether or not a bypass runs around fire2.
+
+Channels are never written twice: a layer says what it puts out, what comes in follows from the layer before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+class ArchitectureError(ValueError):
+    """A network that cannot exist: a map that shrinks below one pixel, branches that do not fit together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conv2d:
+    """Convolution with `out_channels` filters of kernel_size x kernel_size."""
+
+    name: str
+    out_channels: int
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    bias: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Fully connected layer over a (features, 1, 1) map."""
+
+    name: str
+    out_features: int
+    bias: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNorm2d:
+    """Batch normalisation: weight and bias are parameters, the running statistics are not."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReLU:
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool2d:
+    name: str
+    kernel_size: int
+    stride: int
+    padding: int = 0
+    ceil_mode: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalAvgPool2d:
+    """Mean over the whole map: (C, H, W) -> (C, 1, 1)."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """The place where dropout happens. The rate is a matter of training, so the recipe says it, not the network."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten:
+    """(C, H, W) -> (C * H * W, 1, 1), channels first as torch does."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequential:
+    name: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    name: str
+    branches: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    name: str
+    branches: tuple[Layer, ...]
+
+
+Leaf: TypeAlias = Conv2d | Linear | BatchNorm2d | ReLU | MaxPool2d | GlobalAvgPool2d | Dropout | Flatten
+Layer: TypeAlias = Leaf | Sequential | Concat | Add
+Shape: TypeAlias = tuple[int, int, int]
+"""(channels, height, width) of one sample."""
+
+
+def children(layer: Layer) -> tuple[Layer, ...]:
+    """What a container holds; nothing for a leaf."""
+    match layer:
+        case Sequential():
+            return layer.layers
+        case Concat() | Add():
+            return layer.branches
+        case _:
+            return ()
+
+
+def join(prefix: str, name: str) -> str:
+    """The path of a layer below `prefix`; an empty name adds nothing."""
+    return f"{prefix}.{name}" if prefix and name else prefix or name
+
+
+def walk(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Every layer of a tree with its path, containers before what they hold."""
+    path = join(prefix, layer.name)
+    yield path, layer
+    for child in children(layer):
+        yield from walk(child, path)

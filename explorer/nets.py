@@ -1,0 +1,139 @@
+"""From an Architecture to a torch module: one rule a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from explorer.arch import Architecture, ArchitectureError, cost
+from explorer.arch import layers as L
+
+Step: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def build(architecture: Architecture, dropout: float = 0.0) -> Network:
+    """Builds the torch module of an architecture, with torch's default initialisation.
+
+    Args:
+        architecture: any network; its cost and the module's agree exactly.
+        dropout: rate at the places the architecture marks, in [0, 1).
+
+    Raises:
+        ArchitectureError: if the network cannot exist.
+    """
+    return Network(architecture, dropout)
+
+
+class Network(nn.Module):
+    """The torch module of an Architecture.
+
+    Weights are named by their path in the layer tree (`fire2.squeeze.weight`), so a network with a bypass has the names
+    of the one without, and more.
+    """
+
+    def __init__(self, architecture: Architecture, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.architecture = architecture
+        channels = {row.name: row.input_shape[0] for row in cost(architecture).layers}
+        self._steps = self._assemble(architecture.tree, "", channels, dropout)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) to logits (N, classes)."""
+        return self._steps(images)
+
+    def _assemble(self, layer: L.Layer, prefix: str, channels: dict[str, int], dropout: float) -> Step:
+        path = L.join(prefix, layer.name)
+        held = [self._assemble(child, path, channels, dropout) for child in L.children(layer)]
+        match layer:
+            case L.Sequential():
+                return _Chain(held)
+            case L.Concat():
+                return _Concat(held)
+            case L.Add():
+                return _Add(held)
+            case _:
+                module = _module(layer, channels[path], dropout)
+                if layer.name:
+                    self._register(path, module)
+                return module
+
+    def _register(self, path: str, module: nn.Module) -> None:
+        parent: nn.Module = self
+        *groups, name = path.split(".")
+        for group in groups:
+            if group not in parent._modules:
+                parent.add_module(group, nn.Module())
+            parent = parent.get_submodule(group)
+        if name in parent._modules:
+            raise ArchitectureError(f"{path}: two layers of this name")
+        parent.add_module(name, module)
+
+
+# The forward pass in the shape of the tree. These are no modules, so that each weight has one name; objects rather than
+# closures, so that a deep copy of a network runs on its own weights.
+@dataclass
+class _Chain:
+    steps: list[Step]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+@dataclass
+class _Concat:
+    branches: list[Step]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+@dataclass
+class _Add:
+    branches: list[Step]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        first, *others = (branch(x) for branch in self.branches)
+        for other in others:
+            first = first + other
+        return first
+
+
+class _Flatten(nn.Module):
+    """(N, C, H, W) -> (N, C * H * W); what is flat already stays."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+
+def _module(layer: L.Leaf, channels: int, dropout: float) -> nn.Module:
+    match layer:
+        case L.Conv2d():
+            return nn.Conv2d(
+                channels,
+                layer.out_channels,
+                layer.kernel_size,
+                layer.stride,
+                layer.padding,
+                groups=layer.groups,
+                bias=layer.bias,
+            )
+        case L.Linear():
+            return nn.Linear(channels, layer.out_features, layer.bias)
+        case L.BatchNorm2d():
+            return nn.BatchNorm2d(channels)
+        case L.ReLU():
+            return nn.ReLU()
+        case L.MaxPool2d():
+            return nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding, ceil_mode=layer.ceil_mode)
+        case L.GlobalAvgPool2d():
+            return nn.AdaptiveAvgPool2d(1)
+        case L.Dropout():
+            return nn.Dropout(dropout)
+        case L.Flatten():
+            return _Flatten()

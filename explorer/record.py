@@ -1,0 +1,134 @@
+"""What a study knows, as values: read once from Optuna's storage, then passed to the front, plots, tracker and commands.
+
+Optuna's trial carries everything; these records only give it names and types. The keys of the user attributes are the
+names of the fields below.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import optuna
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One network of a study.
+
+    Attributes:
+        number: Optuna's trial number.
+        state: Optuna's state: RUNNING, COMPLETE, PRUNED (stopped early) or FAIL.
+        metaparameters: the point of the space; empty for an anchor from outside it.
+        anchor: name of the published network, or None.
+        identity: of the architecture.
+        params, bytes, macs: exact cost.
+        architecture: its JSON.
+        seeds: one training each.
+        curves: for each seed, in the same order, one dict an epoch: epoch (from 1), train_loss, val_loss, val_acc, lr, seconds.
+        device: where it trained, in words.
+        started: seconds since 1970 at which the trial was created.
+        reason: why it failed or stopped, or "".
+    """
+
+    number: int
+    state: str
+    metaparameters: dict[str, Any]
+    anchor: str | None
+    identity: str
+    params: int
+    bytes: int
+    macs: int
+    architecture: str
+    seeds: tuple[int, ...]
+    curves: tuple[tuple[dict[str, float], ...], ...] = ()
+    device: str = ""
+    started: float = 0.0
+    reason: str = ""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs every seed has finished."""
+        return min((len(curve) for curve in self.curves), default=0) if len(self.curves) == len(self.seeds) else 0
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """val_acc of each seed after its last epoch."""
+        return tuple(curve[-1]["val_acc"] for curve in self.curves if curve)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Mean val_acc over the seeds of a finished trial; None while it runs, and if it failed."""
+        return mean(self.accuracies) if self.state in ("COMPLETE", "PRUNED") and self.accuracies else None
+
+    @property
+    def seconds(self) -> float:
+        """Training time of all seeds."""
+        return sum(epoch["seconds"] for curve in self.curves for epoch in curve)
+
+    def error(self, images: int) -> float:
+        """Standard error of `accuracy`: over the seeds if there are several, else binomial over `images`."""
+        if len(self.accuracies) > 1:
+            return stdev(self.accuracies) / math.sqrt(len(self.accuracies))
+        p = self.accuracies[0] if self.accuracies else 0.0
+        # Wilson's centre keeps the error above zero at an accuracy of 0 or 1.
+        centre = (p * images + 2) / (images + 4)
+        return math.sqrt(centre * (1 - centre) / (images + 4))
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study.
+
+    Attributes:
+        name: of the study.
+        config: what defines it, as plain data: space, data, recipe, sampler, stopping, seed, seeds, epochs.
+        facts: data set and machine: input_shape, classes, images (of train, val and test), versions, git_commit.
+        trials: in the order of their numbers.
+    """
+
+    name: str
+    config: dict[str, Any]
+    facts: dict[str, Any]
+    trials: tuple[TrialRecord, ...] = field(default=())
+
+    @property
+    def val_images(self) -> int:
+        """Size of the validation split."""
+        return int(self.facts["images"]["val"])
+
+    @property
+    def finished(self) -> tuple[TrialRecord, ...]:
+        """Trials trained to their last epoch."""
+        return tuple(trial for trial in self.trials if trial.state == "COMPLETE")
+
+
+def read(study: optuna.Study) -> StudyRecord:
+    """Reads a study out of Optuna's storage."""
+    attributes = study.user_attrs
+    trials = tuple(read_trial(trial) for trial in study.get_trials(deepcopy=False))
+    return StudyRecord(study.study_name, attributes["config"], attributes["facts"], trials)
+
+
+def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
+    """Reads one trial."""
+    known = trial.user_attrs
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name,
+        metaparameters=dict(trial.params),
+        anchor=known.get("anchor"),
+        identity=known["identity"],
+        params=known["params"],
+        bytes=known["bytes"],
+        macs=known["macs"],
+        architecture=known["architecture"],
+        seeds=tuple(known["seeds"]),
+        curves=tuple(tuple(known.get(f"curve_{seed}", ())) for seed in known["seeds"]),
+        device=known.get("device", ""),
+        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
+        reason=known.get("reason", ""),
+    )
