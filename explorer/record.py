@@ -1,4 +1,4 @@
-"""What a study knows, as values: read once from Optuna's storage, then passed to the front, plots, tracker and commands.
+"""What a study knows, as values: read once from Optuna's storage, then passed to front, plots, tracker and commands.
 
 Optuna's trial carries everything; these records only give it names and types. The keys of the user attributes are the
 names of the fields below.
@@ -28,7 +28,8 @@ class TrialRecord:
         params, bytes, macs: exact cost.
         architecture: its JSON.
         seeds: one training each.
-        curves: for each seed, in the same order, one dict an epoch: epoch (from 1), train_loss, val_loss, val_acc, lr, seconds.
+        curves: for each seed, in the same order, one dict an epoch: epoch (from 1), train_loss, val_loss, val_acc, lr,
+            seconds.
         device: where it trained, in words.
         started: seconds since 1970 at which the trial was created.
         reason: why it failed or stopped, or "".

@@ -88,9 +88,10 @@ class Architecture:
         if not isinstance(adapted, list) or not all(isinstance(note, str) for note in adapted):
             raise L.ArchitectureError("adapted is not a list of strings")
         architecture = Architecture((shape[0], shape[1], shape[2]), _decode_all(nodes, "layers"), tuple(adapted))
-        if data.get("identity") != architecture.identity:
+        identity = architecture.identity
+        if data.get("identity") != identity:
             raise L.ArchitectureError(
-                f"identity is {data.get('identity')!r}, but the layers give {architecture.identity!r}: the file was altered"
+                f"identity is {data.get('identity')!r}, but the layers give {identity!r}: the file was altered"
             )
         return architecture
 
@@ -131,7 +132,7 @@ def _decode(node: object, where: str) -> L.Layer:
         arguments[field.name] = value
     unknown = set(node) - {field.name for field in fields(kind)} - {"type"}
     if unknown:
-        raise L.ArchitectureError(f"{where}: {kind.__name__} has no {sorted(unknown)[0]!r}")
+        raise L.ArchitectureError(f"{where}: {kind.__name__} has no {min(unknown)!r}")
     layer: L.Layer = kind(**arguments)
     return layer
 

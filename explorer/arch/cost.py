@@ -104,7 +104,9 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape) -> LayerCost:
     match layer:
         case L.Conv2d():
             if channels % layer.groups or layer.out_channels % layer.groups:
-                raise L.ArchitectureError(f"{path}: {channels} -> {layer.out_channels} channels in {layer.groups} groups")
+                raise L.ArchitectureError(
+                    f"{path}: {channels} -> {layer.out_channels} channels in {layer.groups} groups"
+                )
             out = (
                 layer.out_channels,
                 _extent(path, height, layer.kernel_size, layer.stride, layer.padding),
@@ -143,7 +145,9 @@ def _extent(path: str, size: int, kernel: int, stride: int, padding: int, ceil_m
     if ceil_mode and (out - 1) * stride >= size + padding:
         out -= 1  # torch: the last window must start inside the map or its left padding
     if size + 2 * padding < kernel or out < 1:
-        raise L.ArchitectureError(f"{path}: a {kernel}x{kernel} kernel does not fit a map of {size} px; the map shrank below 1 px")
+        raise L.ArchitectureError(
+            f"{path}: a {kernel}x{kernel} kernel does not fit a map of {size} px; the map shrank below 1 px"
+        )
     return out
 
 

@@ -48,8 +48,8 @@ def fire(
         freq: modules between two increments.
         pct_3x3: share of the expand filters that are 3x3, in [0, 1].
         squeeze_ratio: squeeze filters over expand filters, in (0, 1].
-        bypass: `none`; `simple`: an identity around every module that keeps its channels (in SqueezeNet: fire3, 5, 7, 9);
-            `complex`: also a 1x1 convolution around every other module (section 6). No ReLU after the sum.
+        bypass: `none`; `simple`: an identity around every module that keeps its channels (in SqueezeNet: fire3, 5, 7,
+            9); `complex`: also a 1x1 convolution around every other module (section 6). No ReLU after the sum.
         modules: number of Fire modules.
         downsampling: share of the depth between one pool and the next: the k-th of three pools stands after module
             floor(k * downsampling * modules), k from 0. 0: all directly after the stem; 0.25: v1.1; 0.4375: v1.0 (after
@@ -121,9 +121,9 @@ def _bypassed(module: L.Sequential, i: int, channels_in: int, channels_out: int,
     return module
 
 
-# The rule for small images. The paper's 227 px are halved four times (stem, three pools) to 13 px. Below 128 px the stem
-# is a 3x3 convolution, and below 64 px it keeps the map's size; a pool is dropped once the map is too small for it to
-# leave 2x2. The Fire stack is never touched.
+# The rule for small images. The paper's 227 px are halved four times (stem, three pools) to 13 px. Below 128 px the
+# stem is a 3x3 convolution, and below 64 px it keeps the map's size; a pool is dropped once the map is too small for it
+# to leave 2x2. The Fire stack is never touched.
 def _stem(side: int, stem: int, kernel: int, batch_norm: bool, adapted: list[str]) -> tuple[list[L.Layer], int]:
     if side >= 128:
         conv, side = L.Conv2d("conv1", stem, kernel, stride=2), (side - kernel) // 2 + 1

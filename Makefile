@@ -1,0 +1,45 @@
+# Needs Python 3.11 or newer, nothing else: `make search` and `make test` do the set-up where it is missing.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup search test check lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Make .venv with the locked dependencies (nothing to do while lock and pyproject stay the same)
+
+search: $(READY)  ## Run the main job: search the Fire design space on digits, show its front
+	$(PY) -m explorer.search +space=fire_micro
+
+test: $(READY)  ## Run every test
+	$(PY) -m pytest
+
+check: $(READY)  ## Lint, formatting, types, import contracts
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+lock: $(READY)  ## Write requirements.lock anew from pyproject.toml, keeping the versions that still fit
+	$(PY) -m pip install --quiet uv
+	$(PY) -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --quiet --custom-compile-command "make lock" --output-file requirements.lock
+
+clean:  ## Remove .venv, caches and builds; results (study.db, mlflow.db, runs/) stay
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find explorer tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Every file in the lock is checked against its hash. The project itself is installed without network: hatchling and
+# editables come from the lock too.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "error: '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true); Explorer needs Python 3.11 or newer: make setup PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "error: '$(PYTHON) -m venv' failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
