@@ -1,0 +1,178 @@
+"""The command line: Hydra over conf/ and search_spaces/, errors as one line, exit codes.
+
+A space file is flat (search_spaces/NAME.yaml) and pure data. Each is stored in Hydra's ConfigStore under the group
+`space`, so that `+space=NAME`, overrides of its keys, inheritance by `defaults` and --help work as for any group.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from explorer.space import DesignSpace, SpaceError, parse
+
+BAD_INPUT = 2
+PACKAGE = Path(__file__).parent
+
+
+class ConfigError(ValueError):
+    """A value on the command line that cannot be right: one line that names it and what would be right."""
+
+
+def folder(name: str) -> Path:
+    """conf/ or search_spaces/: inside the package of a wheel, beside it in a checkout."""
+    return PACKAGE / name if (PACKAGE / name).is_dir() else PACKAGE.parent / name
+
+
+def space_files() -> dict[str, Path]:
+    """Every space that can be named: ours, and the user's from --config-dir, which win."""
+    ours = sorted(folder("search_spaces").glob("*.yaml"))
+    theirs = sorted(path for config_dir in _config_dirs() for path in Path(config_dir).glob("*.yaml"))
+    return {path.stem: path for path in [*ours, *theirs]}
+
+
+def register_spaces() -> None:
+    """Puts every space file into Hydra's group `space`."""
+    store = ConfigStore.instance()
+    for name, path in space_files().items():
+        try:
+            store.store(group="space", name=name, node=OmegaConf.load(path), provider=str(path))
+        except Exception as error:
+            raise ConfigError(f"{path}: no YAML: {_one_line(error)}") from None
+
+
+def load_space(name: str | Path) -> DesignSpace:
+    """A space by name or from a file, with what it inherits.
+
+    Raises:
+        SpaceError: if there is none, or if it cannot be searched.
+    """
+    path = Path(name)
+    register_spaces()
+    store = ConfigStore.instance()
+    if path.suffix == ".yaml":
+        if not path.is_file():
+            raise SpaceError(f"no file {path}")
+        store.store(group="space", name=path.stem, node=OmegaConf.load(path), provider=str(path))
+    elif str(name) not in space_files():
+        raise SpaceError(f"space is {name!r}, expected one of {', '.join(space_files())}")
+    store.store(name="_load_space", node=OmegaConf.create({}))
+    with hydra.initialize_config_dir(str(folder("conf").absolute()), version_base="1.3"):
+        return space_of(hydra.compose("_load_space", overrides=[f"+space={path.stem}"]), path.stem)
+
+
+def space_of(config: DictConfig, name: str) -> DesignSpace:
+    """The space of a composed config."""
+    plain = OmegaConf.to_container(config.space, resolve=True)
+    if not isinstance(plain, dict):
+        raise SpaceError(f"space {name}: is {plain!r}, expected a mapping with family, search, ...")
+    return parse(name, {str(key): value for key, value in plain.items()})
+
+
+def plain(config: Any) -> Any:
+    """A config as dicts, lists and values, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True)
+
+
+def space_choice() -> str | None:
+    """The name after `+space=` on the command line."""
+    choices = hydra.core.hydra_config.HydraConfig.get().runtime.choices
+    return str(choices["space"]) if "space" in choices else None
+
+
+def whole(config: DictConfig, key: str, least: int) -> int:
+    """A whole number of the config.
+
+    Raises:
+        ConfigError: if it is none, or below `least`.
+    """
+    value = OmegaConf.select(config, key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{key} is {value!r}, expected a whole number of at least {least}")
+    return value
+
+
+def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None) -> NoReturn:
+    """Runs a command under Hydra and leaves with its exit code.
+
+    Args:
+        name: of its config, conf/NAME.yaml.
+        run: takes the composed config, returns the exit code.
+        bare: the key that a first bare word on the command line stands for (`retrain best` means `trial=best`).
+    """
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, and we print one line
+    _shape_arguments(name, bare)
+    code = [0]
+
+    def task(config: DictConfig) -> None:
+        code[0] = run(config)
+
+    try:
+        register_spaces()
+        hydra.main(version_base="1.3", config_path=str(folder("conf").absolute()), config_name=name)(task)()
+    except KeyboardInterrupt:
+        code[0] = 130
+    except (HydraException, OmegaConfBaseException) as error:
+        if full:
+            raise
+        code[0] = _complain(name, _hydra_line(error))
+    except Exception as error:
+        if full:
+            raise
+        if isinstance(error, ValueError) and type(error).__module__.startswith("explorer."):
+            code[0] = _complain(name, _one_line(error))
+        else:
+            _complain(name, f"{type(error).__name__}: {_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)")
+            code[0] = 1
+    sys.stdout.flush()
+    sys.exit(code[0])
+
+
+def _shape_arguments(name: str, bare: str | None) -> None:
+    sys.argv[0] = f"python -m explorer.{name}"
+    for i, word in enumerate(sys.argv[1:], 1):
+        if word.startswith("-"):
+            continue
+        if bare and re.fullmatch(r"[\w./-]+", word) and sys.argv[i - 1] not in ("--config-dir", "-cd"):
+            sys.argv[i] = f"{bare}={word}"
+            return
+
+
+def _config_dirs() -> list[str]:
+    dirs: list[str] = []
+    for word, following in zip(sys.argv[1:], [*sys.argv[2:], ""], strict=True):
+        if word in ("--config-dir", "-cd"):
+            dirs.append(following)
+        elif word.startswith("--config-dir="):
+            dirs.append(word.split("=", 1)[1])
+    return dirs
+
+
+def _hydra_line(error: Exception) -> str:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        if group and error.options:
+            return f"{group}={choice} is not known, expected one of {', '.join(sorted(error.options))}"
+    return _one_line(error)
+
+
+def _one_line(error: Exception) -> str:
+    """The message without what follows its first paragraph (Hydra appends keys and types)."""
+    lines = [line.strip() for line in str(error).split("\n    full_key")[0].splitlines() if line.strip()]
+    return " ".join(lines) or type(error).__name__
+
+
+def _complain(name: str, line: str) -> int:
+    print(f"explorer.{name}: {line}", file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,39 @@
+"""Where jobs run. A launcher has slots and turns a function with plain data into a future on one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class LauncherError(ValueError):
+    """An unknown launcher, or devices that are not there."""
+
+
+class WorkerDied(Exception):
+    """The process that ran a job is gone; the job may be submitted again."""
+
+
+class Launcher(Protocol):
+    """What every launcher offers."""
+
+    slots: tuple[str, ...]
+    """Names of the places where one job runs at a time, such as `cpu 0` or `cuda:1`."""
+
+    def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Runs a function of this package on a free slot. The future raises WorkerDied if its process is lost."""
+
+    def close(self) -> None:
+        """Ends every worker at once."""
+
+
+def make(config: Mapping[str, Any]) -> Launcher:
+    """The launcher of a config."""
+    from explorer.launchers.local import LocalLauncher
+
+    if config.get("name") != "local":
+        raise LauncherError(f"launcher.name is {config.get('name')!r}, expected local")
+    return LocalLauncher(**{str(key): value for key, value in config.items() if key != "name"})

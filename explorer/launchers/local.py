@@ -1,0 +1,134 @@
+"""Warm processes on this machine, each pinned to its device before torch is imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, get_context, parent_process
+from typing import Any, TypeVar
+
+from explorer.launchers import LauncherError, WorkerDied
+
+T = TypeVar("T")
+
+
+class LocalLauncher:
+    """One process a slot.
+
+    Args:
+        devices: `auto` (every visible GPU, or without GPU one `cpu` a core), or a list of GPU indices and `cpu`.
+        per_device: processes that share a device.
+        threads: torch threads of a process. Two processes with two threads each on two cores are several times slower
+            than with one each, so a thread count is set, never left to torch.
+    """
+
+    def __init__(self, devices: str | Sequence[int | str] = "auto", per_device: int = 1, threads: int = 1) -> None:
+        if not isinstance(per_device, int) or per_device < 1:
+            raise LauncherError(f"launcher.per_device is {per_device!r}, expected a whole number of at least 1")
+        if not isinstance(threads, int) or threads < 1:
+            raise LauncherError(f"launcher.threads is {threads!r}, expected a whole number of at least 1")
+        self.threads = threads
+        self.devices = [device for device in _devices(devices) for _ in range(per_device)]
+        self.slots = tuple(f"cpu {i}" if device == "cpu" else f"gpu {device}" for i, device in enumerate(self.devices))
+        self._pools: list[ProcessPoolExecutor | None] = [None] * len(self.slots)
+
+    def warm_up(self) -> None:
+        """Starts every worker and lets it import what training needs."""
+        for slot in range(len(self.slots)):
+            self._pool(slot).submit(_import_training)
+
+    def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """See `explorer.launchers.Launcher`."""
+        outer: Future[T] = Future()
+        outer.set_running_or_notify_cancel()
+        inner = self._pool(slot).submit(function, *arguments)
+
+        def pass_on(done: Future[T]) -> None:
+            if done.cancelled():
+                outer.set_exception(WorkerDied(f"the worker on {self.slots[slot]} was closed"))
+            elif isinstance(error := done.exception(), BrokenProcessPool):
+                self._pools[slot] = None
+                outer.set_exception(WorkerDied(f"the worker on {self.slots[slot]} died"))
+            elif error is not None:
+                outer.set_exception(error)
+            else:
+                outer.set_result(done.result())
+
+        inner.add_done_callback(pass_on)
+        return outer
+
+    def close(self) -> None:
+        """See `explorer.launchers.Launcher`."""
+        for pool in self._pools:
+            if pool is not None:
+                processes = list((pool._processes or {}).values())
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in processes:
+                    process.terminate()
+
+    def _pool(self, slot: int) -> ProcessPoolExecutor:
+        pool = self._pools[slot]
+        if pool is None:
+            pool = self._pools[slot] = ProcessPoolExecutor(
+                1, get_context("spawn"), initializer=_start, initargs=(str(self.devices[slot]), self.threads)
+            )
+        return pool
+
+
+def _devices(devices: str | Sequence[int | str]) -> list[int | str]:
+    gpus = _gpus()
+    if devices == "auto":
+        return list(range(gpus)) or ["cpu"] * len(os.sched_getaffinity(0))
+    if isinstance(devices, str | int):
+        devices = [devices]
+    for device in devices:
+        if device != "cpu" and not (isinstance(device, int) and 0 <= device < gpus):
+            have = f"cpu or 0 to {gpus - 1}" if gpus else "cpu, as this machine shows no GPU"
+            raise LauncherError(f"launcher.devices has {device!r}, expected {have}")
+    if not devices:
+        raise LauncherError("launcher.devices is empty, expected auto or a list such as [cpu, cpu] or [0, 1]")
+    return list(devices)
+
+
+def _gpus() -> int:
+    """Visible NVIDIA GPUs, counted without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def _start(device: str, threads: int) -> None:
+    """First thing in a worker: the environment that torch reads when it is imported."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the controller decides
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    if device != "cpu" and visible != [""]:
+        device = visible[int(device)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = "" if device == "cpu" else device
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A controller that is killed takes its workers along."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _import_training() -> None:
+    import torch
+
+    import explorer.train  # noqa: F401  (what takes seconds to import)
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))

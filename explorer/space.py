@@ -1,0 +1,380 @@
+"""A design space: which metaparameters of a family are searched, over what, within which limits. Pure data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, product
+from random import Random
+from typing import Any
+
+from explorer.arch import Architecture, ArchitectureError, Cost, Shape, architecture, cost
+from explorer.arch.families import families, metaparameters, named, nearest
+
+LIMITS = ("params", "bytes", "macs")
+KEYS = {
+    "int": {"type", "low", "high", "step", "log", "when"},
+    "float": {"type", "low", "high", "step", "log", "when"},
+    "categorical": {"type", "choices", "when"},
+}
+ENUMERABLE = 20_000
+"""Spaces of at most this many points are checked point by point."""
+
+
+class SpaceError(ValueError):
+    """A space that cannot be searched: one line that names the space, the key and what would be right."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One searched metaparameter, in Optuna's terms.
+
+    Attributes:
+        name: the family's keyword.
+        type: int, float or categorical.
+        low, high: range of a number, both included.
+        step: distance between neighbours; None for a continuous float.
+        log: drawn uniformly in the logarithm.
+        choices: of a categorical.
+        when: exists only if each named parameter has one of these values.
+    """
+
+    name: str
+    type: str
+    low: float = 0
+    high: float = 0
+    step: float | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+    when: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+    @cached_property
+    def values(self) -> tuple[Any, ...] | None:
+        """All values in order; None if there is a continuum."""
+        if self.type == "categorical":
+            return self.choices
+        if self.step is None:
+            return (self.low,) if self.low == self.high else None
+        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        return tuple(self.low + i * self.step for i in range(count))
+
+    def suggest(self, trial: Any) -> Any:
+        """Asks an Optuna trial for a value."""
+        match self.type:
+            case "categorical":
+                return trial.suggest_categorical(self.name, self.choices)
+            case "int":
+                return trial.suggest_int(self.name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
+            case _:
+                return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+
+    def draw(self, rng: Random) -> Any:
+        """A uniform draw (in the logarithm, if `log`)."""
+        if self.values is not None and not self.log:
+            return rng.choice(self.values)
+        if not self.log:
+            return rng.uniform(self.low, self.high)
+        value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        return min(max(round(value), int(self.low)), int(self.high)) if self.type == "int" else value
+
+    def contains(self, value: Any) -> bool:
+        """Whether the value can be drawn."""
+        if self.type == "categorical":
+            return value in self.choices
+        if self.values is not None:
+            return any(math.isclose(value, own) for own in self.values)
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class DesignSpace:
+    """A family, the metaparameters searched and fixed, the limits and the anchors.
+
+    Attributes:
+        name: of the space, for messages and as the study's name.
+        family: name of the family.
+        parameters: searched metaparameters, in the order in which they are asked for.
+        fixed: metaparameters that every candidate has.
+        options: metaparameters that every network of the study has, anchors included.
+        limits: upper bounds on params, bytes and macs.
+        anchors: published networks trained first, under the same recipe.
+    """
+
+    name: str
+    family: str
+    parameters: tuple[Parameter, ...]
+    fixed: Mapping[str, Any]
+    options: Mapping[str, Any]
+    limits: Mapping[str, int]
+    anchors: tuple[str, ...]
+
+    @property
+    def size(self) -> float:
+        """Number of points; infinite with a continuous parameter. Different points may build the same network."""
+        return self._count(0, {})
+
+    def suggest(self, trial: Any) -> dict[str, Any]:
+        """A point asked from an Optuna trial (define by run, so that conditions hold)."""
+        params: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if self._active(parameter, params):
+                params[parameter.name] = parameter.suggest(trial)
+        return params
+
+    def sample(self, rng: Random) -> dict[str, Any]:
+        """A uniform draw, limits not applied."""
+        params: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if self._active(parameter, params):
+                params[parameter.name] = parameter.draw(rng)
+        return params
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every point, the first parameter changing slowest, limits not applied.
+
+        Raises:
+            SpaceError: if a parameter is continuous.
+        """
+        for parameter in self.parameters:
+            if parameter.values is None:
+                raise self._error(f"search.{parameter.name}", "is continuous and has no grid; give it a step")
+        yield from self._enumerate(0, {})
+
+    def architecture(
+        self, params: Mapping[str, Any], input_shape: Shape = (3, 227, 227), classes: int = 1000
+    ) -> Architecture:
+        """The network at a point.
+
+        Raises:
+            ArchitectureError: if it cannot be built.
+        """
+        return families()[self.family](input_shape, classes, **{**self.fixed, **self.options, **params})
+
+    def anchor(self, name: str, input_shape: Shape, classes: int) -> Architecture:
+        """A published network in the form that this space trains."""
+        return architecture(name, input_shape, classes, self.options)
+
+    def point_of(self, name: str) -> dict[str, Any] | None:
+        """The point that builds a published network, or None if it lies outside the space."""
+        family, own = named()[name]
+        if family != self.family:
+            return None
+        canonical = metaparameters(family) | own
+        searched = {parameter.name: parameter for parameter in self.parameters}
+        for key, value in {**metaparameters(family), **self.fixed}.items():
+            if key not in searched and key not in self.options and canonical[key] != value:
+                return None
+        params: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if self._active(parameter, params):
+                if not parameter.contains(canonical[parameter.name]):
+                    return None
+                params[parameter.name] = canonical[parameter.name]
+        return params
+
+    def over_limit(self, costs: Cost) -> str | None:
+        """The first limit that a network breaks, in words, or None."""
+        for key, limit in self.limits.items():
+            if getattr(costs, key) > limit:
+                return f"{getattr(costs, key):,} {key} is over the limit of {limit:,}"
+        return None
+
+    def check(self, input_shape: Shape, classes: int) -> None:
+        """Looks for impossible networks and for limits that no point meets.
+
+        Every point of a small space is looked at; of a large one the corners and 2,000 draws.
+
+        Raises:
+            SpaceError: naming the point or the limit.
+        """
+        smallest = dict.fromkeys(self.limits, math.inf)
+        met = False
+        for params in self._probes():
+            try:
+                costs = cost(self.architecture(params, input_shape, classes))
+            except ArchitectureError as error:
+                point = ", ".join(f"{key}={value}" for key, value in params.items())
+                raise self._error("search", f"{point} on {input_shape} builds an impossible network: {error}") from None
+            met = met or self.over_limit(costs) is None
+            smallest = {key: min(least, getattr(costs, key)) for key, least in smallest.items()}
+        if not met:
+            found = ", ".join(f"{key}: {limit:,} (smallest found {smallest[key]:,})" for key, limit in self.limits.items())
+            raise self._error("limits", f"no point meets them: {found}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data that `parse` reads back."""
+        return {
+            "family": self.family,
+            "search": {parameter.name: _plain(parameter) for parameter in self.parameters},
+            "fixed": dict(self.fixed),
+            "options": dict(self.options),
+            "limits": dict(self.limits),
+            "anchors": list(self.anchors),
+        }
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits, equal for equal spaces whatever they are called."""
+        text = json.dumps(self.as_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _active(self, parameter: Parameter, params: Mapping[str, Any]) -> bool:
+        known = {**self.fixed, **self.options, **params}
+        return all(key in known and known[key] in values for key, values in parameter.when)
+
+    def _enumerate(self, i: int, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if i == len(self.parameters):
+            yield params
+        elif not self._active(self.parameters[i], params):
+            yield from self._enumerate(i + 1, params)
+        else:
+            for value in self.parameters[i].values or ():
+                yield from self._enumerate(i + 1, params | {self.parameters[i].name: value})
+
+    def _count(self, i: int, params: dict[str, Any]) -> float:
+        if i == len(self.parameters):
+            return 1
+        parameter, rest = self.parameters[i], self.parameters[i + 1 :]
+        if not self._active(parameter, params):
+            return self._count(i + 1, params)
+        if parameter.values is None:
+            return math.inf
+        if not any(key == parameter.name for later in rest for key, _ in later.when):
+            return len(parameter.values) * self._count(i + 1, params)
+        return sum(self._count(i + 1, params | {parameter.name: value}) for value in parameter.values)
+
+    def _probes(self) -> Iterator[dict[str, Any]]:
+        if self.size <= ENUMERABLE:
+            yield from self.points()
+            return
+        ends = [(p.choices if p.type == "categorical" else (p.low, p.high)) for p in self.parameters]
+        for corner in islice(product(*ends), 4096):
+            params: dict[str, Any] = {}
+            for parameter, value in zip(self.parameters, corner, strict=True):
+                if self._active(parameter, params):
+                    params[parameter.name] = int(value) if parameter.type == "int" else value
+            yield params
+        rng = Random(0)
+        for _ in range(2000):
+            yield self.sample(rng)
+
+    def _error(self, key: str, what: str) -> SpaceError:
+        return SpaceError(f"space {self.name}: {key}: {what}")
+
+
+def parse(name: str, data: Mapping[str, Any]) -> DesignSpace:
+    """Reads a space from plain data (a search_spaces/*.yaml file after Hydra has composed it).
+
+    Raises:
+        SpaceError: naming the key, its value and what would be right.
+    """
+
+    def wrong(key: str, what: str) -> SpaceError:
+        return SpaceError(f"space {name}: {key}: {what}")
+
+    known = ("family", "search", "fixed", "options", "limits", "anchors")
+    for key in data:
+        if key not in known:
+            raise wrong(str(key), f"no such key, expected {nearest(str(key), dict.fromkeys(known))}")
+    family = data.get("family")
+    if family not in families():
+        raise wrong("family", f"is {family!r}, expected {nearest(str(family), families())}")
+    keywords = metaparameters(str(family))
+    sections: dict[str, Mapping[str, Any]] = {}
+    for section in ("search", "fixed", "options", "limits"):
+        content = data.get(section) or {}
+        if not isinstance(content, Mapping):
+            raise wrong(section, f"is {content!r}, expected a mapping")
+        # null takes an inherited key away
+        content = {key: value for key, value in content.items() if value is not None}
+        sections[section] = content
+        for key in content if section != "limits" else ():
+            if key not in keywords:
+                raise wrong(f"{section}.{key}", f"family {family} has no such metaparameter, expected {nearest(str(key), keywords)}")
+    if not sections["search"]:
+        raise wrong("search", f"is empty, expected metaparameters of {family}: {', '.join(keywords)}")
+    for key, limit in sections["limits"].items():
+        if key not in LIMITS or not isinstance(limit, int | float) or isinstance(limit, bool) or limit <= 0:
+            raise wrong(f"limits.{key}", f"is {limit!r}, expected a positive number for one of {', '.join(LIMITS)}")
+    anchors = data.get("anchors") or ()
+    if isinstance(anchors, str) or any(anchor not in named() for anchor in anchors):
+        strange = anchors if isinstance(anchors, str) else next(a for a in anchors if a not in named())
+        raise wrong("anchors", f"has {strange!r}, expected a list of {nearest(str(strange), named())}")
+    parameters: list[Parameter] = []
+    for key, entry in sections["search"].items():
+        if key in sections["fixed"] or key in sections["options"]:
+            raise wrong(f"search.{key}", "is also fixed; set one of the two to null")
+        settled = {p.name for p in parameters} | set(sections["fixed"]) | set(sections["options"])
+        parameters.append(_parameter(name, str(key), entry, settled))
+    return DesignSpace(
+        name,
+        str(family),
+        tuple(parameters),
+        dict(sections["fixed"]),
+        dict(sections["options"]),
+        dict(sections["limits"]),
+        tuple(anchors),
+    )
+
+
+def _parameter(space: str, name: str, entry: Any, settled: set[str]) -> Parameter:
+    where = f"space {space}: search.{name}"
+    if not isinstance(entry, Mapping) or entry.get("type") not in KEYS:
+        found = entry.get("type") if isinstance(entry, Mapping) else entry
+        raise SpaceError(f"{where}.type: is {found!r}, expected one of {', '.join(KEYS)}")
+    kind = entry["type"]
+    for key in entry:
+        if key not in KEYS[kind]:
+            raise SpaceError(f"{where}.{key}: no such key for {kind}, expected one of {', '.join(sorted(KEYS[kind]))}")
+    when = tuple((key, tuple(_several(values))) for key, values in (entry.get("when") or {}).items())
+    for key, _ in when:
+        if key not in settled:
+            raise SpaceError(f"{where}.when: {key!r} is not settled before {name}, expected one of {', '.join(sorted(settled))}")
+    if kind == "categorical":
+        choices = tuple(_several(entry.get("choices") or ()))
+        if not choices or len(set(choices)) < len(choices):
+            raise SpaceError(f"{where}.choices: is {list(choices)}, expected at least one choice, each once")
+        return Parameter(name, kind, choices=choices, when=when)
+    return _number(where, name, entry, when)
+
+
+def _number(where: str, name: str, entry: Mapping[str, Any], when: tuple[tuple[str, tuple[Any, ...]], ...]) -> Parameter:
+    kind, log = entry["type"], bool(entry.get("log", False))
+    number = int if kind == "int" else int | float
+    for key in ("low", "high", *(("step",) if entry.get("step") is not None else ())):
+        value = entry.get(key)
+        if not isinstance(value, number) or isinstance(value, bool) or not math.isfinite(value):
+            raise SpaceError(f"{where}.{key}: is {value!r}, expected {'a whole' if kind == 'int' else 'a'} number")
+    low, high, step = entry["low"], entry["high"], entry.get("step")
+    if low > high:
+        raise SpaceError(f"{where}: the range is upside down, low {low} is above high {high}")
+    if step is not None and (step <= 0 or log):
+        raise SpaceError(f"{where}.step: is {step}, expected a positive number" + (" and no log beside it" if log else ""))
+    if log and low <= 0:
+        raise SpaceError(f"{where}.low: is {low}, expected a positive number with log")
+    if kind == "int" and step is None and not log:
+        step = 1
+    return Parameter(name, kind, low, high, step, log, when=when)
+
+
+def _several(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
+
+
+def _plain(parameter: Parameter) -> dict[str, Any]:
+    plain: dict[str, Any] = {"type": parameter.type}
+    if parameter.type == "categorical":
+        plain["choices"] = list(parameter.choices)
+    else:
+        plain |= {"low": parameter.low, "high": parameter.high}
+        if parameter.log:
+            plain["log"] = True
+        elif parameter.step is not None:
+            plain["step"] = parameter.step
+    if parameter.when:
+        plain["when"] = {key: list(values) for key, values in parameter.when}
+    return plain

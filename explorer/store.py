@@ -1,0 +1,198 @@
+"""A study in Optuna's storage, written by the controller alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from explorer.record import StudyRecord, TrialRecord, read, read_trial
+
+DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
+"""Keys of a study's config that make its trials comparable; a study never changes them."""
+
+
+class StudyError(ValueError):
+    """A study that is not there, cannot be read, or is another one than expected."""
+
+
+def open_storage(url: str, create: bool = False) -> RDBStorage:
+    """Opens Optuna's storage.
+
+    Args:
+        url: of a database, such as sqlite:///study.db.
+        create: whether an SQLite file may be made.
+
+    Raises:
+        StudyError: if there is none, or if it is no Optuna storage.
+    """
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError:
+        raise StudyError("storage is no database URL, expected one such as sqlite:///study.db") from None
+    shown = parsed.render_as_string(hide_password=True)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and not create and not Path(parsed.database or "").is_file():
+        raise StudyError(f"no study database {parsed.database} here; run explorer.search first, or name one with storage=URL")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
+        why = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StudyError(f"storage {shown} cannot be opened: {why}; move it away or name another with storage=URL") from None
+
+
+def load(url: str, name: str | None) -> StudyRecord:
+    """Reads a study; without a name the one that was searched last.
+
+    Raises:
+        StudyError: if there is no such study.
+    """
+    storage = open_storage(url)
+    try:
+        studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
+        if not studies:
+            raise StudyError("the storage holds no study; run explorer.search first")
+        if name is None:
+            name = max(studies, key=lambda own: _last_start(storage, studies[own]))
+        if name not in studies:
+            raise StudyError(f"study is {name!r}, expected one of {', '.join(studies)}")
+        return read(optuna.load_study(study_name=name, storage=storage))
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        why = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StudyError(f"the storage cannot be read: {why}") from None
+
+
+def _last_start(storage: RDBStorage, study_id: int) -> datetime:
+    starts = [trial.datetime_start for trial in storage.get_all_trials(study_id, deepcopy=False)]
+    return max((start for start in starts if start), default=datetime.min)
+
+
+class Store:
+    """One study, open for writing.
+
+    Args:
+        url: of the storage.
+        name: of the study.
+        config: see `StudyRecord.config`.
+        facts: see `StudyRecord.facts`.
+
+    Raises:
+        StudyError: if the study exists with another space, recipe, data set, seed or length.
+    """
+
+    def __init__(self, url: str, name: str, config: dict[str, Any], facts: dict[str, Any]) -> None:
+        self.storage = open_storage(url, create=True)
+        known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
+        if name in known:
+            self.study_id = known[name]
+            stored = self.storage.get_study_user_attrs(self.study_id)
+            if "config" not in stored:
+                raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
+            self._compare(name, stored["config"], config)
+        else:
+            self.study_id = self.storage.create_new_study([StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE], name)
+            self.storage.set_study_user_attr(self.study_id, "config", config)
+            self.storage.set_study_user_attr(self.study_id, "facts", facts)
+        attributes = self.storage.get_study_user_attrs(self.study_id)
+        self._base = StudyRecord(name, attributes["config"], attributes["facts"])
+        self.frozen = {trial.number: trial for trial in self.storage.get_all_trials(self.study_id)}
+        self.trials = {number: read_trial(trial) for number, trial in self.frozen.items()}
+        self._ids = {number: trial._trial_id for number, trial in self.frozen.items()}
+
+    @property
+    def record(self) -> StudyRecord:
+        """The study as it stands."""
+        return replace(self._base, trials=tuple(self.trials.values()))
+
+    def create(self, proposal: FrozenTrial | None, attributes: Mapping[str, Any]) -> TrialRecord:
+        """Adds a running trial with all that is known of it, in one write.
+
+        Args:
+            proposal: its point of the space; None for an anchor from outside it.
+            attributes: identity, params, bytes, macs, architecture, seeds, anchor.
+        """
+        template = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=proposal.params if proposal else {},
+            distributions=proposal.distributions if proposal else {},
+            system_attrs=proposal.system_attrs if proposal else {},
+            user_attrs=dict(attributes),
+        )
+        template.datetime_start = datetime.now()
+        trial_id = self.storage.create_new_trial(self.study_id, template)
+        trial = read_trial(self.storage.get_trial(trial_id))
+        self._ids[trial.number] = trial_id
+        self.trials[trial.number] = trial
+        return trial
+
+    def save_curve(self, number: int, seed: int, curve: list[dict[str, float]], device: str) -> TrialRecord:
+        """Stores a seed's epochs so far."""
+        trial = self.trials[number]
+        self.storage.set_trial_user_attr(self._ids[number], f"curve_{seed}", curve)
+        if device != trial.device:
+            self.storage.set_trial_user_attr(self._ids[number], "device", device)
+        curves = tuple(tuple(curve) if s == seed else old for s, old in zip(trial.seeds, trial.curves, strict=True))
+        self.trials[number] = replace(trial, curves=curves, device=device)
+        return self.trials[number]
+
+    def finish(self, number: int, reason: str = "") -> TrialRecord:
+        """Tells the result: COMPLETE, or FAIL if there is a reason."""
+        trial = replace(self.trials[number], state="FAIL" if reason else "COMPLETE", reason=reason)
+        if reason:
+            self.storage.set_trial_user_attr(self._ids[number], "reason", reason)
+            self.storage.set_trial_state_values(self._ids[number], TrialState.FAIL)
+        else:
+            values = (trial.accuracy or 0.0, float(trial.params))
+            self.storage.set_trial_state_values(self._ids[number], TrialState.COMPLETE, values)
+        self.trials[number] = trial
+        return trial
+
+    @staticmethod
+    def _compare(name: str, stored: dict[str, Any], now: dict[str, Any]) -> None:
+        old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, now))
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
+                raise StudyError(
+                    f"study {name} {what}: {key} was {old.get(key)}, now {new.get(key)}; give the search another name with study=NAME"
+                )
+
+
+@contextmanager
+def sole_controller(folder: Path) -> Iterator[None]:
+    """Holds a study's folder; a second controller is refused.
+
+    Raises:
+        StudyError: if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise StudyError(f"another search is at work on {folder} (process {lock.read().strip() or 'unknown'})") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
