@@ -1,0 +1,300 @@
+"""The Pareto figure: accuracy over parameters, the front as a step line, the published networks marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from statistics import quantiles
+from typing import TYPE_CHECKING, Any
+
+from explorer.front import front_trials
+from explorer.plots.labels import label_places, published_name, si
+from explorer.record import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+CANONICAL = "squeezenet_v1_0"
+# Okabe and Ito's colours, which stay apart for colour-blind readers.
+BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+GREY, INK = "#8A9099", "#22262B"
+FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One network in the figure.
+
+    Attributes:
+        trial: its number.
+        params: number of parameters.
+        accuracy: val_acc in [0, 1], the mean over its seeds.
+        error: standard error of `accuracy`.
+        anchor: name of the published network, or None.
+        on_front: whether nothing dominates it.
+        stopped: whether its training was stopped early; such a network is on no front.
+        text: what the pointer shows, lines separated by <br>.
+    """
+
+    trial: int
+    params: int
+    accuracy: float
+    error: float
+    anchor: str | None
+    on_front: bool
+    stopped: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class ParetoInfo:
+    """What the figure shows.
+
+    Attributes:
+        study: its name.
+        images: size of the validation split.
+        marks: by trial number, every network with an accuracy.
+        failed: number of trials that ended without one.
+        floor: lower end of the accuracy axis; marks below are drawn on it as arrows.
+        ceiling: upper end of the accuracy axis.
+    """
+
+    study: str
+    images: int
+    marks: tuple[Mark, ...]
+    failed: int
+    floor: float
+    ceiling: float
+
+    @property
+    def front(self) -> list[Mark]:
+        """The front, by rising params."""
+        return sorted((mark for mark in self.marks if mark.on_front), key=lambda mark: mark.params)
+
+    @property
+    def below(self) -> list[Mark]:
+        """Marks under the axis' floor."""
+        return [mark for mark in self.marks if mark.accuracy < self.floor]
+
+
+def info(record: StudyRecord) -> ParetoInfo:
+    """What there is to see in a study; an empty study gives an empty figure."""
+    front = {trial.number for trial in front_trials(record)}
+    marks = tuple(
+        Mark(
+            trial=trial.number,
+            params=trial.params,
+            accuracy=trial.accuracy,
+            error=trial.error(record.val_images),
+            anchor=trial.anchor,
+            on_front=trial.number in front,
+            stopped=trial.state != "COMPLETE",
+            text=_text(trial, record.val_images, trial.number in front),
+        )
+        for trial in record.trials
+        if trial.accuracy is not None
+    )
+    failed = sum(trial.state == "FAIL" for trial in record.trials)
+    floor, ceiling = _accuracy_axis(marks)
+    return ParetoInfo(record.name, record.val_images, marks, failed, floor, ceiling)
+
+
+def figure(info: ParetoInfo) -> Figure:
+    """Draws it."""
+    from plotly import graph_objects as go
+
+    shown = [mark for mark in info.marks if mark.accuracy >= info.floor]
+    plain = [mark for mark in shown if not mark.anchor]
+    canonical = [mark for mark in shown if mark.anchor == CANONICAL]
+    others = [mark for mark in shown if mark.anchor and mark.anchor != CANONICAL]
+    places = _label_places(info, [*canonical, *others])
+    figure = go.Figure()
+    figure.add_trace(_scatter("stopped early", (m for m in plain if m.stopped), GREY, 8, "circle-open", bars=0.15))
+    dominated = (m for m in plain if not (m.stopped or m.on_front))
+    figure.add_trace(_scatter("dominated", dominated, GREY, 8, "circle", opacity=0.45, bars=0.2))
+    figure.add_trace(_step_line(info))
+    figure.add_trace(_scatter("Pareto front", (m for m in plain if m.on_front), BLUE, 10, "circle", bars=0.7))
+    figure.add_trace(_scatter("SqueezeNet", canonical, VERMILLION, 22, "star", bars=0.7, places=places))
+    figure.add_trace(_scatter("published networks", others, GREEN, 13, "diamond-open", bars=0.7, places=places))
+    figure.add_trace(_arrows(info))
+    figure.update_traces(selector=lambda trace: not trace.x, visible=False)
+    figure.update_layout(_layout(info))
+    return figure
+
+
+def html(figure: Figure) -> str:
+    """The figure as one self-contained page, plotly.js inside: it opens offline. Equal figures give equal pages."""
+    config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+    page = figure.to_html(include_plotlyjs=True, full_html=True, default_height="100vh", div_id="pareto", config=config)
+    return str(page).replace("<body>", '<body style="margin:0;background:#fff">', 1)
+
+
+def _text(trial: TrialRecord, images: int, on_front: bool) -> str:
+    head = f"trial {trial.number}" + (f", {published_name(trial.anchor)}" if trial.anchor else "")
+    assert trial.accuracy is not None
+    seeds = len(trial.accuracies)
+    source = f"{seeds} seeds" if seeds > 1 else f"{images} images"
+    lines = [
+        f"<b>{head}</b>" + (", on the front" if on_front else ""),
+        f"val_acc {trial.accuracy:.2%} ± {trial.error(images):.2%} ({source})",
+        f"params {trial.params:,}   macs {trial.macs:,}",
+        f"epochs {trial.epochs}" + (f" ({trial.reason})" if trial.reason else ""),
+    ]
+    lines += [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+              for name, value in trial.metaparameters.items()]  # fmt: skip
+    return "<br>".join(lines)
+
+
+def _accuracy_axis(marks: tuple[Mark, ...]) -> tuple[float, float]:
+    """The axis' ends, in accuracy: all marks but the far outliers below, by Tukey's outer fence (Q1 - 3 IQR).
+
+    Failures at chance would otherwise squeeze everything else into a thin band. Published networks are never cut off.
+    """
+    if not marks:
+        return 0.0, 1.0
+    accuracies = sorted(mark.accuracy for mark in marks)
+    q1, _, q3 = quantiles(accuracies, method="inclusive") if len(accuracies) > 1 else accuracies * 3
+    fence = min([q1 - 3 * max(q3 - q1, 0.01), *(mark.accuracy for mark in marks if mark.anchor)])
+    low = min(mark.accuracy - mark.error for mark in marks if mark.accuracy >= fence)
+    high = max(min(1.0, mark.accuracy + mark.error) for mark in marks)
+    margin = max(0.06 * (high - low), 0.004)
+    return max(low - margin, 0.0), high + margin
+
+
+def _scatter(
+    name: str,
+    marks: Iterable[Mark],
+    color: str,
+    size: int,
+    symbol: str,
+    *,
+    bars: float,
+    opacity: float = 1.0,
+    places: dict[int, str] | None = None,
+) -> Any:
+    from plotly import graph_objects as go
+
+    marks = list(marks)
+    return go.Scatter(
+        name=name,
+        x=[mark.params for mark in marks],
+        y=[mark.accuracy for mark in marks],
+        mode="markers+text" if places else "markers",
+        text=[f"<b>{published_name(mark.anchor)}</b>" for mark in marks if mark.anchor] if places else None,
+        textposition=[places[mark.trial] for mark in marks] if places else None,
+        textfont={"color": color, "size": 14},
+        customdata=[mark.text for mark in marks],
+        hovertemplate="%{customdata}<extra></extra>",
+        marker={
+            "symbol": symbol,
+            "size": size,
+            "color": color,
+            "opacity": opacity,
+            "line": {"color": color, "width": 2.5} if symbol.endswith("open") else {"color": "#fff", "width": 1},
+        },
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [min(mark.error, 1 - mark.accuracy) for mark in marks],
+            "arrayminus": [min(mark.error, mark.accuracy) for mark in marks],
+            "color": _faded(color, bars),
+            "thickness": 1.4,
+            "width": 3,
+        },
+    )
+
+
+def _step_line(info: ParetoInfo) -> Any:
+    """The best accuracy to be had with at most so many parameters; runs on to the largest network."""
+    from plotly import graph_objects as go
+
+    front = info.front
+    x = [mark.params for mark in front]
+    y = [mark.accuracy for mark in front]
+    if front:
+        x.append(max(mark.params for mark in info.marks))
+        y.append(y[-1])
+    line = {"color": BLUE, "width": 2.2, "shape": "hv"}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+
+
+def _arrows(info: ParetoInfo) -> Any:
+    """Networks under the axis, as arrows on its lower edge that say how far below they are."""
+    from plotly import graph_objects as go
+
+    marks = info.below
+    return go.Scatter(
+        name="below the axis",
+        x=[mark.params for mark in marks],
+        y=[info.floor] * len(marks),
+        mode="markers+text",
+        text=[f"{mark.accuracy:.0%}" for mark in marks],
+        textposition="top center",
+        textfont={"color": GREY, "size": 11},
+        customdata=[mark.text for mark in marks],
+        hovertemplate="%{customdata}<extra></extra>",
+        cliponaxis=False,
+        marker={"symbol": "triangle-down", "size": 10, "color": GREY},
+    )
+
+
+def _layout(info: ParetoInfo) -> dict[str, Any]:
+    axis = {"showline": True, "linecolor": INK, "ticks": "outside", "gridcolor": "#EBEDF0", "zeroline": False}
+    title = {"text": _title(info), "x": 0, "xref": "paper", "xanchor": "left", "y": 0.965, "yanchor": "top"}
+    legend = {"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom", "itemsizing": "trace"}
+    return {
+        "template": "plotly_white",
+        "font": {"family": FONT, "size": 14, "color": INK},
+        "title": title,
+        "legend": legend,
+        "margin": {"l": 84, "r": 32, "t": 116, "b": 72},
+        "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "size": 13}},
+        "xaxis": axis
+        | {"type": "log", "title": {"text": "parameters (log scale)", "standoff": 14}}
+        | _size_ticks(*_size_range(info)),
+        "yaxis": axis
+        | {"title": {"text": f"validation accuracy ({info.images:,} images)", "standoff": 14}}
+        | {"range": [info.floor, info.ceiling], "tickformat": ".1%" if info.ceiling - info.floor < 0.06 else ".0%"},
+    }
+
+
+def _title(info: ParetoInfo) -> str:
+    networks = f"{len(info.marks)} network" + "s" * (len(info.marks) != 1)
+    counts = f"{networks}, {len(info.front)} on the front" + (f", {info.failed} failed" if info.failed else "")
+    bars = "bars: ± 1 standard error, networks whose bars overlap are not told apart"
+    return f"<b>{escape(info.study)}</b><br><span style='font-size:13px;color:#5B626B'>{counts} · {bars}</span>"
+
+
+def _size_range(info: ParetoInfo) -> tuple[float, float]:
+    """The ends of the size axis, in decades, with room for names."""
+    sizes = [mark.params for mark in info.marks] or [1_000, 1_000_000]
+    low, high = math.log10(min(sizes)), math.log10(max(sizes))
+    margin = max(0.08 * (high - low), 0.05)
+    return low - margin, high + margin
+
+
+def _size_ticks(low: float, high: float) -> dict[str, Any]:
+    """Ticks at 1, 2, 5 of each decade, in k and M."""
+    steps = (1, 2, 5) if high - low < 4 else (1,)
+    ticks = [step * 10**decade for decade in range(math.floor(low), math.ceil(high) + 1) for step in steps]
+    return {"tickvals": ticks, "ticktext": [si(tick) for tick in ticks], "range": [low, high]}
+
+
+def _label_places(info: ParetoInfo, named: list[Mark]) -> dict[int, str]:
+    """plotly's textposition of each published network's name, by trial number."""
+    left, right = _size_range(info)
+
+    def place(mark: Mark) -> tuple[float, float]:
+        x = (math.log10(mark.params) - left) / (right - left)
+        return x, (mark.accuracy - info.floor) / (info.ceiling - info.floor)
+
+    names = [published_name(mark.anchor or "") for mark in named]
+    places = label_places([place(mark) for mark in named], names, [place(mark) for mark in info.marks])
+    return {mark.trial: chosen for mark, chosen in zip(named, places, strict=True)}
+
+
+def _faded(color: str, opacity: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
