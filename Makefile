@@ -37,7 +37,7 @@ clean:  ## Remove .venv, caches and builds; results (study.db, mlflow.db, runs/)
 # editables come from the lock too.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "error: '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true); Explorer needs Python 3.11 or newer: make setup PYTHON=python3.12" >&2; exit 1; }
+		{ echo "error: '$(PYTHON)' is no Python 3.11 or newer; name one that is: make setup PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "error: '$(PYTHON) -m venv' failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock

@@ -43,7 +43,7 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (N, classes)."""
-        return self._steps(images)
+        return self._steps(images).flatten(1)
 
     def _assemble(self, layer: L.Layer, prefix: str, channels: dict[str, int], dropout: float) -> Step:
         path = L.join(prefix, layer.name)
@@ -68,9 +68,10 @@ class Network(nn.Module):
             if group not in parent._modules:
                 parent.add_module(group, nn.Module())
             parent = parent.get_submodule(group)
-        if name in parent._modules:
-            raise ArchitectureError(f"{path}: two layers of this name")
-        parent.add_module(name, module)
+        try:
+            parent.add_module(name, module)
+        except KeyError:  # `weight` below a layer that has one, `forward`
+            raise ArchitectureError(f"{path}: a torch module has something else of this name") from None
 
 
 # The forward pass in the shape of the tree. These are no modules, so that each weight has one name; objects rather than
@@ -104,11 +105,19 @@ class _Add:
         return first
 
 
+# Every map is (N, C, H, W), as it is for `cost`: what is flat is a map of one pixel.
 class _Flatten(nn.Module):
-    """(N, C, H, W) -> (N, C * H * W); what is flat already stays."""
+    """(N, C, H, W) -> (N, C * H * W, 1, 1)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1)
+        return x.flatten(1)[:, :, None, None]
+
+
+class _Linear(nn.Linear):
+    """(N, in_features, 1, 1) -> (N, out_features, 1, 1)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(1))[:, :, None, None]
 
 
 def _module(layer: L.Leaf, channels: int, dropout: float) -> nn.Module:
@@ -124,13 +133,17 @@ def _module(layer: L.Leaf, channels: int, dropout: float) -> nn.Module:
                 bias=layer.bias,
             )
         case L.Linear():
-            return nn.Linear(channels, layer.out_features, layer.bias)
+            return _Linear(channels, layer.out_features, layer.bias)
         case L.BatchNorm2d():
             return nn.BatchNorm2d(channels)
+        case L.LocalResponseNorm():
+            return nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
         case L.ReLU():
             return nn.ReLU()
         case L.MaxPool2d():
             return nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding, ceil_mode=layer.ceil_mode)
+        case L.AdaptiveAvgPool2d():
+            return nn.AdaptiveAvgPool2d(layer.output_size)
         case L.GlobalAvgPool2d():
             return nn.AdaptiveAvgPool2d(1)
         case L.Dropout():

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+import re
+from dataclasses import Field, asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from explorer.arch import layers as L
 
 FORMAT = "explorer.architecture/1"
+# What a file from elsewhere may ask for: no real network comes near, and nothing below has to fear what lies beyond.
+LARGEST = 2**24
+DEEPEST = 32
+NAME = re.compile(r"[A-Za-z0-9_]*", re.ASCII)
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         L.Conv2d,
         L.Linear,
         L.BatchNorm2d,
+        L.LocalResponseNorm,
         L.ReLU,
         L.MaxPool2d,
+        L.AdaptiveAvgPool2d,
         L.GlobalAvgPool2d,
         L.Dropout,
         L.Flatten,
@@ -81,17 +87,19 @@ class Architecture:
             raise L.ArchitectureError(f"no architecture JSON: {error}") from None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             found = data.get("format") if isinstance(data, dict) else type(data).__name__
-            raise L.ArchitectureError(f"format is {found!r}, expected {FORMAT!r}")
+            raise L.ArchitectureError(f"format is {_short(found)}, expected {FORMAT!r}")
         shape, nodes, adapted = data.get("input_shape"), data.get("layers"), data.get("adapted", [])
-        if not (isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)):
-            raise L.ArchitectureError(f"input_shape is {shape!r}, expected [channels, height, width]")
-        if not isinstance(adapted, list) or not all(isinstance(note, str) for note in adapted):
-            raise L.ArchitectureError("adapted is not a list of strings")
+        if not (
+            isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and 0 < n <= LARGEST for n in shape)
+        ):
+            raise L.ArchitectureError(f"input_shape is {_short(shape)}, expected [channels, height, width]")
+        if not isinstance(adapted, list) or not all(isinstance(note, str) and note.isprintable() for note in adapted):
+            raise L.ArchitectureError("adapted is not a list of one-line strings")
         architecture = Architecture((shape[0], shape[1], shape[2]), _decode_all(nodes, "layers"), tuple(adapted))
         identity = architecture.identity
         if data.get("identity") != identity:
             raise L.ArchitectureError(
-                f"identity is {data.get('identity')!r}, but the layers give {identity!r}: the file was altered"
+                f"identity is {_short(data.get('identity'))}, but the layers give {identity!r}: the file was altered"
             )
         return architecture
 
@@ -109,14 +117,16 @@ def _encode(layer: L.Layer) -> dict[str, Any]:
 def _decode_all(nodes: object, where: str) -> tuple[L.Layer, ...]:
     if not isinstance(nodes, list):
         raise L.ArchitectureError(f"{where} is not a list")
+    if where.count(".") > DEEPEST:
+        raise L.ArchitectureError(f"layers are nested deeper than {DEEPEST} containers")
     return tuple(_decode(node, f"{where}[{i}]") for i, node in enumerate(nodes))
 
 
 def _decode(node: object, where: str) -> L.Layer:
-    if not isinstance(node, Mapping) or node.get("type") not in KINDS:
-        found = node.get("type") if isinstance(node, Mapping) else node
-        raise L.ArchitectureError(f"{where}: unknown layer type {found!r}, expected one of {', '.join(KINDS)}")
-    kind = KINDS[node["type"]]
+    found = node.get("type") if isinstance(node, dict) else node
+    if not isinstance(node, dict) or not isinstance(found, str) or found not in KINDS:
+        raise L.ArchitectureError(f"{where}: unknown layer type {_short(found)}, expected one of {', '.join(KINDS)}")
+    kind = KINDS[found]
     arguments: dict[str, Any] = {}
     for field in fields(kind):
         if field.name not in node:
@@ -125,16 +135,35 @@ def _decode(node: object, where: str) -> L.Layer:
         if field.name in ("layers", "branches"):
             arguments[field.name] = _decode_all(value, f"{where}.{field.name}")
             continue
-        expected = {"str": str, "int": int, "bool": bool}[str(field.type)]
-        smallest = 0 if field.name == "padding" else 1
-        if type(value) is not expected or (expected is int and value < smallest):
-            raise L.ArchitectureError(f"{where}: {kind.__name__}.{field.name} is {value!r}, expected {field.type}")
+        good, expected = _check(field, value)
+        if not good:
+            raise L.ArchitectureError(f"{where}: {kind.__name__}.{field.name} is {_short(value)}, expected {expected}")
         arguments[field.name] = value
     unknown = set(node) - {field.name for field in fields(kind)} - {"type"}
     if unknown:
-        raise L.ArchitectureError(f"{where}: {kind.__name__} has no {min(unknown)!r}")
+        raise L.ArchitectureError(f"{where}: {kind.__name__} has no {_short(min(unknown))}")
     layer: L.Layer = kind(**arguments)
     return layer
+
+
+def _check(field: Field[Any], value: object) -> tuple[bool, str]:
+    """Whether a value from a file is one the field may hold, and in words what it may hold."""
+    match field.type:
+        case "str":
+            return isinstance(value, str) and NAME.fullmatch(value) is not None, "letters, digits and _"
+        case "bool":
+            return type(value) is bool, "true or false"
+        case "float":
+            return type(value) is float and 0 < value < LARGEST, "a decimal number above 0"
+    smallest = 0 if field.name == "padding" else 1
+    return type(value) is int and smallest <= value <= LARGEST, f"a whole number from {smallest} to {LARGEST}"
+
+
+def _short(value: object) -> str:
+    """A value as an error message shows it: on one line that ends."""
+    parts = value if isinstance(value, list) else [value]
+    text = type(value).__name__ if any(isinstance(part, list | dict) for part in parts) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _structure(layer: L.Layer) -> list[Any]:
@@ -148,6 +177,8 @@ def _structure(layer: L.Layer) -> list[Any]:
             return flat[0] if len(flat) == 1 else ["Sequential", *flat]
         case L.Concat() | L.Add():
             inners = [_structure(branch) for branch in layer.branches]
+            if isinstance(layer, L.Concat):
+                inners = [part for inner in inners for part in (inner[1:] if inner[0] == "Concat" else [inner])]
             return inners[0] if len(inners) == 1 else [type(layer).__name__, *inners]
         case _:
             return [type(layer).__name__, *(value for key, value in asdict(layer).items() if key != "name")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 from explorer.arch import layers as L
 from explorer.arch.architecture import Architecture
@@ -65,9 +64,21 @@ def cost(architecture: Architecture) -> Cost:
     Raises:
         ArchitectureError: if the network cannot be built, naming the layer.
     """
+    _check_names(architecture)
     rows: list[LayerCost] = []
     output_shape = _visit(architecture.tree, "", architecture.input_shape, rows)
     return Cost(tuple(rows), output_shape)
+
+
+def _check_names(architecture: Architecture) -> None:
+    seen: set[str] = set()
+    for path, layer in L.walk(architecture.tree):
+        if isinstance(layer, L.Weighted) and not layer.name:
+            raise L.ArchitectureError(f"{path or 'layers'}: a {type(layer).__name__} without a name")
+        if layer.name and isinstance(layer, L.Leaf):
+            if path in seen:
+                raise L.ArchitectureError(f"{path}: two layers of this name")
+            seen.add(path)
 
 
 def _visit(layer: L.Layer, prefix: str, shape: L.Shape, rows: list[LayerCost]) -> L.Shape:
@@ -124,27 +135,33 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape) -> LayerCost:
         case L.BatchNorm2d():
             params = statistics = 2 * channels
         case L.MaxPool2d():
+            if layer.padding > layer.kernel_size // 2:
+                raise L.ArchitectureError(
+                    f"{path}: padding {layer.padding} is more than half of kernel {layer.kernel_size}"
+                )
             out = (
                 channels,
                 _extent(path, height, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode),
                 _extent(path, width, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode),
             )
+        case L.AdaptiveAvgPool2d():
+            out = (channels, layer.output_size, layer.output_size)
         case L.GlobalAvgPool2d():
             out = (channels, 1, 1)
         case L.Flatten():
             out = (channels * height * width, 1, 1)
-        case L.ReLU() | L.Dropout():
+        case L.LocalResponseNorm() | L.ReLU() | L.Dropout():
             pass
     return LayerCost(path, type(layer).__name__, shape, out, params, statistics, macs)
 
 
 def _extent(path: str, size: int, kernel: int, stride: int, padding: int, ceil_mode: bool = False) -> int:
     """Pixels along one axis after a kernel has slid over it, as torch counts them."""
-    steps = (size + 2 * padding - kernel) / stride
-    out = (ceil(steps) if ceil_mode else int(steps // 1)) + 1
+    span = size + 2 * padding - kernel
+    out = (-(-span // stride) if ceil_mode else span // stride) + 1
     if ceil_mode and (out - 1) * stride >= size + padding:
         out -= 1  # torch: the last window must start inside the map or its left padding
-    if size + 2 * padding < kernel or out < 1:
+    if span < 0:
         raise L.ArchitectureError(
             f"{path}: a {kernel}x{kernel} kernel does not fit a map of {size} px; the map shrank below 1 px"
         )

@@ -53,6 +53,17 @@ class BatchNorm2d:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalResponseNorm:
+    """x / (k + alpha / size * sum of squares over `size` channels around it) ** beta; no parameters (AlexNet)."""
+
+    name: str
+    size: int
+    alpha: float
+    beta: float
+    k: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReLU:
     name: str = ""
 
@@ -64,6 +75,14 @@ class MaxPool2d:
     stride: int
     padding: int = 0
     ceil_mode: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveAvgPool2d:
+    """Mean over windows that share the map out evenly: (C, H, W) -> (C, output_size, output_size)."""
+
+    name: str
+    output_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +124,11 @@ class Add:
     branches: tuple[Layer, ...]
 
 
-Leaf: TypeAlias = Conv2d | Linear | BatchNorm2d | ReLU | MaxPool2d | GlobalAvgPool2d | Dropout | Flatten
+Weighted: TypeAlias = Conv2d | Linear | BatchNorm2d
+"""Layers with weights; each needs a name."""
+Leaf: TypeAlias = (
+    Weighted | LocalResponseNorm | ReLU | MaxPool2d | AdaptiveAvgPool2d | GlobalAvgPool2d | Dropout | Flatten
+)
 Layer: TypeAlias = Leaf | Sequential | Concat | Add
 Shape: TypeAlias = tuple[int, int, int]
 """(channels, height, width) of one sample."""
