@@ -1,0 +1,133 @@
+"""The network as Lightning trains it: loss, optimizer, learning rate, the numbers of an epoch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from explorer.arch import Architecture
+from explorer.data.module import generator
+from explorer.nets import Network, build
+from explorer.recipe import Recipe
+
+
+class TrainingError(ValueError):
+    """A training that broke down; one line naming the epoch and what happened."""
+
+
+class Classifier(LightningModule):
+    """Trains a network by a recipe.
+
+    Everything random is a function of the seed: the initial weights here, the dropout by reseeding with (seed, epoch),
+    so that nothing but the weights, the optimizer's state and the epoch has to be kept to go on with the same bits.
+    Sums stay tensors until the epoch ends: a GPU is waited for once an epoch.
+    """
+
+    def __init__(self, architecture: Architecture, recipe: Recipe, seed: int, steps: int, first_step: int) -> None:
+        """Builds the network and draws its weights.
+
+        Args:
+            architecture: the network.
+            recipe: how it is trained.
+            seed: of the initial weights and the dropout.
+            steps: optimizer steps of the full length.
+            first_step: steps taken before.
+        """
+        super().__init__()
+        self.recipe = recipe
+        self.seed = seed
+        self.steps = steps
+        self.first_step = first_step
+        self.network = build(architecture, recipe.dropout)
+        initialise(self.network, recipe, generator(seed, 0))
+        self.epoch = 0
+        self._clear()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) to logits (N, classes)."""
+        # On CPU channels-last convolutions are faster. CUDA's pooling backward is reproducible in the other layout.
+        if images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.network(images)
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        images, labels = batch
+        loss = F.cross_entropy(self(images), labels, label_smoothing=self.recipe.label_smoothing)
+        self._train_loss += loss.detach() * len(labels)
+        self._trained += len(labels)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        images, labels = batch
+        logits = self(images).float()
+        self._loss += F.cross_entropy(logits, labels, reduction="sum")
+        self._right += (logits.argmax(1) == labels).sum()
+        self.images_evaluated += len(labels)
+
+    def on_train_epoch_start(self) -> None:
+        self._clear()
+        torch.manual_seed(generator(self.seed, self.epoch + 1).initial_seed())
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self.lr = self.recipe.rate(self.first_step + self.global_step, self.steps)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.lr
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        recipe = self.recipe
+        weights = [p for p in self.parameters() if p.ndim > 1 or recipe.decay_biases]
+        others = [p for p in self.parameters() if not (p.ndim > 1 or recipe.decay_biases)]
+        groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = [group for group in groups if group["params"]]
+        if recipe.optimizer == "sgd":
+            return torch.optim.SGD(groups, recipe.lr, recipe.momentum, fused=True)
+        return torch.optim.AdamW(groups, recipe.lr, (recipe.momentum, recipe.beta2), fused=True)
+
+    def trained(self) -> dict[str, float]:
+        """Numbers of the training epoch that ended."""
+        return {"train_loss": self._finite("training", self._train_loss, self._trained), "lr": self.lr}
+
+    def evaluated(self, part: str) -> dict[str, float]:
+        """Loss and accuracy of the evaluation in the epoch that ended, named by the part of the data it was over."""
+        loss = self._finite(part, self._loss, self.images_evaluated)
+        return {f"{part}_loss": loss, f"{part}_acc": float(self._right) / self.images_evaluated}
+
+    def _finite(self, part: str, total: Tensor, images: int) -> float:
+        loss = float(total) / images
+        if not math.isfinite(loss):
+            raise TrainingError(f"epoch {self.epoch + 1}: the {part} loss became {loss}")
+        return loss
+
+    def _clear(self) -> None:
+        self.lr = 0.0
+        self._train_loss = torch.zeros((), device=self.device)
+        self._loss = torch.zeros((), device=self.device)
+        self._right = torch.zeros((), dtype=torch.long, device=self.device)
+        self._trained = self.images_evaluated = 0
+
+
+def initialise(network: Network, recipe: Recipe, generator: torch.Generator) -> None:
+    """Draws the initial weights; see `Recipe.init` and `Recipe.last_std`."""
+    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    for layer in layers:
+        fan_in = layer.weight[0].numel()
+        match recipe.init:
+            case "he":
+                nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / fan_in), generator=generator)
+            case "xavier":
+                nn.init.uniform_(layer.weight, -math.sqrt(3 / fan_in), math.sqrt(3 / fan_in), generator=generator)
+            case "orthogonal":
+                nn.init.orthogonal_(layer.weight, math.sqrt(2), generator=generator)
+            case _:
+                nn.init.kaiming_uniform_(layer.weight, math.sqrt(5), generator=generator)
+        if layer.bias is not None:
+            bound = 1 / math.sqrt(fan_in) if recipe.init == "torch" else 0.0
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    if recipe.last_std is not None:
+        nn.init.normal_(layers[-1].weight, 0.0, recipe.last_std, generator=generator)

@@ -1,0 +1,42 @@
+"""Data sets, one a file: each has a function `load` whose keyword arguments are the keys of conf/data/NAME.yaml.
+
+A config names its data set, it never carries a Python path. Nothing heavy is imported until a data set is loaded.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from explorer.data.module import DataModule
+
+NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet")
+
+
+class DataError(ValueError):
+    """Data that is absent or unreadable, or a config that asks for something impossible; one line for a person."""
+
+
+def load(data: Mapping[str, Any]) -> DataModule:
+    """Loads a data set and splits it.
+
+    Args:
+        data: `name`, one of NAMES, and the keyword arguments of that data set's `load`.
+
+    Raises:
+        DataError: if there is no such data set or key, or if its images are absent.
+    """
+    options = {str(key): value for key, value in data.items()}
+    name = options.pop("name", None)
+    if name not in NAMES:
+        raise DataError(f"data is {name!r}, expected one of {', '.join(NAMES)}")
+    function = import_module(f"explorer.data.{name}").load
+    known = inspect.signature(function).parameters
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise DataError(f"data {name} has no key {unknown[0]!r}, its keys are {', '.join(known)}")
+    module: DataModule = function(**options)
+    return module

@@ -1,0 +1,131 @@
+"""Data sets that fit in memory: held once as uint8, cut into batches by slicing, no loader processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from explorer.data import DataError
+from explorer.data.module import DataModule, Order
+from explorer.data.split import Indices, carve
+
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """From stored to network values: (image - mean) / std, channel by channel; and how training images are varied.
+
+    Attributes:
+        mean, std: in stored units, one number a channel.
+        shift: each training image is moved by up to this many pixels, black coming in.
+        mirror: each training image is mirrored, or not, by chance.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    shift: int = 0
+    mirror: bool = False
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """uint8 or float (N, C, H, W) to float32."""
+        shape = (1, -1, 1, 1)
+        mean = torch.tensor(self.mean, device=images.device).view(shape)
+        return (images.float() - mean) / torch.tensor(self.std, device=images.device).view(shape)
+
+    def varied(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Augmented images of one batch."""
+        count, _, height, width = images.shape
+        if self.mirror:
+            turned = torch.rand(count, generator=generator).to(images.device) < 0.5
+            images = torch.where(turned.view(-1, 1, 1, 1), images.flip(3), images)
+        if self.shift:
+            span = 2 * self.shift + 1
+            moves = torch.randint(span, (2, count, 1), generator=generator).to(images.device)
+            rows = torch.arange(height, device=images.device) + moves[0]
+            columns = torch.arange(width, device=images.device) + moves[1]
+            padded = torch.nn.functional.pad(images, [self.shift] * 4)
+            which = torch.arange(count, device=images.device).view(-1, 1, 1)
+            images = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        return images
+
+
+@dataclass(frozen=True)
+class MemoryLoader:
+    """Batches of tensors: iterable, sized, nothing more.
+
+    With an order (Lightning finds it under the name `sampler` and tells it the epoch) the batches are shuffled and
+    augmented, and an epoch is cut into batches of equal size, give or take one image: a last batch of a handful would
+    be a step on noise.
+    """
+
+    images: Tensor
+    labels: Tensor
+    pixels: Pixels
+    batch_size: int
+    sampler: Order | None
+    batch_sampler: None = None
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.labels) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        if self.sampler is None:
+            for start in range(0, len(self.labels), self.batch_size):
+                batch = slice(start, start + self.batch_size)
+                yield self.pixels.normalised(self.images[batch]), self.labels[batch]
+            return
+        generator = self.sampler.generator()
+        order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
+        for batch in order.tensor_split(len(self)):
+            varied = self.pixels.varied(self.images[batch], generator)
+            yield self.pixels.normalised(varied), self.labels[batch]
+
+
+class MemoryDataModule(DataModule):
+    """A data set held as one tensor, its parts as indices into it."""
+
+    def __init__(
+        self,
+        name: str,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        parts: dict[str, Indices],
+        pixels: Pixels,
+        class_names: Sequence[str],
+    ) -> None:
+        """Takes images (N, C, H, W) and labels (N,) with the indices of each part."""
+        shape = (images.shape[1], images.shape[2], images.shape[3])
+        for key, value in (("mean", pixels.mean), ("std", pixels.std)):
+            if len(value) != shape[0]:
+                raise DataError(f"data {name}: {key} has {len(value)} numbers, expected {shape[0]}, one a channel")
+        sizes = {part: len(indices) for part, indices in parts.items()}
+        super().__init__(name, shape, len(class_names), tuple(class_names), sizes)
+        self.pixels = pixels
+        self._images = torch.from_numpy(images)
+        self._labels = torch.from_numpy(labels)
+        self._parts = {part: torch.from_numpy(indices) for part, indices in parts.items()}
+
+    def training(self, parts: tuple[str, ...]) -> MemoryLoader:
+        return self._loader(parts, self.batch_size, self.order())
+
+    def evaluation(self, part: str) -> MemoryLoader:
+        return self._loader((part,), EVALUATION_BATCH, None)
+
+    def _loader(self, parts: tuple[str, ...], batch_size: int, order: Order | None) -> MemoryLoader:
+        chosen = torch.cat([self._parts[part] for part in parts])
+        images, labels = self._images[chosen].to(self.device), self._labels[chosen].to(self.device)
+        return MemoryLoader(images, labels, self.pixels, batch_size, order)
+
+
+def official(labels: NDArray[np.int64], test_images: int, val: float, split_seed: int) -> dict[str, Indices]:
+    """Parts of a data set whose last `test_images` images are its official test set; val is carved off the others."""
+    fit = len(labels) - test_images
+    train, held_out = carve(labels[:fit], val, split_seed, "val")
+    return {"train": train, "val": held_out, "test": np.arange(fit, len(labels))}

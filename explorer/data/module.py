@@ -1,0 +1,127 @@
+"""What every data set offers: its facts, and loaders whose order depends on (seed, epoch) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from explorer.data import DataError
+
+SPLITS = {"train": (("train",), "val"), "trainval": (("train", "val"), "test")}
+"""Name of a split -> (parts trained on, part evaluated on)."""
+
+
+class Order(Sampler[int]):
+    """A fresh permutation every epoch, decided by (seed, epoch).
+
+    Lightning calls `set_epoch` with the epochs it has run itself, so a resumed training adds those before.
+    """
+
+    def __init__(self, images: int, seed: int, first_epoch: int) -> None:
+        self.images = images
+        self.seed = seed
+        self.first_epoch = first_epoch
+        self.epoch = first_epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = self.first_epoch + epoch
+
+    def generator(self) -> torch.Generator:
+        """Random numbers of this epoch: first the permutation, then the augmentation."""
+        return generator(self.seed, self.epoch)
+
+    def permutation(self) -> Tensor:
+        """This epoch's order of the images, (images,)."""
+        return torch.randperm(self.images, generator=self.generator())
+
+    # The epoch travels inside the index, so that a loader process can draw each image's augmentation from
+    # (seed, epoch, image) whichever process it is.
+    def __iter__(self) -> Iterator[int]:
+        yield from (self.epoch * self.images + self.permutation()).tolist()
+
+    def __len__(self) -> int:
+        return self.images
+
+
+def generator(*key: int) -> torch.Generator:
+    """A generator for each tuple of whole numbers."""
+    seed = 0
+    for part in key:
+        seed = (seed * 6364136223846793005 + part * 2 + 1442695040888963407) % 2**63
+    return torch.Generator().manual_seed(seed)
+
+
+class DataModule(LightningDataModule):
+    """A data set in three fixed parts.
+
+    Attributes:
+        name: of the data set.
+        input_shape: (channels, height, width) of one image as the network sees it.
+        classes: number of classes.
+        class_names: in the order of their numbers; empty if unknown.
+        images: number of images in `train`, `val` and `test`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        class_names: tuple[str, ...],
+        images: dict[str, int],
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.input_shape = input_shape
+        self.classes = classes
+        self.class_names = class_names
+        self.images = images
+        self.arrange("train")
+
+    def arrange(
+        self, split: str, batch_size: int = 256, seed: int = 0, first_epoch: int = 0, device: str | torch.device = "cpu"
+    ) -> None:
+        """Chooses what the loaders give out.
+
+        Args:
+            split: `train` (fit on train, evaluate on val) or `trainval` (fit on train and val, evaluate on test).
+            batch_size: images of one training batch; the batches of an epoch differ by at most one image where the
+                data set sits in memory.
+            seed: decides, with the epoch, the order and the augmentation.
+            first_epoch: epochs trained before.
+            device: where data sets that sit in memory give out their batches.
+        """
+        if split not in SPLITS:
+            raise DataError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        self.fit_parts, self.evaluated_part = SPLITS[split]
+        self.batch_size, self.seed, self.first_epoch, self.device = batch_size, seed, first_epoch, torch.device(device)
+
+    @property
+    def fit_images(self) -> int:
+        """Images trained on in the arranged split."""
+        return sum(self.images[part] for part in self.fit_parts)
+
+    def order(self) -> Order:
+        """The order of the arranged training images."""
+        return Order(self.fit_images, self.seed, self.first_epoch)
+
+    def train_dataloader(self) -> Any:
+        """For Lightning: the arranged split's training images."""
+        return self.training(self.fit_parts)
+
+    def val_dataloader(self) -> Any:
+        """For Lightning: the images that the arranged split evaluates on."""
+        return self.evaluation(self.evaluated_part)
+
+    def training(self, parts: tuple[str, ...]) -> Any:
+        """Shuffled, augmented batches (images (N, C, H, W), labels (N,)) of the named parts."""
+        raise NotImplementedError
+
+    def evaluation(self, part: str) -> Any:
+        """Every image of a part once, as it is, in fixed order."""
+        raise NotImplementedError

@@ -1,0 +1,116 @@
+"""A training recipe: plain data, checked before anything is trained. Standard library alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "polynomial", "constant")
+INITS = ("he", "xavier", "orthogonal", "torch")
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be followed; one line naming the key."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        epochs: full length, for which the schedule is laid out.
+        batch_size: images of one pass.
+        accumulate: passes of one optimizer step.
+        optimizer: `adamw` or `sgd` (with momentum).
+        lr: the highest learning rate.
+        weight_decay: decoupled for adamw, L2 for sgd; not on biases with `decay_biases` false.
+        momentum: of sgd; beta1 of adamw.
+        beta2: of adamw.
+        warmup: share of all steps in which the rate rises linearly to `lr`.
+        schedule: what follows: `cosine` or `polynomial` to 0, or `constant`.
+        power: of the polynomial.
+        clip: largest norm of the gradient, null for none.
+        init: `he` (normal, variance 2 / fan in), `xavier` (Caffe's: uniform, variance 1 / fan in), `orthogonal`, or
+            `torch` (its default); biases start from 0 but for `torch`.
+        last_std: standard deviation of the normal the last layer starts from, null for `init`.
+        dropout: rate where the network has a dropout.
+        label_smoothing: of the cross entropy trained on.
+        decay_biases: whether weight decay applies to biases.
+        precision: Lightning's word for it.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    lr: float
+    accumulate: int = 1
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    beta2: float = 0.999
+    warmup: float = 0.0
+    schedule: str = "cosine"
+    power: float = 1.0
+    clip: float | None = None
+    init: str = "he"
+    last_std: float | None = None
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    decay_biases: bool = True
+    precision: str = "32-true"
+
+    def rate(self, step: int, steps: int) -> float:
+        """Learning rate of optimizer step `step` (from 0) out of `steps`."""
+        rising = round(self.warmup * steps)
+        if step < rising:
+            return self.lr * (step + 1) / rising
+        done = (step - rising) / max(1, steps - rising)
+        match self.schedule:
+            case "cosine":
+                return self.lr * 0.5 * (1 + math.cos(math.pi * done))
+            case "polynomial":
+                return self.lr * float((1 - done) ** self.power)
+            case _:
+                return self.lr
+
+
+def read(recipe: Mapping[str, Any]) -> Recipe:
+    """Checks a recipe.
+
+    Args:
+        recipe: the keys of Recipe; `name` is allowed and ignored.
+
+    Raises:
+        RecipeError: for an unknown or missing key and a value of the wrong type or range.
+    """
+    given = {str(key): value for key, value in recipe.items() if key != "name"}
+    known = {field.name: field for field in fields(Recipe)}
+    for key in given:
+        if key not in known:
+            raise RecipeError(f"recipe has no key {key!r}, its keys are {', '.join(known)}")
+        kind = str(known[key].type)
+        value = float(given[key]) if kind.startswith("float") and type(given[key]) is int else given[key]
+        given[key] = value
+        if type(value).__name__ not in kind.replace("None", "NoneType").split(" | "):
+            raise RecipeError(f"recipe.{key} is {value!r}, expected {kind}")
+        good, expected = RANGES.get(key, (lambda _: True, ""))
+        if value is not None and not good(value):
+            raise RecipeError(f"recipe.{key} is {value!r}, expected {expected}")
+    missing = [name for name, field in known.items() if field.default is MISSING and name not in given]
+    if missing:
+        raise RecipeError(f"recipe lacks {missing[0]!r}")
+    return Recipe(**given)
+
+
+RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **{key: (lambda n: n >= 1, "at least 1") for key in ("epochs", "batch_size", "accumulate")},
+    **{key: (lambda x: 0 < x < math.inf, "above 0") for key in ("lr", "clip", "last_std")},
+    **{key: (lambda x: 0 <= x < math.inf, "at least 0") for key in ("weight_decay", "power")},
+    **{key: (lambda x: 0 <= x < 1, "within [0, 1)") for key in ("momentum", "beta2", "warmup", "dropout")},
+    "label_smoothing": (lambda x: 0 <= x < 1, "within [0, 1)"),
+    "optimizer": (lambda word: word in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
+    "schedule": (lambda word: word in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
+    "init": (lambda word: word in INITS, f"one of {', '.join(INITS)}"),
+}

@@ -1,0 +1,105 @@
+"""What a job reads and leaves in its folder, as Lightning's epochs go by: progress.jsonl and checkpoints."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from explorer import checkpoint as checkpoints
+from explorer.checkpoint import Checkpoint, CheckpointError
+from explorer.classifier import Classifier
+
+PROGRESS = "progress.jsonl"
+
+
+class Recorder(Callback):
+    """Goes on from the checkpoint of `first_epoch`, tells of every epoch, leaves a checkpoint at the end.
+
+    Attributes:
+        curve: one dict for each epoch trained.
+    """
+
+    def __init__(self, folder: str, facts: dict[str, Any], first_epoch: int, part: str) -> None:
+        """`facts` tell whose checkpoints these are; `part` is what an evaluation evaluates: `val` or `test`."""
+        self.folder = Path(folder)
+        self.facts = facts
+        self.first_epoch = first_epoch
+        self.part = part
+        self.curve: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.first_epoch:
+            checkpoint = checkpoints.load(self.folder, self.first_epoch)
+            check_facts(checkpoint, self.facts, checkpoints.path(self.folder, self.first_epoch))
+            restore(checkpoint, cast("Classifier", pl_module), trainer.optimizers[0])
+        self._clear_later()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        cast("Classifier", pl_module).epoch = self.first_epoch + trainer.current_epoch
+        self.started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        classifier = cast("Classifier", pl_module)
+        numbers: dict[str, float] = {"epoch": classifier.epoch + 1, **classifier.trained()}
+        if classifier.images_evaluated:
+            numbers |= classifier.evaluated(self.part)
+        numbers["seconds"] = round(time.perf_counter() - self.started, 4)
+        self.curve.append(numbers)
+        with (self.folder / PROGRESS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(numbers) + "\n")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        classifier = cast("Classifier", pl_module)
+        tensors = capture(classifier, trainer.optimizers[0])
+        checkpoints.save(self.folder, Checkpoint(classifier.epoch + 1, tensors, self.facts))
+
+    def _clear_later(self) -> None:
+        """Forgets what an earlier try of this job left behind: epochs after the one gone on from."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoints.drop(self.folder, lambda epoch: epoch > self.first_epoch)
+        kept = [numbers for numbers in progress(self.folder) if numbers["epoch"] <= self.first_epoch]
+        text = "".join(json.dumps(numbers) + "\n" for numbers in kept)
+        checkpoints.replace(self.folder / PROGRESS, text.encode())
+
+
+def progress(folder: str | Path) -> list[dict[str, float]]:
+    """The epochs that `progress.jsonl` tells of; a last line still being written is left out."""
+    file = Path(folder) / PROGRESS
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
+    return [json.loads(line) for line in lines]
+
+
+def capture(classifier: Classifier, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Weights and optimizer state by name."""
+    tensors = {f"model.{name}": value for name, value in classifier.network.state_dict().items()}
+    for name, parameter in classifier.network.named_parameters():
+        for key, value in optimizer.state[parameter].items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{name}.{key}"] = value
+    return tensors
+
+
+def restore(checkpoint: Checkpoint, classifier: Classifier, optimizer: torch.optim.Optimizer) -> None:
+    """Puts back what `capture` took."""
+    classifier.network.load_state_dict(checkpoint.part("model"))
+    saved = checkpoint.part("optimizer")
+    for name, parameter in classifier.network.named_parameters():
+        for full in [key for key in saved if key.rpartition(".")[0] == name]:
+            value, key = saved[full], full.rpartition(".")[2]
+            # In the parameter's own memory layout: the fused optimizers walk both in step.
+            like = parameter if value.shape == parameter.shape else value
+            optimizer.state[parameter][key] = torch.empty_like(like.detach(), dtype=value.dtype).copy_(value)
+
+
+def check_facts(checkpoint: Checkpoint, facts: dict[str, Any], file: Path) -> None:
+    """Raises CheckpointError if the checkpoint is another training's."""
+    for key, expected in facts.items():
+        if checkpoint.facts.get(key) != expected:
+            found = checkpoint.facts.get(key)
+            raise CheckpointError(f"{file}: another training's, its {key} is {found!r}, not {expected!r}")

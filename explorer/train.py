@@ -1,0 +1,183 @@
+"""The job: train a network from one epoch to another and leave a checkpoint. Plain data in, plain data out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import warnings
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer import checkpoint as checkpoints
+from explorer import data as datasets
+from explorer import recipe as recipes
+from explorer.arch import Architecture
+from explorer.checkpoint import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+    from pytorch_lightning import Trainer
+    from torch import Tensor
+
+    from explorer.data.module import DataModule
+    from explorer.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of a training; fit for JSON.
+
+    Attributes:
+        architecture: JSON of an Architecture.
+        recipe: see `explorer.recipe.Recipe`.
+        data: see `explorer.data.load`.
+        seed: of initial weights, order, augmentation and dropout.
+        first_epoch: epochs trained before; above 0 their checkpoint is in `folder`.
+        last_epoch: trains epochs first_epoch + 1 .. last_epoch.
+        epochs: full length, for which the schedule is laid out.
+        folder: takes checkpoints and `progress.jsonl`.
+        split: `train` (evaluated on val, every epoch) or `trainval` (evaluated on test, after the last epoch alone).
+    """
+
+    architecture: str
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+    seed: int
+    first_epoch: int
+    last_epoch: int
+    epochs: int
+    folder: str
+    split: str = "train"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job measured; fit for JSON.
+
+    Attributes:
+        curve: one dict for each epoch trained: epoch (from 1), train_loss, lr (of its last step), seconds, and
+            val_loss and val_acc; with the split `trainval`, in its last epoch test_loss and test_acc instead.
+        device: in words.
+    """
+
+    curve: list[dict[str, float]]
+    device: str
+
+
+def run(job: Job) -> Result:
+    """Trains.
+
+    The same job gives the same bits on the same device, and so does the same length in several jobs. As epochs end,
+    their numbers are appended to `folder/progress.jsonl`.
+
+    Raises:
+        ArchitectureError, RecipeError, DataError: if the job asks for what does not exist.
+        CheckpointError: if the checkpoint to go on from is absent, torn, or another training's.
+        TrainingError: if a loss is no longer finite.
+    """
+    if not 0 <= job.first_epoch < job.last_epoch <= job.epochs:
+        raise ValueError(f"epochs {job.first_epoch + 1} to {job.last_epoch} of {job.epochs} cannot be trained")
+    recipe = recipes.read(job.recipe)
+    architecture = Architecture.from_json(job.architecture)
+    data = _load(json.dumps(job.data, sort_keys=True))
+    if architecture.input_shape != data.input_shape:
+        shapes = f"{architecture.input_shape}, data {data.name} has {data.input_shape}"
+        raise datasets.DataError(f"the network takes images of {shapes}")
+
+    from explorer.classifier import Classifier
+    from explorer.recorder import Recorder
+
+    facts: dict[str, Any] = {
+        "architecture": architecture.identity,
+        "recipe": asdict(recipe),
+        "data": job.data,
+        "split": job.split,
+    }
+    facts |= {"seed": job.seed, "epochs": job.epochs}
+    recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test")
+    trainer = _trainer(job, recipe, recorder)
+    data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
+    batches = -(-data.fit_images // recipe.batch_size)
+    steps = -(-batches // recipe.accumulate)
+    classifier = Classifier(architecture, recipe, job.seed, job.epochs * steps, job.first_epoch * steps)
+    with warnings.catch_warnings():
+        # Lightning 2.6 asks torch 2.14 for a name that is going away.
+        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+        trainer.fit(classifier, datamodule=data)
+    return Result(recorder.curve, device_name(trainer.strategy.root_device))
+
+
+def weights(folder: str | Path) -> dict[str, Tensor]:
+    """The network's weights in the last checkpoint of a folder, by their names in the network.
+
+    Raises:
+        CheckpointError: if there is none, or it is torn or altered.
+    """
+    epochs = checkpoints.epochs(folder)
+    if not epochs:
+        raise CheckpointError(f"{folder}: no checkpoint (epoch_NNNN.safetensors)")
+    return checkpoints.load(folder, epochs[-1]).part("model")
+
+
+def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
+    """A Trainer that does nothing but train: without logger, bar, summary and pickles it costs little."""
+    import torch
+    from pytorch_lightning import Trainer
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
+    # Its notes on accelerators and tips are no news to anyone who reads a search's output.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # Dying filters have denormal gradients, which a CPU multiplies slowly.
+    torch.set_flush_denormal(True)
+    epochs = job.last_epoch - job.first_epoch
+    evaluated = job.split == "train" or job.last_epoch == job.epochs
+    return Trainer(
+        accelerator="auto",
+        devices=1,
+        precision=recipe.precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        # The test images are looked at once, at the very end.
+        check_val_every_n_epoch=1 if job.split == "train" else epochs,
+        limit_val_batches=None if evaluated else 0,
+        gradient_clip_val=recipe.clip,
+        accumulate_grad_batches=recipe.accumulate,
+        callbacks=[recorder],
+        # One device, whatever cluster this runs in: Lightning must not join other processes.
+        plugins=[LightningEnvironment()],
+        deterministic=True,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=job.folder,
+    )
+
+
+# A worker trains many networks on one data set: it is read once.
+@lru_cache(maxsize=1)
+def _load(data: str) -> DataModule:
+    return datasets.load(json.loads(data))
+
+
+def device_name(device: torch.device) -> str:
+    """A device in words, such as `cpu (Intel Xeon, 1 thread)` or `NVIDIA H100`."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device.type
+    threads = torch.get_num_threads()
+    return f"cpu ({_processor()}, {threads} thread{'s' if threads > 1 else ''})"
+
+
+@lru_cache
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
