@@ -1,0 +1,24 @@
+"""What every test shares: one torch thread, and folders of its own."""
+
+import os
+from pathlib import Path
+
+# Before torch is imported, here and in every process a test starts: oversubscribed cores are several times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import settings
+
+# Timing on a busy machine is no property of the code; the examples are the same in every run.
+settings.register_profile("explorer", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("explorer")
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder with the authors' weights and sample images; tests that need it skip without it."""
+    if not REFERENCE.is_dir():
+        pytest.skip(f"no reference data: {REFERENCE} is absent")
+    return REFERENCE
