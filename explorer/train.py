@@ -90,13 +90,8 @@ def run(job: Job) -> Result:
     from explorer.classifier import Classifier
     from explorer.recorder import Recorder
 
-    facts: dict[str, Any] = {
-        "architecture": architecture.identity,
-        "recipe": asdict(recipe),
-        "data": job.data,
-        "split": job.split,
-    }
-    facts |= {"seed": job.seed, "epochs": job.epochs}
+    facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
+    facts |= {"split": job.split, "seed": job.seed, "epochs": job.epochs}
     recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test")
     trainer = _trainer(job, recipe, recorder)
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
@@ -126,7 +121,7 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
     """A Trainer that does nothing but train: without logger, bar, summary and pickles it costs little."""
     import torch
     from pytorch_lightning import Trainer
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 
     # Its notes on accelerators and tips are no news to anyone who reads a search's output.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -78,8 +78,8 @@ class MemoryLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         if self.sampler is None:
             for start in range(0, len(self.labels), self.batch_size):
-                batch = slice(start, start + self.batch_size)
-                yield self.pixels.normalised(self.images[batch]), self.labels[batch]
+                part = slice(start, start + self.batch_size)
+                yield self.pixels.normalised(self.images[part]), self.labels[part]
             return
         generator = self.sampler.generator()
         order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
