@@ -1,0 +1,189 @@
+"""Torch modules against the data they are built from, and against torchvision's."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torchvision import models
+
+from explorer.arch import Architecture, ArchitectureError, architecture, cost
+from explorer.arch import layers as L
+from explorer.arch.families.fire import fire
+from explorer.nets import build
+from tests.test_arch import fire_points
+
+# Trees as no family writes them: what a stored architecture may hold.
+names = st.uuids().map(lambda uuid: f"n{uuid.hex}")
+windows = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 1)).filter(lambda w: w[2] <= w[0] // 2)
+leaves = st.one_of(
+    st.builds(
+        lambda name, groups, width, window, bias: L.Conv2d(name, groups * width, *window, 1, bias),
+        names, st.integers(1, 2), st.integers(1, 3), windows, st.booleans(),
+    ),
+    st.builds(lambda name, window, ceil: L.MaxPool2d(name, *window, ceil), names, windows, st.booleans()),
+    st.builds(L.BatchNorm2d, names),
+    st.builds(L.AdaptiveAvgPool2d, names, st.integers(1, 5)),
+    st.builds(L.LocalResponseNorm, names, st.integers(1, 5), st.just(1e-2), st.just(0.75), st.just(2.0)),
+    st.sampled_from([L.ReLU(), L.Dropout(), L.GlobalAvgPool2d()]),
+    st.builds(lambda name, width: L.Sequential("", (L.Flatten(), L.Linear(name, width))), names, st.integers(1, 4)),
+)  # fmt: skip
+trees = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(L.Sequential, st.one_of(st.just(""), names), st.lists(inner, max_size=4).map(tuple)),
+        st.builds(L.Concat, st.just(""), st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        st.builds(L.Add, st.just(""), st.tuples(inner, st.just(L.Sequential("", ())))),
+    ),
+    max_leaves=12,
+)
+
+
+def observe(network, architecture, batch=2):
+    """What torch itself says: {path: (output shape, macs)} from hooks, and the logits."""
+    seen, handles = {}, []
+
+    def hook(path):
+        def note(module, inputs, output):
+            macs = 0
+            if isinstance(module, nn.Conv2d | nn.Linear):  # each output is a dot product of one filter's weights
+                macs = output[0].numel() * module.weight[0].numel()
+            seen[path] = (tuple(output.shape[1:]), macs)
+
+        return note
+
+    for path, module in network.named_modules():
+        if path and not list(module.children()):
+            handles.append(module.register_forward_hook(hook(path)))
+    with torch.no_grad():
+        logits = network(torch.randn(batch, *architecture.input_shape))
+    for handle in handles:
+        handle.remove()
+    return seen, logits
+
+
+def assert_cost_equals_torch(network_as_data):
+    counted, network = cost(network_as_data), build(network_as_data).eval()
+    seen, logits = observe(network, network_as_data)
+    rows = {row.name: row for row in counted.layers}
+    assert counted.params == sum(p.numel() for p in network.parameters())
+    by_layer = {}
+    for name, parameter in network.named_parameters():
+        layer = name.rpartition(".")[0]
+        by_layer[layer] = by_layer.get(layer, 0) + parameter.numel()
+    assert by_layer == {row.name: row.params for row in counted.layers if row.params}
+    running = sum(b.numel() for name, b in network.named_buffers() if "running" in name)
+    assert counted.statistics_bytes == 4 * running
+    assert {path: (rows[path].output_shape, rows[path].macs) for path in seen} == seen
+    assert counted.macs == sum(macs for _, macs in seen.values())
+    channels, height, width = counted.output_shape
+    assert tuple(logits.shape) == (2, channels * height * width)
+
+
+@given(fire_points, st.integers(3, 40), st.integers(3, 40))
+def test_cost_equals_torch_on_the_fire_family(point, height, width):
+    assert_cost_equals_torch(fire((2, height, width), 5, **point))
+
+
+@given(trees, st.tuples(st.integers(1, 4), st.integers(1, 12), st.integers(1, 12)))
+@settings(max_examples=300)
+def test_cost_equals_torch_on_any_tree(tree, shape):
+    network_as_data = Architecture(shape, (tree,))
+    try:
+        cost(network_as_data)
+    except ArchitectureError:
+        with pytest.raises(ArchitectureError):
+            build(network_as_data)
+    else:
+        assert_cost_equals_torch(network_as_data)
+
+
+def copy_in_order(source, target):
+    """Weights of one network into another that has the same weight layers in the same order."""
+    theirs, ours = source.state_dict(), target.state_dict()
+    assert [v.shape for v in theirs.values()] == [v.shape for v in ours.values()]
+    target.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("squeezenet_v1_0", models.squeezenet1_0), ("squeezenet_v1_1", models.squeezenet1_1)]
+)
+def test_logits_equal_torchvision(name, theirs):
+    torch.manual_seed(0)
+    source, target = theirs(weights=None).eval(), build(architecture(name, (3, 224, 224))).eval()
+    copy_in_order(source, target)
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        expected, found = source(images), target(images)
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_weights_have_the_papers_names():
+    network = build(architecture("squeezenet_v1_0", (1, 8, 8), 10))
+    fire2 = [f"fire2.{part}.{kind}" for part in ("squeeze", "expand1x1", "expand3x3") for kind in ("weight", "bias")]
+    assert list(network.state_dict())[:8] == ["conv1.weight", "conv1.bias", *fire2]
+    assert len(network.state_dict()) == 52
+    assert tuple(network.state_dict()["fire9.expand3x3.weight"].shape) == (256, 64, 3, 3)
+
+
+def test_a_bypass_adds_names_and_changes_none():
+    plain, simple, complex_ = (
+        list(build(fire((1, 8, 8), 10, base_e=8, incr_e=8, bypass=bypass)).state_dict())
+        for bypass in ("none", "simple", "complex")
+    )
+    assert simple == plain
+    extra = {f"bypass{i}.{kind}" for i in (2, 4, 6, 8) for kind in ("weight", "bias")}
+    assert set(complex_) - set(plain) == extra
+
+
+def test_bypass_is_a_plain_sum():
+    """Around fire3: no ReLU after it, as in the authors' file."""
+    network = build(fire((1, 8, 8), 4, base_e=4, incr_e=0, modules=2, downsampling=0, bypass="simple"))
+    with torch.no_grad():
+        for parameter in network.fire3.parameters():
+            parameter.zero_()  # fire3 puts out 0: what is left is the identity
+    plain = build(fire((1, 8, 8), 4, base_e=4, incr_e=0, modules=1, downsampling=0))
+    plain.load_state_dict({k: v for k, v in network.state_dict().items() if not k.startswith("fire3")})
+    images = torch.randn(3, 1, 8, 8)
+    torch.testing.assert_close(network(images), plain(images))
+
+
+def test_a_deep_copy_runs_on_its_own_weights():
+    network = build(fire((1, 8, 8), 4, modules=2, base_e=4, final_relu=False))
+    images = torch.randn(2, 1, 8, 8)
+    before, twin = network(images), copy.deepcopy(network)
+    torch.testing.assert_close(twin(images), before, rtol=0, atol=0)
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.zero_()
+    assert not twin(images).any()
+    torch.testing.assert_close(network(images), before, rtol=0, atol=0)
+
+
+def test_dropout_works_in_training_alone():
+    network = build(fire((1, 8, 8), 4, modules=1, base_e=16), dropout=0.5)
+    images = torch.randn(2, 1, 8, 8)
+    assert [module.p for module in network.modules() if isinstance(module, nn.Dropout)] == [0.5]
+    assert not torch.equal(network.train()(images), network(images))
+    assert torch.equal(network.eval()(images), network(images))
+
+
+def test_every_weight_gets_a_gradient():
+    torch.manual_seed(0)
+    network = build(fire((1, 8, 8), 4, modules=4, base_e=8, squeeze_ratio=1, bypass="complex", final_relu=False))
+    network(torch.randn(4, 1, 8, 8)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["forward", "training", "architecture"])
+def test_names_that_a_torch_module_has_already(name):
+    with pytest.raises(ArchitectureError, match=f"{name}: a torch module has something else of this name"):
+        build(Architecture((1, 8, 8), (L.Conv2d(name, 1, 1),)))
+
+
+def test_the_impossible_is_refused_before_any_weight_is_made():
+    with pytest.raises(ArchitectureError, match="stem: a 9x9 kernel"):
+        build(Architecture((1, 8, 8), (L.Conv2d("stem", 2**24, 9),)))
