@@ -1,0 +1,237 @@
+"""Writes a study into MLflow: an experiment, a parent run, a child run a trial. Idempotent.
+
+What is there already is read once, found by tags; afterwards a sync writes the difference alone. Step by step the order
+is such that whatever was cut short is completed by the next sync.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.front import by_end, front_trials
+from explorer.plots import pareto
+from explorer.record import StudyRecord, TrialRecord
+from explorer.tracking import view
+from explorer.tracking.address import artifact_location, sqlite_path
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+# Names of tags. The study's key tells studies of one name apart on a shared server, and a study from its predecessor.
+STUDY, PARENT, FIGURE, NOTE = "explorer.study", "mlflow.parentRunId", "explorer.figure", "mlflow.note.content"
+BATCH = 1_000  # MLflow's limit on the metrics of one log_batch; that on parameters is 100
+PARAM_BATCH = 100
+
+
+@dataclass
+class Mirrored:
+    """What a run in MLflow holds already."""
+
+    run_id: str
+    status: str = "RUNNING"
+    name: str = ""
+    steps: int = 0
+    params: set[str] = field(default_factory=set)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Mirror:
+    """One study on one tracking server.
+
+    After an error the instance is no longer in step with the server; a new one is.
+
+    Args:
+        client: of the server.
+        uri: of the server.
+        record: the study, with one trial at least.
+    """
+
+    def __init__(self, client: MlflowClient, uri: str, record: StudyRecord) -> None:
+        self._client = client
+        self._key = study_key(record)
+        self._experiment = _experiment(client, uri, record.name)
+        self._trials: dict[int, Mirrored] = {}
+        self._shown: object = None
+        self._parent = self._find(record)
+
+    def sync(self, record: StudyRecord, ended: bool) -> None:
+        """Brings the server up to date.
+
+        Args:
+            record: the study.
+            ended: whether the search is over: then nothing is left RUNNING.
+        """
+        on_front = {trial.number for trial in front_trials(record)}
+        for trial in record.trials:
+            if trial.state in view.STATUSES:
+                self._sync_trial(trial, trial.number in on_front, ended)
+        self._sync_study(record)
+        self._set_status(self._parent, "FINISHED" if ended else "RUNNING", None)
+
+    def _find(self, record: StudyRecord) -> Mirrored:
+        """Reads which runs of the study there are, and makes the parent run if there is none."""
+        parents: list[Mirrored] = []
+        for run in _runs(self._client, self._experiment, self._key):
+            if run.info.lifecycle_stage == "deleted":
+                self._client.restore_run(run.info.run_id)
+            known, number = _mirrored(run), run.data.tags.get("trial")
+            if number is None:
+                parents.append(known)
+            elif int(number) in self._trials or int(number) >= len(record.trials):
+                self._set_status(known, "KILLED", None)  # made twice when an answer got lost, or cut off
+            else:
+                self._trials[int(number)] = known
+        return parents[0] if parents else self._make_parent(record)
+
+    def _make_parent(self, record: StudyRecord) -> Mirrored:
+        tags = {
+            STUDY: self._key,
+            "mlflow.source.name": "python -m explorer.search",
+            "mlflow.source.git.commit": str(record.facts.get("git_commit", "")),
+        }
+        start = int(1000 * record.trials[0].started)
+        run = self._client.create_run(self._experiment, start_time=start, tags=tags, run_name=record.name)
+        return Mirrored(run.info.run_id, tags=tags, name=record.name)
+
+    def _sync_study(self, record: StudyRecord) -> None:
+        shown = tuple((trial.number, trial.state) for trial in record.trials if trial.state != "RUNNING")
+        if shown == self._shown:
+            return
+        page = pareto.html(pareto.figure(pareto.info(record)))
+        tags = {FIGURE: hashlib.sha256(page.encode()).hexdigest()[:16], NOTE: view.note(record)}
+        if tags[FIGURE] != self._parent.tags.get(FIGURE):
+            self._upload(self._parent, view.front_files(record) | {"pareto.html": page})
+        ends = [int(1000 * (trial.started + trial.seconds)) for trial in by_end(record.finished)]
+        rows = view.study_metrics(record, self._parent.steps)
+        stamped = [(ends[self._parent.steps + i], self._parent.steps + i + 1, row) for i, row in enumerate(rows)]
+        self._log(self._parent, stamped, view.study_params(record), tags)
+        self._parent.steps += len(rows)
+        self._shown = shown
+
+    def _sync_trial(self, trial: TrialRecord, on_front: bool, ended: bool) -> None:
+        known = self._trials.get(trial.number)
+        if known is None:
+            known = self._trials[trial.number] = self._make_trial(trial)
+        if "state" not in known.tags:  # written last, so without it the files may be missing
+            self._upload(known, view.trial_files(trial))
+        rows = view.curve(trial)[known.steps :]
+        stamped = [(int(1000 * (trial.started + row["seconds"])), int(row["epoch"]), row) for row in rows]
+        if "state" not in known.tags:
+            costs = {"params": float(trial.params), "bytes": float(trial.bytes), "macs": float(trial.macs)}
+            stamped.append((int(1000 * trial.started), 0, costs))
+        self._log(known, stamped, view.trial_params(trial), view.trial_tags(trial, on_front))
+        known.steps += len(rows)
+        status = view.STATUSES[trial.state]
+        end = None if status == "RUNNING" else int(1000 * (trial.started + trial.seconds))
+        self._set_status(known, "KILLED" if ended and status == "RUNNING" else status, end)
+        name = view.run_name(trial)
+        if name != known.name:
+            self._client.update_run(known.run_id, name=name)
+            known.name = name
+
+    def _make_trial(self, trial: TrialRecord) -> Mirrored:
+        tags = {STUDY: self._key, PARENT: self._parent.run_id, "trial": str(trial.number)}
+        name, start = view.run_name(trial), int(1000 * trial.started)
+        run = self._client.create_run(self._experiment, start_time=start, tags=tags, run_name=name)
+        return Mirrored(run.info.run_id, tags=tags, name=name)
+
+    def _upload(self, known: Mirrored, files: Mapping[str, str]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                Path(folder, name).write_text(text, encoding="utf-8")
+            self._client.log_artifacts(known.run_id, folder)
+
+    def _log(
+        self,
+        known: Mirrored,
+        rows: Sequence[tuple[int, int, Mapping[str, float]]],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> None:
+        """Logs metrics, new parameters and changed tags in one batch, as far as MLflow's limits allow.
+
+        Args:
+            known: the run.
+            rows: (milliseconds since 1970, step, metrics).
+            params: all parameters; MLflow never changes one, so the first value stays.
+            tags: all tags.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = [Metric(name, value, time, step) for time, step, row in rows for name, value in row.items()]
+        new = [Param(name, value) for name, value in params.items() if name not in known.params]
+        changed = [RunTag(name, value) for name, value in tags.items() if known.tags.get(name) != value]
+        while len(metrics) + PARAM_BATCH + len(changed) > BATCH or len(new) > PARAM_BATCH:
+            full = BATCH - PARAM_BATCH
+            self._client.log_batch(known.run_id, metrics=metrics[:full], params=new[:PARAM_BATCH])
+            metrics, new = metrics[full:], new[PARAM_BATCH:]
+        if metrics or new or changed:
+            self._client.log_batch(known.run_id, metrics=metrics, params=new, tags=changed)
+        known.params |= params.keys()
+        known.tags |= tags
+
+    def _set_status(self, known: Mirrored, status: str, end: int | None) -> None:
+        if known.status == status:
+            return
+        if status == "RUNNING":
+            self._client.update_run(known.run_id, status=status)
+        else:
+            self._client.set_terminated(known.run_id, status, end)
+        known.status = status
+
+
+def study_key(record: StudyRecord) -> str:
+    """Made of the study's name and birth, so that another study of the same name has another key."""
+    return hashlib.sha256(f"{record.name} {record.trials[0].started}".encode()).hexdigest()[:16]
+
+
+def _experiment(client: MlflowClient, uri: str, name: str) -> str:
+    """The study's experiment: found, restored if somebody deleted it, or made."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        path = sqlite_path(uri)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return str(client.create_experiment(name, artifact_location=artifact_location(uri)))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _runs(client: MlflowClient, experiment: str, key: str) -> Iterator[Run]:
+    """All runs of the study, deleted ones too, the oldest first."""
+    from mlflow.entities import ViewType
+
+    token: str | None = None
+    query = f"tags.`{STUDY}` = '{key}'"
+    while True:
+        page: Any = client.search_runs(
+            [experiment],
+            query,
+            ViewType.ALL,
+            max_results=1_000,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _mirrored(run: Run) -> Mirrored:
+    metrics, tags = run.data.metrics, dict(run.data.tags)
+    return Mirrored(
+        run_id=run.info.run_id,
+        status=run.info.status,
+        name=run.info.run_name or "",
+        steps=int(metrics.get("epoch", metrics.get("trials_finished", 0))),
+        params=set(run.data.params),
+        tags=tags,
+    )

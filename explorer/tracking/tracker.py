@@ -1,0 +1,153 @@
+"""Keeps the MLflow view up to date in the background; no failure of the server ever reaches the search."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from explorer.record import StudyRecord
+from explorer.tracking.address import TrackingError, check_uri, reason, redact, resolve
+from explorer.tracking.mirror import Mirror
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+REFRESH, LONGEST = 10.0, 60.0  # seconds between two syncs: the usual and, while the server is slow or away, the most
+SHARE = 0.1  # of the time at most is spent on syncs
+FIRST_RETRY = 2.0
+# By default MLflow holds a call for minutes when the server is away, prints URLs, and reports usage to its makers.
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def mirror(record: StudyRecord, uri: str, ended: bool = True) -> None:
+    """Writes a study into MLflow, or completes what is there. Doing it again changes nothing.
+
+    Args:
+        record: the study; without a trial there is nothing to write.
+        uri: of the tracking server, such as sqlite:///mlflow.db.
+        ended: whether the search is over: then trials still RUNNING are KILLED in MLflow.
+
+    Raises:
+        TrackingError: one line saying why the server could not be written to.
+    """
+    check_uri(uri)
+    if not record.trials:
+        return
+    try:
+        Mirror(connect(uri), resolve(uri), record).sync(record, ended)
+    except Exception as error:  # noqa: BLE001 - MLflow, its database and its network raise whatever they like
+        raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
+
+
+def connect(uri: str) -> MlflowClient:
+    """A quiet client of the server; makes the database where there is none."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return MlflowClient(tracking_uri=resolve(uri))
+
+
+class Tracker:
+    """Mirrors a study into MLflow from a thread of its own.
+
+    Args:
+        uri: of the tracking server.
+        warn: told, once an outage, in one line, that the server cannot be written to.
+        refresh: seconds between two syncs while the search runs.
+
+    Raises:
+        TrackingError: if no server can have this URI.
+    """
+
+    def __init__(self, uri: str, warn: Callable[[str], None] | None = None, refresh: float = REFRESH) -> None:
+        check_uri(uri)
+        self._shown_uri = redact(uri)
+        self._uri = resolve(uri)
+        self._warn = warn or (lambda line: print(line, file=sys.stderr))
+        self._refresh = refresh
+        self._changed = threading.Condition()
+        self._latest: StudyRecord | None = None
+        self._pending = False
+        self._closing = False
+        self._mirror: Mirror | None = None
+        self._thread = threading.Thread(target=self._run, name="explorer-tracker", daemon=True)
+        self._thread.start()
+
+    def update(self, record: StudyRecord) -> None:
+        """Hands over the study as it is now. Returns at once; the latest record wins."""
+        with self._changed:
+            self._latest, self._pending = record, True
+            self._changed.notify_all()
+
+    def close(self, timeout: float = 30.0) -> bool:
+        """Writes the last record as that of a search that has ended, and stops.
+
+        Args:
+            timeout: seconds to wait for the server.
+
+        Returns:
+            Whether MLflow is up to date. If not, one line says how to catch up.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+        complete = not self._thread.is_alive() and not self._pending
+        if not complete:
+            self._warn(f"MLflow at {self._shown_uri} is not up to date: `python -m explorer.track` completes it")
+        return complete
+
+    def _run(self) -> None:
+        failures = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending or self._closing)
+                record, closing = self._latest, self._closing
+                self._pending = False
+            if record is None or not record.trials:
+                if closing:
+                    return
+                continue
+            begun = time.monotonic()
+            error = self._sync(record, closing)
+            took = time.monotonic() - begun
+            if error is None:
+                failures = 0
+                pause = min(max(self._refresh, took / SHARE), max(LONGEST, self._refresh))
+            else:
+                failures += 1
+                pause = min(FIRST_RETRY * 2 ** (failures - 1), LONGEST)
+                with self._changed:
+                    self._pending = True
+                if failures == 1:
+                    self._warn(f"MLflow at {self._shown_uri} cannot be written to ({error}); the search goes on")
+            if closing:
+                return
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, timeout=pause)
+
+    def _sync(self, record: StudyRecord, ended: bool) -> str | None:
+        """One sync; what went wrong, in one line, or None."""
+        try:
+            if self._mirror is None:
+                self._mirror = Mirror(connect(self._uri), self._uri, record)
+            self._mirror.sync(record, ended)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the search
+            self._mirror = None
+            return reason(error, self._uri)
+        return None

@@ -1,0 +1,184 @@
+"""A study in MLflow's words: parameters, metrics, tags and files of its runs, as plain values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from statistics import mean
+from typing import Any
+
+from explorer.arch import Architecture, cost
+from explorer.front import by_end, front_trials, hypervolume_history, point, reference_point
+from explorer.plots.labels import published_name, si
+from explorer.record import StudyRecord, TrialRecord
+
+# Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
+STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
+SHORT = {"pct_3x3": "p3", "squeeze_ratio": "sr", "bypass": "by", "modules": "m", "downsampling": "ds", "stem": "stem"}
+FRONT_COLUMNS = ("trial", "anchor", "params", "bytes", "macs", "val_acc", "error", "epochs", "seconds", "identity")
+# MLflow's limits on the length of a parameter's and of a tag's value.
+PARAM_LENGTH, TAG_LENGTH = 6_000, 8_000
+
+
+def run_name(trial: TrialRecord) -> str:
+    """17 e=64+32/2 p3=.5 sr=.25 48.2k 91.2 %"""
+    accuracy = "" if trial.accuracy is None else f"{100 * trial.accuracy:.1f} %"
+    what = published_name(trial.anchor) if trial.anchor else _shorthand(trial.metaparameters)
+    return " ".join(filter(None, (str(trial.number), what, si(trial.params), accuracy)))
+
+
+def trial_params(trial: TrialRecord) -> dict[str, str]:
+    """MLflow parameters of a trial's run: its metaparameters, and its name if it was published."""
+    params = {_key(name): str(value)[:PARAM_LENGTH] for name, value in trial.metaparameters.items()}
+    return params | ({"anchor": trial.anchor} if trial.anchor else {})
+
+
+def trial_tags(trial: TrialRecord, on_front: bool) -> dict[str, str]:
+    """MLflow tags of a trial's run."""
+    return {
+        "trial": str(trial.number),
+        "identity": trial.identity,
+        "anchor": trial.anchor or "",
+        "on_front": str(on_front).lower(),
+        "state": trial.state,
+        "reason": trial.reason[:TAG_LENGTH],
+        "device": trial.device,
+        "seeds": " ".join(map(str, trial.seeds)),
+    }
+
+
+def curve(trial: TrialRecord) -> list[dict[str, float]]:
+    """One row of metrics an epoch: means over the seeds; `seconds` is the time spent so far on all of them.
+
+    While a trial runs, only epochs that every seed has finished; afterwards means over the seeds that came so far.
+    """
+    lengths = [len(one) for one in trial.curves]
+    epochs = trial.epochs if trial.state == "RUNNING" else max(lengths, default=0)
+    rows: list[dict[str, float]] = []
+    seconds = 0.0
+    for index in range(epochs):
+        there = [one[index] for one in trial.curves if index < len(one)]
+        seconds += sum(epoch.get("seconds", 0.0) for epoch in there)
+        keys = [key for key in there[0] if key not in ("epoch", "seconds") and all(key in epoch for epoch in there)]
+        means = {key: mean(epoch[key] for epoch in there) for key in keys}
+        rows.append({"epoch": float(index + 1), **means, "seconds": seconds})
+    return rows
+
+
+def trial_files(trial: TrialRecord) -> dict[str, str]:
+    """Files of a trial's run: the architecture, and its layers as a table."""
+    rows = cost(Architecture.from_json(trial.architecture)).layers
+    fields = ("name", "type", "input_shape", "output_shape", "params", "macs")
+    table = [
+        {
+            field: "x".join(map(str, value)) if isinstance(value := getattr(row, field), tuple) else value
+            for field in fields
+        }
+        for row in rows
+    ]
+    return {"architecture.json": trial.architecture, "layers.csv": _csv(fields, table)}
+
+
+def study_params(record: StudyRecord) -> dict[str, str]:
+    """MLflow parameters of the study's run: all that defines it and the facts, nested names joined by dots."""
+    leaves = dict(_leaves("", {**record.config, **record.facts}))
+    return {_key(name): text[:PARAM_LENGTH] for name, text in leaves.items()}
+
+
+def study_metrics(record: StudyRecord, known: int) -> list[dict[str, float]]:
+    """One row of metrics for each finished trial after the first `known`, in the order in which they ended."""
+    finished = by_end(record.finished)
+    if len(finished) <= known:
+        return []
+    points = [point(trial) for trial in finished]
+    volumes = hypervolume_history(points, reference_point(record))
+    rows: list[dict[str, float]] = []
+    best = 0.0
+    for count, (volume, (_, accuracy)) in enumerate(zip(volumes, points, strict=True), start=1):
+        best = max(best, accuracy)
+        rows.append({"trials_finished": float(count), "hypervolume": volume, "best_val_acc": best})
+    return rows[known:]
+
+
+def front_files(record: StudyRecord) -> dict[str, str]:
+    """front.csv and front.json: the front by rising params, with all metaparameters."""
+    rows = [_front_row(trial, record.val_images) for trial in front_trials(record)]
+    names = list(dict.fromkeys(name for row in rows for name in row)) or list(FRONT_COLUMNS)
+    return {"front.csv": _csv(names, rows), "front.json": json.dumps(rows, indent=1)}
+
+
+def note(record: StudyRecord) -> str:
+    """The study's run described in Markdown: where the figure is, and the front as a table."""
+    lines = [
+        "The Pareto front as a figure: Artifacts > `pareto.html`.",
+        "",
+        "| trial | params | val_acc | network |",
+        "| ---: | ---: | ---: | :--- |",
+    ]
+    for trial in front_trials(record):
+        network = published_name(trial.anchor) if trial.anchor else _shorthand(trial.metaparameters)
+        error = 100 * trial.error(record.val_images)
+        line = f"| {trial.number} | {trial.params:,} | {100 * (trial.accuracy or 0):.1f} ± {error:.1f} % | {network} |"
+        if sum(map(len, lines)) + len(lines) + len(line) > TAG_LENGTH - 40:
+            return "\n".join([*lines, "| ... | | | see front.csv |"])
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _front_row(trial: TrialRecord, images: int) -> dict[str, Any]:
+    values = {"val_acc": trial.accuracy, "error": trial.error(images), "trial": trial.number}
+    row = {name: values[name] if name in values else getattr(trial, name) for name in FRONT_COLUMNS}
+    return row | trial.metaparameters
+
+
+def _shorthand(metaparameters: Mapping[str, Any]) -> str:
+    """e=64+32/2 p3=.5 sr=.25: the Fire family's expand filters as base+increment/frequency, then the others."""
+    left = dict(metaparameters)
+    words: list[str] = []
+    if "base_e" in left:
+        e = f"e={left.pop('base_e')}"
+        e += f"+{left.pop('incr_e')}" if "incr_e" in left else ""
+        words.append(e + (f"/{left.pop('freq')}" if "freq" in left else ""))
+    return " ".join(words + [f"{SHORT.get(name, name)}={_brief(value)}" for name, value in left.items()])
+
+
+def _brief(value: object) -> str:
+    return re.sub(r"^0\.", ".", f"{value:.3g}") if isinstance(value, float) else str(value)
+
+
+def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Dotted names and values as text. A searched range, {type, low, high, ...} or {type, choices}, is one value."""
+    if isinstance(value, Mapping) and value and not ("type" in value and ("low" in value or "choices" in value)):
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}" if name else str(key), inner)
+    elif isinstance(value, Mapping) and value:
+        yield name, _range(value)
+    elif isinstance(value, str):
+        yield name, value
+    elif value is not None:
+        yield name, json.dumps(value, default=str)
+
+
+def _range(distribution: Mapping[str, Any]) -> str:
+    """{type: int, low: 16, high: 128, step: 16} -> int 16..128 step=16"""
+    left = dict(distribution)
+    words = [str(left.pop("type"))]
+    if "low" in left and "high" in left:
+        words.append(f"{left.pop('low')}..{left.pop('high')}")
+    return " ".join(words + [f"{name}={json.dumps(value, default=str)}" for name, value in left.items()])
+
+
+def _key(name: str) -> str:
+    """A name MLflow takes: letters, digits and _ - . space : /."""
+    return re.sub(r"[^\w\-. :/]", "_", name)[:250]
+
+
+def _csv(fields: Any, rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
