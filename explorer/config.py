@@ -15,9 +15,11 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from explorer.space import DesignSpace, SpaceError, parse
 
@@ -47,7 +49,7 @@ def register_spaces() -> None:
     for name, path in space_files().items():
         try:
             store.store(group="space", name=name, node=OmegaConf.load(path), provider=str(path))
-        except Exception as error:
+        except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
             raise ConfigError(f"{path}: no YAML: {_one_line(error)}") from None
 
 
@@ -86,7 +88,7 @@ def plain(config: Any) -> Any:
 
 def space_choice() -> str | None:
     """The name after `+space=` on the command line."""
-    choices = hydra.core.hydra_config.HydraConfig.get().runtime.choices
+    choices = HydraConfig.get().runtime.choices
     return str(choices["space"]) if "space" in choices else None
 
 
@@ -114,13 +116,19 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, and we print one line
     _shape_arguments(name, bare)
     code = [0]
+    failure: list[BaseException] = []
 
     def task(config: DictConfig) -> None:
-        code[0] = run(config)
+        try:
+            code[0] = run(config)
+        except BaseException as error:  # noqa: BLE001 - kept from Hydra, which would print the overrides first
+            failure.append(error)
 
     try:
         register_spaces()
         hydra.main(version_base="1.3", config_path=str(folder("conf").absolute()), config_name=name)(task)()
+        if failure:
+            raise failure[0]
     except KeyboardInterrupt:
         code[0] = 130
     except (HydraException, OmegaConfBaseException) as error:

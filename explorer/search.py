@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +29,9 @@ def main(config: DictConfig) -> int:
         raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
     settings = {key: plain(config[key]) for key in ("data", "recipe", "sampler", "stopping")}
     settings |= {"space": space.as_dict(), "epochs": config.epochs, "seed": config.seed, "seeds": config.seeds}
-    return search(space, study, settings, n_trials, plain(config.launcher), config.storage, config.tracking, Path(config.runs))
+    return search(
+        space, study, settings, n_trials, plain(config.launcher), config.storage, config.tracking, Path(config.runs)
+    )
 
 
 def search(
@@ -56,7 +55,9 @@ def search(
     launcher = launchers.make(launcher_config)
     with sole_controller(runs / study):
         try:
-            return _controlled(console, space, study, settings, n_trials, rule, launcher, storage, tracking, runs / study)
+            return _controlled(
+                console, space, study, settings, n_trials, rule, launcher, storage, tracking, runs / study
+            )
         finally:
             launcher.close()
 
@@ -74,6 +75,7 @@ def _controlled(
     folder: Path,
 ) -> int:
     launcher.warm_up()
+    from explorer.provenance import git_commit, versions
     from explorer.samplers import Proposer
     from explorer.store import Store, open_storage
     from explorer.study import Controller, data_facts
@@ -120,34 +122,13 @@ def _closing_words(console: Any, controller: Controller, stopped: bool, tracking
         why = "the space holds no other network"
     else:
         why = "done; a larger n_trials goes on"
-    console.print(f"\nstudy {record.name}: {done} trials{f', {failed} failed' if failed else ''}, {why}", highlight=False)
+    console.print(
+        f"\nstudy {record.name}: {done} trials{f', {failed} failed' if failed else ''}, {why}", highlight=False
+    )
     console.print(front_table(record))
     console.print(f"± is the standard error on {record.val_images} validation images.", style="dim", highlight=False)
     console.print(f"\nmlflow ui --backend-store-uri {tracking}", highlight=False, soft_wrap=True)
     console.print("python -m explorer.retrain best", highlight=False)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides a result."""
-    found = {"python": platform.python_version()}
-    for package in ("explorer", "torch", "pytorch-lightning", "optuna", "hydra-core", "mlflow"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def git_commit() -> str:
-    """Commit of the checkout that the code runs from, `+` behind it if files were changed; "" outside one."""
-    here = Path(__file__).parent
-    try:
-        run = {"cwd": here, "capture_output": True, "text": True, "check": True, "timeout": 10}
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()  # type: ignore[call-overload]
-        changed = subprocess.run(["git", "status", "--porcelain", "."], **run).stdout.strip()  # type: ignore[call-overload]
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return commit + ("+" if changed else "")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,9 @@ class Parameter:
             case "categorical":
                 return trial.suggest_categorical(self.name, self.choices)
             case "int":
-                return trial.suggest_int(self.name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
+                return trial.suggest_int(
+                    self.name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log
+                )
             case _:
                 return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
 
@@ -87,7 +89,7 @@ class Parameter:
             return value in self.choices
         if self.values is not None:
             return any(math.isclose(value, own) for own in self.values)
-        return self.low <= value <= self.high
+        return bool(self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,9 @@ class DesignSpace:
             met = met or self.over_limit(costs) is None
             smallest = {key: min(least, getattr(costs, key)) for key, least in smallest.items()}
         if not met:
-            found = ", ".join(f"{key}: {limit:,} (smallest found {smallest[key]:,})" for key, limit in self.limits.items())
+            found = ", ".join(
+                f"{key}: {limit:,} (smallest found {smallest[key]:,})" for key, limit in self.limits.items()
+            )
             raise self._error("limits", f"no point meets them: {found}")
 
     def as_dict(self) -> dict[str, Any]:
@@ -294,7 +298,10 @@ def parse(name: str, data: Mapping[str, Any]) -> DesignSpace:
         sections[section] = content
         for key in content if section != "limits" else ():
             if key not in keywords:
-                raise wrong(f"{section}.{key}", f"family {family} has no such metaparameter, expected {nearest(str(key), keywords)}")
+                raise wrong(
+                    f"{section}.{key}",
+                    f"family {family} has no such metaparameter, expected {nearest(str(key), keywords)}",
+                )
     if not sections["search"]:
         raise wrong("search", f"is empty, expected metaparameters of {family}: {', '.join(keywords)}")
     for key, limit in sections["limits"].items():
@@ -333,7 +340,9 @@ def _parameter(space: str, name: str, entry: Any, settled: set[str]) -> Paramete
     when = tuple((key, tuple(_several(values))) for key, values in (entry.get("when") or {}).items())
     for key, _ in when:
         if key not in settled:
-            raise SpaceError(f"{where}.when: {key!r} is not settled before {name}, expected one of {', '.join(sorted(settled))}")
+            raise SpaceError(
+                f"{where}.when: {key!r} is not settled before {name}, expected one of {', '.join(sorted(settled))}"
+            )
     if kind == "categorical":
         choices = tuple(_several(entry.get("choices") or ()))
         if not choices or len(set(choices)) < len(choices):
@@ -342,7 +351,9 @@ def _parameter(space: str, name: str, entry: Any, settled: set[str]) -> Paramete
     return _number(where, name, entry, when)
 
 
-def _number(where: str, name: str, entry: Mapping[str, Any], when: tuple[tuple[str, tuple[Any, ...]], ...]) -> Parameter:
+def _number(
+    where: str, name: str, entry: Mapping[str, Any], when: tuple[tuple[str, tuple[Any, ...]], ...]
+) -> Parameter:
     kind, log = entry["type"], bool(entry.get("log", False))
     number = int if kind == "int" else int | float
     for key in ("low", "high", *(("step",) if entry.get("step") is not None else ())):
@@ -353,7 +364,9 @@ def _number(where: str, name: str, entry: Mapping[str, Any], when: tuple[tuple[s
     if low > high:
         raise SpaceError(f"{where}: the range is upside down, low {low} is above high {high}")
     if step is not None and (step <= 0 or log):
-        raise SpaceError(f"{where}.step: is {step}, expected a positive number" + (" and no log beside it" if log else ""))
+        raise SpaceError(
+            f"{where}.step: is {step}, expected a positive number" + (" and no log beside it" if log else "")
+        )
     if log and low <= 0:
         raise SpaceError(f"{where}.low: is {low}, expected a positive number with log")
     if kind == "int" and step is None and not log:

@@ -14,10 +14,10 @@ from typing import Any
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from explorer.record import StudyRecord, TrialRecord, read, read_trial
+from explorer.samplers import DIRECTIONS
 
 DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
@@ -44,13 +44,17 @@ def open_storage(url: str, create: bool = False) -> RDBStorage:
     shown = parsed.render_as_string(hide_password=True)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and not create and not Path(parsed.database or "").is_file():
-        raise StudyError(f"no study database {parsed.database} here; run explorer.search first, or name one with storage=URL")
+        raise StudyError(
+            f"no study database {parsed.database} here; run explorer.search first, or name one with storage=URL"
+        )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
         why = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StudyError(f"storage {shown} cannot be opened: {why}; move it away or name another with storage=URL") from None
+        raise StudyError(
+            f"storage {shown} cannot be opened: {why}; move it away or name another with storage=URL"
+        ) from None
 
 
 def load(url: str, name: str | None) -> StudyRecord:
@@ -74,9 +78,9 @@ def load(url: str, name: str | None) -> StudyRecord:
         raise StudyError(f"the storage cannot be read: {why}") from None
 
 
-def _last_start(storage: RDBStorage, study_id: int) -> datetime:
+def _last_start(storage: RDBStorage, study_id: int) -> float:
     starts = [trial.datetime_start for trial in storage.get_all_trials(study_id, deepcopy=False)]
-    return max((start for start in starts if start), default=datetime.min)
+    return max((start.timestamp() for start in starts if start), default=0.0)
 
 
 class Store:
@@ -102,7 +106,7 @@ class Store:
                 raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
             self._compare(name, stored["config"], config)
         else:
-            self.study_id = self.storage.create_new_study([StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE], name)
+            self.study_id = self.storage.create_new_study(list(DIRECTIONS), name)
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
@@ -130,7 +134,7 @@ class Store:
             system_attrs=proposal.system_attrs if proposal else {},
             user_attrs=dict(attributes),
         )
-        template.datetime_start = datetime.now()
+        template.datetime_start = datetime.now()  # noqa: DTZ005 - Optuna's times are naive
         trial_id = self.storage.create_new_trial(self.study_id, template)
         trial = read_trial(self.storage.get_trial(trial_id))
         self._ids[trial.number] = trial_id
@@ -165,9 +169,8 @@ class Store:
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
-                raise StudyError(
-                    f"study {name} {what}: {key} was {old.get(key)}, now {new.get(key)}; give the search another name with study=NAME"
-                )
+                change = f"{key} was {old.get(key)}, now {new.get(key)}"
+                raise StudyError(f"study {name} {what}: {change}; give the search another name with study=NAME")
 
 
 @contextmanager
@@ -183,7 +186,9 @@ def sole_controller(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            raise StudyError(f"another search is at work on {folder} (process {lock.read().strip() or 'unknown'})") from None
+            raise StudyError(
+                f"another search is at work on {folder} (process {lock.read().strip() or 'unknown'})"
+            ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

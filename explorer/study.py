@@ -1,12 +1,11 @@
-"""The controller: ask, gate, submit, go on or stop, tell. Alone in writing to Optuna and, through the tracker, to MLflow.
+"""The controller: ask, gate, submit, go on or stop, tell.
 
-A trial is a chain of jobs, for each seed one a rung: train from epoch a to epoch b, leave a checkpoint, return the epochs.
-Whatever ends a process costs at most the rung it was training.
+Alone in writing to Optuna. A trial is a chain of jobs, for each seed one a rung: train from epoch a to epoch b, leave a
+checkpoint, return the epochs. Whatever ends a process costs at most the rung it was training.
 """
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -231,6 +230,8 @@ class Controller:
             self._waiting.appendleft((number, 0))
             return
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        self.store.finish(number, reason=f"{reason} ({flight.tries} times)" if isinstance(error, WorkerDied) else reason)
+        self.store.finish(
+            number, reason=f"{reason} ({flight.tries} times)" if isinstance(error, WorkerDied) else reason
+        )
         if number in self._asked:
             self.proposer.tell(self._asked[number], None)

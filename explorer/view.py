@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from explorer.front import pareto_front
+from explorer.front import front_trials
 from explorer.record import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class View:
             self.live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.live:
             self.live.stop()
 
@@ -76,15 +78,22 @@ class View:
             epoch, accuracy = _progress(flight.folder, flight.first_epoch)
             done = round(20 * epoch / controller.epochs)
             bar = Text("━" * done, style="green") + Text("━" * (20 - done), style="dim")
-            slots.add_row(slot, f"trial {flight.trial.number}", bar, f"epoch {epoch}/{controller.epochs}", accuracy, f"{flight.trial.params:,} params")
+            slots.add_row(
+                slot,
+                f"trial {flight.trial.number}",
+                bar,
+                f"epoch {epoch}/{controller.epochs}",
+                accuracy,
+                f"{flight.trial.params:,} params",
+            )
         return Group(head, slots, front_table(record, rows=8))
 
 
 def line(trial: TrialRecord) -> str:
     """A trial in one line."""
     result = f"val_acc {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
-    point = trial.anchor or " ".join(f"{key}={short(value)}" for key, value in trial.metaparameters.items())
-    return f"trial {trial.number:>3} {trial.state:<8} {result}  {trial.params:>9,} params  {trial.seconds:5.1f} s  {point}"
+    spent = f"{trial.params:>9,} params  {trial.seconds:5.1f} s"
+    return f"trial {trial.number:>3} {trial.state:<8} {result}  {spent}  {_point(trial)}"
 
 
 def front_table(record: StudyRecord, rows: int | None = None) -> Table:
@@ -94,10 +103,11 @@ def front_table(record: StudyRecord, rows: int | None = None) -> Table:
         record: the study.
         rows: show only the largest so many.
     """
-    finished = record.finished
-    front = [finished[i] for i in pareto_front([(trial.params, trial.accuracy or 0.0) for trial in finished])]
-    canonical = next((trial for trial in finished if trial.anchor == CANONICAL), None)
-    shown = sorted({trial.number: trial for trial in [*front, *([canonical] if canonical else [])]}.values(), key=lambda t: t.params)
+    front = front_trials(record)
+    canonical = next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
+    shown = sorted(
+        {trial.number: trial for trial in [*front, *filter(None, [canonical])]}.values(), key=lambda t: t.params
+    )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", "val_acc", "±", "params", "vs SqueezeNet", "MACs", "metaparameters"):
         table.add_column(heading, justify="left" if heading == "metaparameters" else "right", no_wrap=True)

@@ -13,7 +13,7 @@ class LauncherError(ValueError):
     """An unknown launcher, or devices that are not there."""
 
 
-class WorkerDied(Exception):
+class WorkerDied(Exception):  # noqa: N818 - an event, not a mistake
     """The process that ran a job is gone; the job may be submitted again."""
 
 

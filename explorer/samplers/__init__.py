@@ -1,8 +1,8 @@
 """Which network next: Optuna's samplers asked in memory, until a point passes the gate.
 
 The sampler sees a study of its own in memory, so a point that is refused (over a limit, or a network that was trained
-already) never becomes a trial of the real one. Each ask gets a fresh sampler seeded by (seed, trial number, attempt): what
-is proposed as trial k depends on the seed and on the results told so far, not on how often the search was restarted.
+already) never becomes a trial of the real one. Each ask gets a fresh sampler seeded by (seed, trial number, attempt):
+what is proposed as trial k depends on the seed and on the results told so far, not on how often a search was restarted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from explorer.arch.families import nearest
@@ -20,7 +21,7 @@ from explorer.space import ENUMERABLE, DesignSpace
 
 ATTEMPTS = 64
 UNIFORM_ATTEMPTS = 2000
-DIRECTIONS = ("maximize", "minimize")
+DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 """Of (val_acc, params)."""
 
 
@@ -73,6 +74,7 @@ class Proposer:
             raise SamplerError(f"sampler {self.name}: {error}") from None
         if self.name == "grid":
             next(space.points())
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.shadow = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
 
     def learn(self, trial: FrozenTrial) -> int:
@@ -93,13 +95,13 @@ class Proposer:
         """
         for trial in self._candidates(number):
             if accept(trial.params):
-                return self.shadow.get_trials(deepcopy=True)[trial.number]
+                return self._frozen(trial)
             self.shadow.tell(trial, state=TrialState.FAIL)
         return None
 
     def at(self, params: dict[str, Any]) -> FrozenTrial:
         """A running trial at the given point."""
-        return self.shadow.get_trials(deepcopy=True)[self._ask(params).number]
+        return self._frozen(self._ask(params))
 
     def _candidates(self, number: int) -> Iterator[Trial]:
         if self.name == "grid":
@@ -114,6 +116,9 @@ class Proposer:
             yield self._ask(self.space.sample(rng))
         if self.space.size <= ENUMERABLE:
             yield from map(self._ask, self.space.points())
+
+    def _frozen(self, trial: Trial) -> FrozenTrial:
+        return self.shadow.get_trials(deepcopy=False)[trial.number]
 
     def _ask(self, params: dict[str, Any] | None = None) -> Trial:
         if params is not None:

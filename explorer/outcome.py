@@ -1,0 +1,106 @@
+"""What retraining a network found: the numbers, the words for them, the model card."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from explorer.record import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What retraining found.
+
+    Attributes:
+        study, trial, identity, params: which network.
+        recorded, again: val_acc of each recorded seed, in the study and now.
+        recorded_device, device: where each was trained.
+        same_params, same_identity: whether the network built from the study's metaparameters is the recorded one.
+        seeds: the fresh seeds, trained on train and val.
+        test_acc: of each fresh seed.
+        test_images: size of the test split.
+    """
+
+    study: str
+    trial: int
+    identity: str
+    params: int
+    recorded: tuple[float, ...]
+    again: tuple[float, ...]
+    recorded_device: str
+    device: str
+    same_params: bool
+    same_identity: bool
+    seeds: tuple[int, ...]
+    test_acc: tuple[float, ...]
+    test_images: int
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every number came back exactly."""
+        return self.recorded == self.again and self.same_params and self.same_identity
+
+    @property
+    def test_error(self) -> float:
+        """Standard error of the mean test_acc: the test images' and the seeds' together."""
+        p = mean(self.test_acc)
+        images = p * (1 - p) / self.test_images
+        seeds = stdev(self.test_acc) ** 2 / len(self.test_acc) if len(self.test_acc) > 1 else 0.0
+        return math.sqrt(images + seeds)
+
+    @property
+    def luck(self) -> float:
+        """How much higher the search saw the network: its val_acc less the mean test_acc of fresh seeds."""
+        return mean(self.recorded) - mean(self.test_acc)
+
+
+def model_card(record: StudyRecord, trial: TrialRecord, outcome: Outcome, difference: float) -> str:
+    """A model card in Markdown; `difference` is that of the ONNX model's logits."""
+    data, recipe = record.config["data"], record.config["recipe"]
+    shape = "x".join(map(str, record.facts["input_shape"]))
+    images = record.facts["images"]["train"] + record.facts["images"]["val"]
+    classes = record.facts["classes"]
+    lines = [
+        f"# {record.name}, trial {trial.number}",
+        "",
+        f"A network for {data['name']} ({shape}, {classes} classes), found by a search of a design space.",
+        "",
+        "| | |",
+        "|---|---|",
+    ]
+    point = trial.anchor or ", ".join(f"{key} {value}" for key, value in trial.metaparameters.items())
+    rows = {
+        "network": f"{record.config['space']['family']}: {point}",
+        "identity": trial.identity,
+        "params": f"{trial.params:,} ({trial.bytes:,} bytes in fp32)",
+        "MACs": f"{trial.macs:,} an image",
+        "test_acc": test_words(outcome),
+        "val_acc in the search": f"{mean(outcome.recorded):.4f}, chosen among {len(record.finished)} networks",
+        "reproduced": "yes, exactly" if outcome.reproduced else "no",
+        "weights": f"seed {outcome.seeds[0]}, trained on train and val ({images:,} images)",
+        "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
+        "device": outcome.device,
+        "versions": ", ".join(f"{key} {value}" for key, value in record.facts["versions"].items()),
+        "ONNX": f"model.onnx, logits equal torch's within {difference:.1e} of their scale",
+    }
+    lines += [f"| {key} | {value} |" for key, value in rows.items()]
+    lines += ["", "Limits: measured on the test split of the data set above alone; not checked on any other data.", ""]
+    return "\n".join(lines)
+
+
+def test_words(outcome: Outcome) -> str:
+    """test_acc with its error, in words."""
+    spread = f", standard deviation {stdev(outcome.test_acc):.4f}" if len(outcome.test_acc) > 1 else ""
+    over = f"mean of {len(outcome.test_acc)} fresh seeds{spread}, {outcome.test_images:,} images"
+    return f"{mean(outcome.test_acc):.4f} ± {outcome.test_error:.4f} ({over})"
+
+
+def luck_words(record: StudyRecord, outcome: Outcome) -> str:
+    """How much of the search's val_acc was luck, with its error."""
+    p = mean(outcome.recorded)
+    error = math.sqrt(p * (1 - p) / record.val_images + outcome.test_error**2)
+    points, within = 100 * outcome.luck, 100 * error
+    verdict = "within the error" if abs(points) <= 2 * within else "more than twice the error"
+    return f"luck in the search's val_acc: {points:+.2f} ± {within:.2f} points (val_acc less test_acc, {verdict})"

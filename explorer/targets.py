@@ -1,0 +1,68 @@
+"""Which network of a study is meant: best, knee, smallest, canonical, a trial number, an identity."""
+
+from __future__ import annotations
+
+import re
+
+from explorer.front import front_trials, knee, point
+from explorer.record import StudyRecord, TrialRecord
+
+CANONICAL = "squeezenet_v1_0"
+WORDS = ("best", "knee", "smallest", "canonical")
+
+
+class TargetError(ValueError):
+    """A target that names no finished trial."""
+
+
+def find(record: StudyRecord, target: str, within: float = 0.01) -> TrialRecord:
+    """The finished trial that a target names.
+
+    Args:
+        record: the study.
+        target: `best` (highest val_acc on the front, of equals the one with the fewest params), `knee` (where the
+            front bends), `smallest` (fewest params within `within` of the best val_acc), `canonical` (SqueezeNet
+            v1.0), a trial number, or the beginning of an identity (6 digits or more).
+        within: val_acc that `smallest` may give up, between 0 and 1.
+
+    Raises:
+        TargetError: if it names none.
+    """
+    finished = record.finished
+    if not finished:
+        raise TargetError(f"study {record.name} has no finished trial yet; run explorer.search first")
+    if target in WORDS:
+        return _word(record, target, within)
+    if target.isdigit() and len(target) < 6:
+        chosen = next((trial for trial in record.trials if trial.number == int(target)), None)
+        if chosen is None:
+            raise TargetError(f"study {record.name} has no trial {target}, expected 0 to {len(record.trials) - 1}")
+        if chosen.state != "COMPLETE":
+            why = f" ({chosen.reason})" if chosen.reason else ""
+            raise TargetError(f"trial {target} is {chosen.state}{why}, expected a finished one")
+        return chosen
+    if re.fullmatch(r"[0-9a-f]{6,16}", target):
+        matches = [trial for trial in finished if trial.identity.startswith(target)]
+        if len(matches) == 1:
+            return matches[0]
+        raise TargetError(
+            f"identity {target} is that of {len(matches)} finished trials of study {record.name}, expected one"
+        )
+    raise TargetError(f"target is {target!r}, expected {', '.join(WORDS)}, a trial number or an identity")
+
+
+def _word(record: StudyRecord, word: str, within: float) -> TrialRecord:
+    finished, front = record.finished, front_trials(record)
+    match word:
+        case "best":
+            return front[-1]
+        case "knee":
+            return finished[knee([point(trial) for trial in finished])]
+        case "smallest":
+            enough = (front[-1].accuracy or 0.0) - within
+            return next(trial for trial in front if (trial.accuracy or 0.0) >= enough)
+        case _:
+            canonical = next((trial for trial in finished if trial.anchor == CANONICAL), None)
+            if canonical is None:
+                raise TargetError(f"study {record.name} has no {CANONICAL}; name it among the space's anchors")
+            return canonical

@@ -1,0 +1,29 @@
+"""python -m explorer.track: rebuilds a study's MLflow experiment from the study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main(config: DictConfig) -> int:
+    """Runs the command; returns its exit code."""
+    from rich.console import Console
+
+    from explorer import store
+    from explorer.tracking import mirror
+
+    console = Console()
+    record = store.load(config.storage, config.study)
+    with console.status(f"study {record.name}: {len(record.trials)} trials to MLflow"):
+        mirror(record, config.tracking)
+    console.print(f"study {record.name}: {len(record.trials)} trials are in MLflow", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    from explorer.config import command
+
+    command("track", main)
