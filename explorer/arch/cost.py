@@ -120,8 +120,8 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape) -> LayerCost:
                 )
             out = (
                 layer.out_channels,
-                _extent(path, height, layer.kernel_size, layer.stride, layer.padding),
-                _extent(path, width, layer.kernel_size, layer.stride, layer.padding),
+                extent(path, height, layer.kernel_size, layer.stride, layer.padding),
+                extent(path, width, layer.kernel_size, layer.stride, layer.padding),
             )
             weights = layer.out_channels * (channels // layer.groups) * layer.kernel_size**2
             params = weights + layer.out_channels * layer.bias
@@ -141,8 +141,8 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape) -> LayerCost:
                 )
             out = (
                 channels,
-                _extent(path, height, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode),
-                _extent(path, width, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode),
+                extent(path, height, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode),
+                extent(path, width, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode),
             )
         case L.AdaptiveAvgPool2d():
             out = (channels, layer.output_size, layer.output_size)
@@ -155,7 +155,7 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape) -> LayerCost:
     return LayerCost(path, type(layer).__name__, shape, out, params, statistics, macs)
 
 
-def _extent(path: str, size: int, kernel: int, stride: int, padding: int, ceil_mode: bool = False) -> int:
+def extent(path: str, size: int, kernel: int, stride: int, padding: int, ceil_mode: bool = False) -> int:
     """Pixels along one axis after a kernel has slid over it, as torch counts them."""
     span = size + 2 * padding - kernel
     out = (-(-span // stride) if ceil_mode else span // stride) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import floor
 
 from explorer.arch import layers as L
+from explorer.arch import small
 from explorer.arch.architecture import Architecture
 
 BYPASSES = ("none", "simple", "complex")
@@ -41,7 +42,7 @@ def fire(
     number is rounded half up and is never below 1; the 1x1 filters are what the 3x3 leave of e_i.
 
     Args:
-        input_shape: (channels, height, width). Below 128 px the stem and the pools adapt, see `_stem` and `_pool`.
+        input_shape: (channels, height, width). Below 128 px the stem and the pools adapt, see `small.py`.
         classes: filters of conv10.
         base_e: expand filters of the first module.
         incr_e: expand filters added after every `freq` modules.
@@ -70,12 +71,14 @@ def fire(
     _check("stem_kernel", stem_kernel, stem_kernel in (3, 7), "3 or 7")
 
     adapted: list[str] = []
-    layers, side = _stem(min(input_shape[1:]), stem, stem_kernel, batch_norm, adapted)
+    conv1, side = small.stem(L.Conv2d("conv1", stem, stem_kernel, stride=2), min(input_shape[1:]), adapted)
+    layers: list[L.Layer] = [*_conv(conv1, batch_norm), L.ReLU("relu1")]
     channels = stem
     pools = [floor(k * downsampling * modules) for k in range(3)]
     for i in range(modules + 1):
         for k in range(pools.count(i)):
-            pool, side = _pool(f"maxpool{i + 1}{'bc'[k - 1] if k else ''}", side, adapted)
+            name = f"maxpool{i + 1}{'bc'[k - 1] if k else ''}"
+            pool, side = small.pool(L.MaxPool2d(name, 3, 2, ceil_mode=True), side, adapted)
             layers += pool
         if i == modules:
             break
@@ -119,28 +122,6 @@ def _bypassed(module: L.Sequential, i: int, channels_in: int, channels_out: int,
     if bypass == "complex":
         return L.Add("", (module, L.Conv2d(f"bypass{i + 2}", channels_out, 1)))
     return module
-
-
-# The rule for small images. The paper's 227 px are halved four times (stem, three pools) to 13 px. Below 128 px the
-# stem is a 3x3 convolution, and below 64 px it keeps the map's size; a pool is dropped once the map is too small for it
-# to leave 2x2. The Fire stack is never touched.
-def _stem(side: int, stem: int, kernel: int, batch_norm: bool, adapted: list[str]) -> tuple[list[L.Layer], int]:
-    if side >= 128:
-        conv, side = L.Conv2d("conv1", stem, kernel, stride=2), (side - kernel) // 2 + 1
-    elif side >= 64:
-        conv, side = L.Conv2d("conv1", stem, 3, stride=2, padding=1), (side + 1) // 2
-        adapted.append(f"conv1 is 3x3/2 instead of {kernel}x{kernel}/2, the input being below 128 px")
-    else:
-        conv = L.Conv2d("conv1", stem, 3, padding=1)
-        adapted.append(f"conv1 is 3x3/1 instead of {kernel}x{kernel}/2, the input being below 64 px")
-    return [*_conv(conv, batch_norm), L.ReLU("relu1")], side
-
-
-def _pool(name: str, side: int, adapted: list[str]) -> tuple[list[L.Layer], int]:
-    if side < 4:
-        adapted.append(f"no {name}, the map being {side}x{side} there")
-        return [], side
-    return [L.MaxPool2d(name, 3, 2, ceil_mode=True)], side // 2
 
 
 def _check(name: str, value: object, good: bool, expected: str) -> None:
