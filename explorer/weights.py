@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         match path.suffix:
             case ".npz":
-                with np.load(path, allow_pickle=False) as arrays:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                     return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
             case ".safetensors":
                 return load_file(path)
