@@ -140,7 +140,7 @@ def _text(trial: TrialRecord, images: int, on_front: bool) -> str:
         f"<b>{head}</b>" + (", on the front" if on_front else ""),
         f"val_acc {trial.accuracy:.2%} ± {trial.error(images):.2%} ({source})",
         f"params {trial.params:,}   macs {trial.macs:,}",
-        f"epochs {trial.epochs}" + (f" ({trial.reason})" if trial.reason else ""),
+        f"epochs {trial.epochs}" + (f" ({escape(trial.reason)})" if trial.reason else ""),
     ]
     lines += [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
               for name, value in trial.metaparameters.items()]  # fmt: skip

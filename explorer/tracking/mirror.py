@@ -17,7 +17,7 @@ from explorer.front import by_end, front_trials
 from explorer.plots import pareto
 from explorer.record import StudyRecord, TrialRecord
 from explorer.tracking import view
-from explorer.tracking.address import artifact_location, sqlite_path
+from explorer.tracking.address import artifact_location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,7 +55,7 @@ class Mirror:
     def __init__(self, client: MlflowClient, uri: str, record: StudyRecord) -> None:
         self._client = client
         self._key = study_key(record)
-        self._experiment = _experiment(client, uri, record.name)
+        self.experiment = _experiment(client, uri, record.name)
         self._trials: dict[int, Mirrored] = {}
         self._shown: object = None
         self._parent = self._find(record)
@@ -74,16 +74,21 @@ class Mirror:
         self._sync_study(record)
         self._set_status(self._parent, "FINISHED" if ended else "RUNNING", None)
 
+    def run_of(self, number: int) -> str:
+        """Id of the run that shows a trial."""
+        return self._trials[number].run_id
+
     def _find(self, record: StudyRecord) -> Mirrored:
         """Reads which runs of the study there are, and makes the parent run if there is none."""
         parents: list[Mirrored] = []
-        for run in _runs(self._client, self._experiment, self._key):
+        numbers = {trial.number for trial in record.trials}
+        for run in _runs(self._client, self.experiment, self._key):
             if run.info.lifecycle_stage == "deleted":
                 self._client.restore_run(run.info.run_id)
             known, number = _mirrored(run), run.data.tags.get("trial")
             if number is None:
                 parents.append(known)
-            elif int(number) in self._trials or int(number) >= len(record.trials):
+            elif int(number) in self._trials or int(number) not in numbers:
                 self._set_status(known, "KILLED", None)  # made twice when an answer got lost, or cut off
             else:
                 self._trials[int(number)] = known
@@ -96,7 +101,7 @@ class Mirror:
             "mlflow.source.git.commit": str(record.facts.get("git_commit", "")),
         }
         start = int(1000 * record.trials[0].started)
-        run = self._client.create_run(self._experiment, start_time=start, tags=tags, run_name=record.name)
+        run = self._client.create_run(self.experiment, start_time=start, tags=tags, run_name=record.name)
         return Mirrored(run.info.run_id, tags=tags, name=record.name)
 
     def _sync_study(self, record: StudyRecord) -> None:
@@ -138,7 +143,7 @@ class Mirror:
     def _make_trial(self, trial: TrialRecord) -> Mirrored:
         tags = {STUDY: self._key, PARENT: self._parent.run_id, "trial": str(trial.number)}
         name, start = view.run_name(trial), int(1000 * trial.started)
-        run = self._client.create_run(self._experiment, start_time=start, tags=tags, run_name=name)
+        run = self._client.create_run(self.experiment, start_time=start, tags=tags, run_name=name)
         return Mirrored(run.info.run_id, tags=tags, name=name)
 
     def _upload(self, known: Mirrored, files: Mapping[str, str]) -> None:
@@ -195,9 +200,6 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
     """The study's experiment: found, restored if somebody deleted it, or made."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        path = sqlite_path(uri)
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
         return str(client.create_experiment(name, artifact_location=artifact_location(uri)))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

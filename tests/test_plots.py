@@ -1,0 +1,178 @@
+"""The Pareto figure: what it says, and that it is drawn from that."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from explorer import front
+from explorer.plots import pareto
+from explorer.plots.labels import label_places, published_name, si
+from explorer.record import StudyRecord
+from tests.sample import VAL_IMAGES, finished_study, study, trial
+
+
+def traces(record: StudyRecord) -> dict[str, Any]:
+    figure = pareto.figure(pareto.info(record))
+    return {trace.name: trace for trace in figure.data if trace.name and trace.visible is not False}
+
+
+def test_info_has_every_network_with_an_accuracy() -> None:
+    record = finished_study(20)
+    info = pareto.info(record)
+    shown = [one for one in record.trials if one.accuracy is not None]
+    assert [(mark.trial, mark.params, mark.accuracy) for mark in info.marks] == [
+        (one.number, one.params, one.accuracy) for one in shown
+    ]
+    assert [mark.trial for mark in info.front] == [one.number for one in front.front_trials(record)]
+    assert [mark.trial for mark in info.marks if mark.stopped] == [12]
+    assert (info.failed, info.images, info.study) == (1, VAL_IMAGES, "fire_micro-digits")
+
+
+def test_bars_are_the_standard_errors() -> None:
+    one, three = trial(2, accuracy=0.9), trial(3, accuracy=0.9, seeds=(0, 1, 2))
+    marks = pareto.info(study([one, three])).marks
+    assert marks[0].error == pytest.approx(math.sqrt(0.9 * 0.1 / VAL_IMAGES), rel=0.03)
+    assert marks[1].error == pytest.approx(0.01 / math.sqrt(3))
+    drawn = traces(study([one]))["Pareto front"].error_y
+    assert drawn.array == drawn.arrayminus == (marks[0].error,)
+
+
+def test_bars_stay_within_what_an_accuracy_can_be() -> None:
+    drawn = traces(study([trial(2, accuracy=1.0)]))["Pareto front"].error_y
+    assert drawn.array == (0,)
+    assert drawn.arrayminus[0] > 0
+
+
+def test_98_1_and_98_6_percent_of_360_images_overlap() -> None:
+    low, high = pareto.info(study([trial(2, accuracy=353 / 360), trial(3, accuracy=355 / 360)])).marks
+    assert low.accuracy + low.error > high.accuracy - high.error
+
+
+def test_the_front_is_a_step_line_to_the_largest_network() -> None:
+    record = finished_study(20)
+    info = pareto.info(record)
+    (line,) = (trace for trace in pareto.figure(info).data if trace.mode == "lines")
+    assert line.line.shape == "hv"
+    assert list(line.x) == [mark.params for mark in info.front] + [max(mark.params for mark in info.marks)]
+    assert list(line.y) == [mark.accuracy for mark in info.front] + [info.front[-1].accuracy]
+
+
+def test_published_networks_are_marked_and_named() -> None:
+    drawn = traces(finished_study(20))
+    assert drawn["SqueezeNet"].marker.symbol == "star"
+    assert drawn["SqueezeNet"].text == ("<b>SqueezeNet v1.0</b>",)
+    assert drawn["published networks"].marker.symbol == "diamond-open"
+    assert drawn["published networks"].text == ("<b>SqueezeNet v1.1</b>",)
+    assert drawn["SqueezeNet"].textposition != drawn["published networks"].textposition
+
+
+def test_the_pointer_shows_everything() -> None:
+    one = trial(7, accuracy=0.95)
+    (mark,) = pareto.info(study([one])).marks
+    for expected in (
+        "trial 7",
+        "on the front",
+        "95.00%",
+        f"{one.params:,}",
+        f"{one.macs:,}",
+        "epochs 20",
+        "360 images",
+    ):
+        assert expected in mark.text
+    for name, value in one.metaparameters.items():
+        assert f"{name} {value}" in mark.text
+    stopped = trial(8, state="PRUNED", epochs=5, reason="behind at <5>")
+    assert "epochs 5 (behind at &lt;5&gt;)" in pareto.info(study([stopped])).marks[0].text
+
+
+def test_a_far_failure_is_an_arrow_on_the_axis() -> None:
+    good = [trial(n, accuracy=0.95 + n / 1000) for n in range(2, 12)]
+    record = study([*good, trial(12, accuracy=0.1)])
+    info = pareto.info(record)
+    assert info.floor > 0.9
+    assert [mark.trial for mark in info.below] == [12]
+    arrow = traces(record)["below the axis"]
+    assert (arrow.y, arrow.text) == ((info.floor,), ("10%",))
+    assert "trial 12" in arrow.customdata[0]
+
+
+def test_many_failures_are_part_of_the_picture() -> None:
+    half = [trial(n, accuracy=0.1 if n % 2 else 0.95) for n in range(2, 20)]
+    assert pareto.info(study(half)).below == []
+
+
+def test_a_published_network_is_never_cut_off() -> None:
+    good = [trial(n, accuracy=0.95 + n / 1000) for n in range(2, 12)]
+    info = pareto.info(study([trial(0, anchor="squeezenet_v1_0", accuracy=0.1), *good]))
+    assert info.below == []
+    assert info.floor < 0.1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        study([]),
+        study([trial(0, state="FAIL")]),
+        study([trial(2)]),
+        study([trial(2, accuracy=0.0)]),
+        study([trial(2)] * 3),
+    ],
+    ids=["empty", "failed", "single", "zero", "equal"],
+)
+def test_small_studies_are_drawn(record: StudyRecord) -> None:
+    page = pareto.html(pareto.figure(pareto.info(record)))
+    assert "validation accuracy" in page
+
+
+def test_the_page_is_whole_and_always_the_same() -> None:
+    info = pareto.info(finished_study(5))
+    page = pareto.html(pareto.figure(info))
+    assert page == pareto.html(pareto.figure(info))
+    assert not re.findall(r"<(?:script|link)[^>]*(?:src|href)=", page)
+    assert len(page) > 3_000_000
+
+
+def test_a_study_named_like_markup_is_text() -> None:
+    record = replace(study([trial(2)]), name="<img src=x>")
+    assert "&lt;img" in pareto.figure(pareto.info(record)).layout.title.text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("squeezenet_v1_0", "SqueezeNet v1.0"),
+        ("squeezenet_v1_1", "SqueezeNet v1.1"),
+        ("squeezenet_v1_0_complex_bypass", "SqueezeNet v1.0 complex bypass"),
+        ("alexnet", "alexnet"),
+    ],
+)
+def test_published_names(name: str, shown: str) -> None:
+    assert published_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(12, "12"), (999, "999"), (999.9, "1k"), (1000, "1k"), (48_211, "48.2k"), (727_306, "727k"), (999_999, "1M"),
+     (1_248_424, "1.25M"), (100_000, "100k"), (2.5e9, "2.5G")],
+)  # fmt: skip
+def test_si(value: float, shown: str) -> None:
+    assert si(value) == shown
+
+
+def test_names_of_marks_at_one_place_stand_apart() -> None:
+    place = (0.5, 0.5)
+    places = label_places([place] * 4, ["SqueezeNet v1.0"] * 4, [place] * 4)
+    assert len(set(places)) == 4
+
+
+def test_ticks_are_in_k_and_m() -> None:
+    axis = pareto.figure(pareto.info(finished_study(20))).layout.xaxis
+    ticks: Callable[[int], str] = dict(zip(axis.tickvals, axis.ticktext, strict=True)).__getitem__
+    assert (ticks(50_000), ticks(1_000_000)) == ("50k", "1M")
+    assert axis.type == "log"
