@@ -1,0 +1,161 @@
+"""The networks SqueezeNet is compared with: their published counts, and their form for small images."""
+
+import pytest
+
+from explorer.arch import Architecture, ArchitectureError, architecture, cost
+from explorer.arch import layers as L
+from explorer.arch.families.alexnet import alexnet
+from explorer.arch.families.nin import nin
+from explorer.arch.families.vgg import vgg
+
+
+def rows(network):
+    return {row.name: row for row in cost(network).layers}
+
+
+def params(network):
+    return {name: row.params for name, row in rows(network).items() if row.params}
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "count"),
+    [
+        ("alexnet_caffe", 227, 60_965_224),  # bvlc_alexnet, the 240 MB of the paper's Table 2
+        ("alexnet_caffe", 224, 60_965_224),
+        ("alexnet_torchvision", 224, 61_100_840),
+        ("alexnet_torchvision", 227, 61_100_840),
+        ("vgg16", 224, 138_357_544),
+        ("vgg16", 227, 138_357_544),
+        ("nin_imagenet", 224, 7_595_176),  # 29.0 MiB, the size of the authors' file
+        ("nin_imagenet", 227, 7_595_176),
+    ],
+)
+def test_published_params(name, side, count):
+    network = architecture(name, (3, side, side))
+    assert cost(network).params == count
+    assert network.adapted == ()
+
+
+# torchvision prints GFLOPs that are multiply-accumulates: AlexNet 0.71, VGG-16 15.47.
+@pytest.mark.parametrize(("name", "macs"), [("alexnet_torchvision", 714_188_480), ("vgg16", 15_470_264_320)])
+def test_published_macs(name, macs):
+    assert cost(architecture(name, (3, 224, 224))).macs == macs
+
+
+# torchvision's documented counts.
+@pytest.mark.parametrize(("depth", "count"), [(11, 132_863_336), (13, 133_047_848), (19, 143_667_240)])
+def test_other_depths_of_vgg(depth, count):
+    assert cost(vgg((3, 224, 224), 1000, depth=depth)).params == count
+
+
+def test_vgg16_with_batch_norm():
+    assert cost(vgg((3, 224, 224), 1000, batch_norm=True)).params == 138_365_992
+
+
+def test_alexnet_layer_by_layer():
+    assert params(architecture("alexnet_caffe")) == {
+        "conv1": 34_944,
+        "conv2": 307_456,
+        "conv3": 885_120,
+        "conv4": 663_936,
+        "conv5": 442_624,
+        "fc6": 37_752_832,
+        "fc7": 16_781_312,
+        "fc8": 4_097_000,
+    }
+    shapes = {name: row.output_shape for name, row in rows(architecture("alexnet_caffe")).items() if "pool" in name}
+    assert shapes == {"pool1": (96, 27, 27), "pool2": (256, 13, 13), "pool5": (256, 6, 6)}
+    assert rows(architecture("alexnet_caffe"))["conv1"].output_shape == (96, 55, 55)
+
+
+def test_nin_layer_by_layer():
+    counted = params(architecture("nin_imagenet", (3, 224, 224)))
+    assert counted["conv1"] == 34_944
+    assert counted["cccp1"] == counted["cccp2"] == 9_312
+    assert counted["conv2"] == 614_656
+    assert counted["cccp3"] == counted["cccp4"] == 65_792
+    assert counted["conv3"] == 885_120
+    assert counted["cccp5"] == counted["cccp6"] == 147_840
+    assert (counted["conv4"], counted["cccp7"], counted["cccp8"]) == (3_539_968, 1_049_600, 1_025_000)
+    pools = [
+        row.output_shape[1:]
+        for name, row in rows(architecture("nin_imagenet", (3, 224, 224))).items()
+        if "pool" in name
+    ]
+    assert pools == [(27, 27), (13, 13), (6, 6), (1, 1)]
+
+
+def kinds(network):
+    return [type(layer).__name__ for layer in network.layers]
+
+
+def test_alexnet_variants_differ_in_order_of_dropout_and_normalisation():
+    caffe, torchvision = kinds(architecture("alexnet_caffe")), kinds(architecture("alexnet_torchvision"))
+    assert caffe[:4] == ["Conv2d", "ReLU", "LocalResponseNorm", "MaxPool2d"]
+    assert caffe[-7:] == ["Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
+    assert "LocalResponseNorm" not in torchvision
+    assert torchvision[-7:] == ["Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Linear"]
+
+
+@pytest.mark.parametrize("family", [alexnet, vgg, nin])
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 7, 8, 15, 28, 32, 63, 64, 127, 128, 300])
+def test_every_side_has_a_form(family, side):
+    network = family((2, side, side), 7)
+    counted = cost(network)
+    assert counted.output_shape == (7, 1, 1)
+    # The rule: no pool leaves less than 2x2, and what was changed is said.
+    assert all(min(row.output_shape[1:]) >= 2 for row in counted.layers if row.type == "MaxPool2d")
+    assert bool(network.adapted) == (
+        side < 128 or (side == 300 and family is not nin) or (side == 128 and family is not nin)
+    )
+    # Filters are never touched.
+    filters = [layer.out_channels for layer in network.layers if isinstance(layer, L.Conv2d)]
+    assert filters == [layer.out_channels for layer in family((2, 224, 224), 7).layers if isinstance(layer, L.Conv2d)]
+
+
+def test_alexnet_on_digits_says_what_was_adapted():
+    assert architecture("alexnet_caffe", (1, 8, 8), 10).adapted == (
+        "conv1 is 3x3/1 instead of 11x11/4, the input being below 64 px",
+        "no pool5, the map being 2x2 there",
+        "fully connected layers read a map of 2x2 instead of 6x6",
+    )
+
+
+def test_larger_images_are_averaged_down_as_torchvision_does():
+    network = architecture("alexnet_torchvision", (3, 300, 300))
+    assert L.AdaptiveAvgPool2d("avgpool", 6) in network.layers
+    assert cost(network).params == 61_100_840
+    assert network.adapted == ("the last map is averaged from 8x8 to 6x6",)
+
+
+def test_final_relu_of_nin_is_an_option():
+    assert cost(nin((1, 8, 8), 10, final_relu=False)).params == cost(nin((1, 8, 8), 10)).params
+    assert nin((1, 8, 8), 10, final_relu=False).identity != nin((1, 8, 8), 10).identity
+    assert architecture("nin_imagenet", options={"final_relu": False}) == nin((3, 227, 227), 1000, final_relu=False)
+
+
+def test_options_that_a_family_lacks_are_ignored():
+    assert architecture("vgg16", options={"final_relu": False}) == architecture("vgg16")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: alexnet((3, 8, 8), 10, variant="keras"), "variant is 'keras', expected one of caffe, torchvision"),
+        (lambda: alexnet((3, 8, 8), 0), "classes and fc are 0 and 4096, expected at least 1"),
+        (lambda: vgg((3, 8, 8), 10, depth=17), "depth is 17, expected one of 11, 13, 16, 19"),
+        (lambda: vgg((3, 8, 8), 10, fc=0), "classes and fc are 10 and 0"),
+        (lambda: nin((3, 8, 8), 0), "classes is 0"),
+    ],
+)
+def test_metaparameters_outside_their_range(build, message):
+    with pytest.raises(ArchitectureError, match=message):
+        build()
+
+
+def test_json_carries_decimal_numbers_exactly():
+    network = architecture("alexnet_caffe", (1, 8, 8), 10)
+    assert Architecture.from_json(network.to_json()) == network
+    for value in ("0", "-0.0001", "1", '"1e-4"', "NaN", "Infinity", "true"):
+        with pytest.raises(ArchitectureError, match=r"LocalResponseNorm\.alpha is .*, expected a decimal number above 0"):
+            Architecture.from_json(network.to_json().replace("0.0001", value, 1))
