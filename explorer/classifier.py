@@ -13,11 +13,7 @@ from torch.nn import functional as F
 from explorer.arch import Architecture
 from explorer.data.module import generator
 from explorer.nets import Network, build
-from explorer.recipe import Recipe
-
-
-class TrainingError(ValueError):
-    """A training that broke down; one line naming the epoch and what happened."""
+from explorer.recipe import Recipe, TrainingError
 
 
 class Classifier(LightningModule):
@@ -112,9 +108,40 @@ class Classifier(LightningModule):
         self._trained = self.images_evaluated = 0
 
 
+def calibrate(network: Network, images: Tensor) -> None:
+    """Shifts and scales every convolution so that each of its outputs has mean 0 and variance 1 over `images`.
+
+    The data-dependent initialisation of Salimans and Kingma (arXiv:1602.07868, section 3), one pass from first to last
+    layer. Without it a squeeze layer of one or two filters is often negative for every image, and then, behind its
+    ReLU, the network is dead from the start.
+    """
+
+    def normalise(layer: nn.Module, _: object, output: Tensor) -> Tensor:
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
+        others = [axis for axis in range(output.ndim) if axis != 1]
+        mean, std = output.mean(others), output.std(others, correction=0).clamp_min(1e-4)
+        shape = (1, -1, *[1] * (output.ndim - 2))
+        layer.weight /= std.view(-1, *[1] * (layer.weight.ndim - 1))
+        if layer.bias is None:
+            return output / std.view(shape)
+        layer.bias.copy_((layer.bias - mean) / std)
+        return (output - mean.view(shape)) / std.view(shape)
+
+    hooks = [layer.register_forward_hook(normalise) for layer in _weighted(network)]
+    with torch.no_grad():
+        network.eval()(images)
+        network.train()
+    for hook in hooks:
+        hook.remove()
+
+
+def _weighted(network: Network) -> list[nn.Conv2d | nn.Linear]:
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+
+
 def initialise(network: Network, recipe: Recipe, generator: torch.Generator) -> None:
     """Draws the initial weights; see `Recipe.init` and `Recipe.last_std`."""
-    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = _weighted(network)
     for layer in layers:
         fan_in = layer.weight[0].numel()
         match recipe.init:

@@ -9,11 +9,16 @@ from typing import Any
 
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "polynomial", "constant")
+PRECISIONS = ("32-true", "bf16-mixed")
 INITS = ("he", "xavier", "orthogonal", "torch")
 
 
 class RecipeError(ValueError):
     """A recipe that cannot be followed; one line naming the key."""
+
+
+class TrainingError(ValueError):
+    """A training that broke down; one line naming the epoch and what happened."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,13 @@ class Recipe:
         clip: largest norm of the gradient, null for none.
         init: `he` (normal, variance 2 / fan in), `xavier` (Caffe's: uniform, variance 1 / fan in), `orthogonal`, or
             `torch` (its default); biases start from 0 but for `torch`.
+        calibrate: whether the first batch then sets every layer's outputs to mean 0, variance 1; see
+            `explorer.classifier.calibrate`.
         last_std: standard deviation of the normal the last layer starts from, null for `init`.
         dropout: rate where the network has a dropout.
         label_smoothing: of the cross entropy trained on.
         decay_biases: whether weight decay applies to biases.
-        precision: Lightning's word for it.
+        precision: `32-true` or `bf16-mixed`, as Lightning calls them.
     """
 
     epochs: int
@@ -55,6 +62,7 @@ class Recipe:
     power: float = 1.0
     clip: float | None = None
     init: str = "he"
+    calibrate: bool = False
     last_std: float | None = None
     dropout: float = 0.0
     label_smoothing: float = 0.0
@@ -112,5 +120,6 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "label_smoothing": (lambda x: 0 <= x < 1, "within [0, 1)"),
     "optimizer": (lambda word: word in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
     "schedule": (lambda word: word in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
+    "precision": (lambda word: word in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
     "init": (lambda word: word in INITS, f"one of {', '.join(INITS)}"),
 }

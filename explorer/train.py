@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from explorer import checkpoint as checkpoints
 from explorer import data as datasets
 from explorer import recipe as recipes
-from explorer.arch import Architecture
+from explorer.arch import Architecture, cost
 from explorer.checkpoint import CheckpointError
+from explorer.recipe import TrainingError
 
 if TYPE_CHECKING:
     import torch
@@ -76,18 +77,21 @@ def run(job: Job) -> Result:
     Raises:
         ArchitectureError, RecipeError, DataError: if the job asks for what does not exist.
         CheckpointError: if the checkpoint to go on from is absent, torn, or another training's.
-        TrainingError: if a loss is no longer finite.
+        TrainingError: if a loss is no longer finite, or there are no such epochs.
     """
     if not 0 <= job.first_epoch < job.last_epoch <= job.epochs:
-        raise ValueError(f"epochs {job.first_epoch + 1} to {job.last_epoch} of {job.epochs} cannot be trained")
+        raise TrainingError(f"epochs {job.first_epoch + 1} to {job.last_epoch} of {job.epochs} cannot be trained")
     recipe = recipes.read(job.recipe)
     architecture = Architecture.from_json(job.architecture)
     data = _load(json.dumps(job.data, sort_keys=True))
-    if architecture.input_shape != data.input_shape:
-        shapes = f"{architecture.input_shape}, data {data.name} has {data.input_shape}"
-        raise datasets.DataError(f"the network takes images of {shapes}")
+    for what, network, images in (
+        ("images of shape", architecture.input_shape, data.input_shape),
+        ("outputs of shape", cost(architecture).output_shape, (data.classes,)),
+    ):
+        if network != images:
+            raise datasets.DataError(f"the network has {what} {network}, data {data.name} needs {images}")
 
-    from explorer.classifier import Classifier
+    from explorer.classifier import Classifier, calibrate
     from explorer.recorder import Recorder
 
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
@@ -98,6 +102,8 @@ def run(job: Job) -> Result:
     batches = -(-data.fit_images // recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
     classifier = Classifier(architecture, recipe, job.seed, job.epochs * steps, job.first_epoch * steps)
+    if recipe.calibrate and not job.first_epoch:
+        calibrate(classifier.network, next(iter(data.train_dataloader()))[0].cpu())
     with warnings.catch_warnings():
         # Lightning 2.6 asks torch 2.14 for a name that is going away.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
@@ -127,6 +133,8 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # Dying filters have denormal gradients, which a CPU multiplies slowly.
     torch.set_flush_denormal(True)
+    # Deterministic algorithms would fill every new tensor with NaN first, to find who reads what was never written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     epochs = job.last_epoch - job.first_epoch
     evaluated = job.split == "train" or job.last_epoch == job.epochs
     return Trainer(

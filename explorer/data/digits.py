@@ -27,7 +27,7 @@ def load(
     images = bunch.images.astype(np.uint8)[:, None]
     labels = bunch.target.astype(np.int64)
     rest, tested = carve(labels, test, split_seed, "test")
-    train, held_out = carve(labels[rest], val, split_seed, "val")
+    train, held_out = carve(labels[rest], val, split_seed, "val", len(labels))
     parts = {"train": rest[train], "val": rest[held_out], "test": tested}
     pixels = Pixels(tuple(mean), tuple(std), shift, mirror)
     return MemoryDataModule("digits", images, labels, parts, pixels, [str(digit) for digit in range(10)])

@@ -13,7 +13,9 @@ from explorer.data import DataError
 Indices: TypeAlias = NDArray[np.int64]
 
 
-def carve(labels: Sequence[int] | NDArray[np.int64], share: float, seed: int, key: str) -> tuple[Indices, Indices]:
+def carve(
+    labels: Sequence[int] | NDArray[np.int64], share: float, seed: int, key: str, images: int | None = None
+) -> tuple[Indices, Indices]:
     """Splits images into those that stay and those carved off, with the same mix of classes in both.
 
     Args:
@@ -21,6 +23,7 @@ def carve(labels: Sequence[int] | NDArray[np.int64], share: float, seed: int, ke
         share: images to carve off: a whole number of them, or a fraction below 1; exactly 1.0 takes all, 0 none.
         seed: decides which.
         key: the config's key for `share`, for the message.
+        images: what a fraction is of, where that is more than these images.
 
     Returns:
         Sorted indices (kept, carved).
@@ -34,7 +37,7 @@ def carve(labels: Sequence[int] | NDArray[np.int64], share: float, seed: int, ke
     nothing = everything[:0]
     count = len(labels) if share == 1.0 and isinstance(share, float) else share
     if isinstance(share, float) and share < 1:
-        count = round(share * len(labels))
+        count = round(share * (images or len(labels)))
     if not 0 <= count <= len(labels) or count != int(count):
         raise DataError(f"{key} is {share!r}, expected a number of images up to {len(labels)}, or a fraction")
     if count == 0 or count == len(labels):

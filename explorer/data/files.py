@@ -1,0 +1,159 @@
+"""Data sets of image files, read by loader processes, prepared in the manner of the SqueezeNet authors.
+
+Decoded, resized to `resize` pixels, cropped to `crop`, in 0..255, channels in `order`, minus `mean`, over `std`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import functional as F
+
+from explorer.data import DataError
+from explorer.data.module import DataModule, generator
+
+RESIZES = ("warp", "short_side")
+ORDERS = ("bgr", "rgb")
+Sample = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """From an image file to what the network sees.
+
+    Attributes:
+        resize: `warp` makes the image a square of `side` pixels, as Caffe does; `short_side` keeps its proportions.
+        side: pixels of that square's side, or of the short side.
+        crop: pixels of the side that the network sees: the centre, or in training any place.
+        order: of the channels, `bgr` (Caffe) or `rgb`.
+        mean, std: one number a channel, in that order, for values in 0..255.
+        mirror: whether a training image is mirrored by chance.
+    """
+
+    resize: str
+    side: int
+    crop: int
+    order: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    mirror: bool
+
+    def check(self) -> None:
+        """Raises DataError for an impossible value."""
+        for key, value, options in (("resize", self.resize, RESIZES), ("order", self.order, ORDERS)):
+            if value not in options:
+                raise DataError(f"data.{key} is {value!r}, expected one of {', '.join(options)}")
+        if not 0 < self.crop <= self.side:
+            raise DataError(f"data.crop is {self.crop}, expected 1 to data.side, {self.side}")
+        if len(self.mean) != 3 or len(self.std) != 3:
+            raise DataError("data.mean and data.std need three numbers each, in data.order")
+
+    def image(self, file: str, chance: torch.Generator | None) -> Tensor:
+        """Float32 (3, crop, crop); with `chance` a training image, without it always the same.
+
+        Raises:
+            DataError: if the file is no image.
+        """
+        try:
+            with Image.open(file) as opened:
+                picture = opened.convert("RGB")
+        except (UnidentifiedImageError, OSError) as error:
+            raise DataError(f"{file}: no readable image ({error})") from None
+        size = [self.side, self.side] if self.resize == "warp" else [self.side]
+        pixels = F.pil_to_tensor(F.resize(picture, size))
+        if chance is None:
+            pixels = F.center_crop(pixels, [self.crop, self.crop])
+        else:
+            top, left = (int(torch.randint(n - self.crop + 1, (), generator=chance)) for n in pixels.shape[1:])
+            pixels = F.crop(pixels, top, left, self.crop, self.crop)
+            if self.mirror and torch.rand((), generator=chance) < 0.5:
+                pixels = pixels.flip(2)
+        pixels = pixels.flip(0) if self.order == "bgr" else pixels
+        mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
+        values: Tensor = (pixels.float() - mean) / std
+        return values
+
+
+@dataclass(frozen=True)
+class Files(Dataset[tuple[Tensor, int]]):
+    """Image files with their classes; with a seed, as they are varied in training."""
+
+    samples: Sequence[Sample]
+    preparation: Preparation
+    seed: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """An image and its class; a training index carries its epoch, see `Order`."""
+        epoch, number = divmod(index, len(self.samples))
+        file, label = self.samples[number]
+        chance = None if self.seed is None else generator(self.seed, epoch, number, 1)
+        return self.preparation.image(file, chance), label
+
+
+class FilesDataModule(DataModule):
+    """A data set of image files, in three lists."""
+
+    def __init__(
+        self,
+        name: str,
+        parts: Mapping[str, Sequence[Sample]],
+        classes: int,
+        class_names: Sequence[str],
+        preparation: Preparation,
+        workers: int,
+    ) -> None:
+        """Takes (file, class) for every image of each part; `workers` processes read them (0: the training's own)."""
+        preparation.check()
+        shape = (3, preparation.crop, preparation.crop)
+        super().__init__(name, shape, classes, tuple(class_names), {part: len(held) for part, held in parts.items()})
+        self.parts = parts
+        self.preparation = preparation
+        self.workers = workers
+
+    def training(self, parts: tuple[str, ...]) -> DataLoader[Any]:
+        samples = [sample for part in parts for sample in self.parts[part]]
+        return self._loader(Files(samples, self.preparation, self.seed), sampler=self.order())
+
+    def evaluation(self, part: str) -> DataLoader[Any]:
+        return self._loader(Files(self.parts[part], self.preparation))
+
+    def _loader(self, files: Files, **more: Any) -> DataLoader[Any]:
+        return DataLoader(
+            files,
+            self.batch_size,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            #
+            **more,
+        )
+
+
+def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
+    """Images in a folder of one folder a class, as torchvision's ImageFolder sees them: (file, class), class names.
+
+    Raises:
+        DataError: if the folder is absent or holds no images.
+    """
+    from torchvision.datasets import ImageFolder
+
+    where = os.path.abspath(folder)
+    expected = f"put one folder of images a class there (CLASS/NAME.jpg), or set {key}"
+    if not folder.is_dir():
+        raise DataError(f"no data folder {where}; {expected}")
+    try:
+        found = ImageFolder(str(folder))
+    except FileNotFoundError as error:
+        why = str(error).partition(". Supported")[0].partition(" in ")[0][:100]
+        raise DataError(f"no images in {where} ({why}); {expected}") from None
+    return found.samples, found.classes

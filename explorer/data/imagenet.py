@@ -1,0 +1,37 @@
+"""ImageNet (ILSVRC 2012) from two folders, train and val, of one folder a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from explorer.data import DataError
+from explorer.data.files import FilesDataModule, Preparation, scan
+from explorer.data.split import carve
+
+
+def load(
+    *,
+    dir: str = "data/imagenet",  # noqa: A002
+    val: float = 50_000,
+    split_seed: int = 0,
+    resize: str = "warp",
+    side: int = 256,
+    crop: int = 227,
+    order: str = "bgr",
+    mean: Sequence[float] = (104.0, 117.0, 123.0),
+    std: Sequence[float] = (1.0, 1.0, 1.0),
+    mirror: bool = False,
+    workers: int = 8,
+) -> FilesDataModule:
+    """Loads dir/train and dir/val: the official validation images are the test part, val is carved off train."""
+    folder = Path(dir)
+    fit, names = scan(folder / "train")
+    tested, test_names = scan(folder / "val")
+    if names != test_names:
+        different = min(set(names) ^ set(test_names))
+        raise DataError(f"{folder.resolve()}: train and val have different classes, only one has {different}")
+    train, held_out = carve([label for _, label in fit], val, split_seed, "data.val")
+    parts = {"train": [fit[i] for i in train], "val": [fit[i] for i in held_out], "test": tested}
+    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror)
+    return FilesDataModule("imagenet", parts, len(names), names, preparation, workers)
