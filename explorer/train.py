@@ -86,7 +86,7 @@ def run(job: Job) -> Result:
     data = _load(json.dumps(job.data, sort_keys=True))
     for what, network, images in (
         ("images of shape", architecture.input_shape, data.input_shape),
-        ("outputs of shape", cost(architecture).output_shape, (data.classes,)),
+        ("outputs of shape", cost(architecture).output_shape, (data.classes, 1, 1)),
     ):
         if network != images:
             raise datasets.DataError(f"the network has {what} {network}, data {data.name} needs {images}")

@@ -149,7 +149,7 @@ def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
             DataError,
             r"images of .*\(3, 8, 8\)",
         ),
-        ({"architecture": architecture("squeezenet_v1_0", (1, 8, 8), 9).to_json()}, DataError, r"outputs of .*\(9,\)"),
+        ({"architecture": architecture("squeezenet_v1_0", (1, 8, 8), 9).to_json()}, DataError, r"outputs of .*\(9, 1, 1\)"),
     ],
 )
 def test_bad_jobs(change: dict[str, Any], error: type[ValueError], message: str, tmp_path: Path) -> None:
