@@ -157,5 +157,5 @@ def test_json_carries_decimal_numbers_exactly():
     network = architecture("alexnet_caffe", (1, 8, 8), 10)
     assert Architecture.from_json(network.to_json()) == network
     for value in ("0", "-0.0001", "1", '"1e-4"', "NaN", "Infinity", "true"):
-        with pytest.raises(ArchitectureError, match=r"LocalResponseNorm\.alpha is .*, expected a decimal number above 0"):
+        with pytest.raises(ArchitectureError, match=r"\.alpha is .*, expected a decimal number above 0"):
             Architecture.from_json(network.to_json().replace("0.0001", value, 1))
