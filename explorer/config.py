@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -83,7 +84,7 @@ def space_of(config: DictConfig, name: str) -> DesignSpace:
 
 def plain(config: Any) -> Any:
     """A config as dicts, lists and values, interpolations resolved."""
-    return OmegaConf.to_container(config, resolve=True)
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
 
 
 def space_choice() -> str | None:
@@ -159,7 +160,7 @@ def _shape_arguments(name: str, bare: str | None) -> None:
 
 def _config_dirs() -> list[str]:
     dirs: list[str] = []
-    for word, following in zip(sys.argv[1:], [*sys.argv[2:], ""], strict=True):
+    for word, following in pairwise([*sys.argv[1:], ""]):
         if word in ("--config-dir", "-cd"):
             dirs.append(following)
         elif word.startswith("--config-dir="):

@@ -49,9 +49,11 @@ def search(
 
     from explorer import launchers, stopping
     from explorer.store import sole_controller
+    from explorer.tracking.address import check_uri
 
     console = Console()
     rule = stopping.make(settings["stopping"])
+    check_uri(tracking)
     launcher = launchers.make(launcher_config)
     with sole_controller(runs / study):
         try:

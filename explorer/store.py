@@ -13,6 +13,7 @@ from typing import Any
 
 import optuna
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,6 +22,9 @@ from explorer.samplers import DIRECTIONS
 
 DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
+
+
+DATABASE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
 
 
 class StudyError(ValueError):
@@ -50,8 +54,8 @@ def open_storage(url: str, create: bool = False) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        why = str(getattr(error, "orig", None) or error).splitlines()[0]
+    except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
+        why = _why(error)
         raise StudyError(
             f"storage {shown} cannot be opened: {why}; move it away or name another with storage=URL"
         ) from None
@@ -73,9 +77,15 @@ def load(url: str, name: str | None) -> StudyRecord:
         if name not in studies:
             raise StudyError(f"study is {name!r}, expected one of {', '.join(studies)}")
         return read(optuna.load_study(study_name=name, storage=storage))
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StudyError(f"the storage cannot be read: {why}") from None
+    except DATABASE_ERRORS as error:
+        raise StudyError(f"the storage cannot be read: {_why(error)}") from None
+
+
+def _why(error: BaseException) -> str:
+    """What the database said, without the SQL around it."""
+    while isinstance(error, StorageInternalError) and error.__cause__ is not None:
+        error = error.__cause__
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 def _last_start(storage: RDBStorage, study_id: int) -> float:

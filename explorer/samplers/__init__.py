@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from explorer.arch.families import nearest
 from explorer.space import ENUMERABLE, DesignSpace
 
-ATTEMPTS = 64
+ATTEMPTS = 16
 UNIFORM_ATTEMPTS = 2000
 DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 """Of (val_acc, params)."""

@@ -1,6 +1,7 @@
 """The MLflow view of a study. Optuna's storage is the truth; what is here can be thrown away and rebuilt."""
 
 from explorer.tracking.address import TrackingError, check_uri, redact
+from explorer.tracking.retrained import log_retrain
 from explorer.tracking.tracker import Tracker, mirror
 
-__all__ = ["Tracker", "TrackingError", "check_uri", "mirror", "redact"]
+__all__ = ["Tracker", "TrackingError", "check_uri", "log_retrain", "mirror", "redact"]

@@ -72,7 +72,8 @@ class Mirror:
             if trial.state in view.STATUSES:
                 self._sync_trial(trial, trial.number in on_front, ended)
         self._sync_study(record)
-        self._set_status(self._parent, "FINISHED" if ended else "RUNNING", None)
+        end = max(trial.started + trial.seconds for trial in record.trials)
+        self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * end))
 
     def run_of(self, number: int) -> str:
         """Id of the run that shows a trial."""
@@ -200,7 +201,9 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
     """The study's experiment: found, restored if somebody deleted it, or made."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        return str(client.create_experiment(name, artifact_location=artifact_location(uri)))
+        # Otherwise MLflow's UI takes runs without models for those of a language model and hides their charts.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(name, artifact_location(uri), tags))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)

@@ -72,6 +72,6 @@ def architecture(
 
 
 def nearest(word: str, options: Mapping[str, object]) -> str:
-    """'one of a, b, c', with the likeliest slip named first."""
+    """'one of a, b, c', and the likeliest slip."""
     close = get_close_matches(word, options, 1)
-    return (f"{close[0]!r}? All: " if close else "one of ") + ", ".join(options)
+    return f"one of {', '.join(options)}" + (f" (did you mean {close[0]}?)" if close else "")
