@@ -13,7 +13,7 @@ from explorer.arch.families.fire import fire
 from explorer.record import StudyRecord, TrialRecord
 
 INPUT_SHAPE, CLASSES, VAL_IMAGES = (1, 8, 8), 10, 360
-STARTED = 1_800_000_000.0
+STARTED = 1_760_000_000.0
 SEARCH = {
     "base_e": {"type": "int", "low": 16, "high": 128, "step": 16},
     "incr_e": {"type": "int", "low": 0, "high": 128, "step": 16},

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +17,7 @@ from explorer import front
 from explorer.record import TrialRecord
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
 from explorer.tracking.tracker import connect
+from tests.mlflow_server import free_port, server
 from tests.sample import finished_study, study, trial
 
 # SQLAlchemy deprecates what MLflow 3.17 does.
@@ -70,7 +67,7 @@ def content(uri: str) -> dict[str, Any]:
             for name in run.data.metrics
         }
         files = {file.path: text(client, run, file.path) for file in client.list_artifacts(run.info.run_id)}
-        times = (run.info.start_time, run.info.end_time if key != "study" else None)
+        times = (run.info.start_time, run.info.end_time)
         seen[str(key)] = (run.info.run_name, run.info.status, times, run.data.params, tags, history, files)
     return seen
 
@@ -286,52 +283,6 @@ def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -
 
 def test_a_tracker_with_nothing_to_show_closes(uri: str) -> None:
     assert Tracker(uri).close(10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def server(folder: Path, port: int) -> Iterator[str]:
-    """The real MLflow server; yields its address once it answers."""
-    from urllib.request import urlopen
-
-    folder.mkdir()
-    command = [sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        str(folder / "files"),
-    ]
-    log = folder / "server.log"
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--workers", "1"],
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        for _ in range(600):
-            assert process.poll() is None, log.read_text()
-            try:
-                with urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                    break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"no server: {log.read_text()}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(30)
 
 
 @pytest.mark.slow

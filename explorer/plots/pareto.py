@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CANONICAL = "squeezenet_v1_0"
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
-GREY, INK = "#8A9099", "#22262B"
+GREY, SLATE, INK = "#8A9099", "#5B626B", "#22262B"
 FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 
@@ -182,7 +182,7 @@ def _scatter(
         x=[mark.params for mark in marks],
         y=[mark.accuracy for mark in marks],
         mode="markers+text" if places else "markers",
-        text=[f"<b>{published_name(mark.anchor)}</b>" for mark in marks if mark.anchor] if places else None,
+        text=[_label(mark, places[mark.trial]) for mark in marks] if places else None,
         textposition=[places[mark.trial] for mark in marks] if places else None,
         textfont={"color": color, "size": 14},
         customdata=[mark.text for mark in marks],
@@ -192,7 +192,7 @@ def _scatter(
             "size": size,
             "color": color,
             "opacity": opacity,
-            "line": {"color": color, "width": 2.5} if symbol.endswith("open") else {"color": "#fff", "width": 1},
+            "line": {"color": color, "width": size / 6} if symbol.endswith("open") else {"color": "#fff", "width": 1},
         },
         error_y={
             "type": "data",
@@ -204,6 +204,13 @@ def _scatter(
             "width": 3,
         },
     )
+
+
+def _label(mark: Mark, place: str) -> str:
+    """A published network's name; beside its mark it keeps clear of a star's points."""
+    before = "&nbsp;&nbsp;" if place == "middle right" else ""
+    after = "&nbsp;&nbsp;" if place == "middle left" else ""
+    return f"{before}<b>{published_name(mark.anchor or '')}</b>{after}"
 
 
 def _step_line(info: ParetoInfo) -> Any:
@@ -249,7 +256,7 @@ def _layout(info: ParetoInfo) -> dict[str, Any]:
         "font": {"family": FONT, "size": 14, "color": INK},
         "title": title,
         "legend": legend,
-        "margin": {"l": 84, "r": 32, "t": 116, "b": 72},
+        "margin": {"l": 84, "r": 32, "t": 128, "b": 72},
         "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "size": 13}},
         "xaxis": axis
         | {"type": "log", "title": {"text": "parameters (log scale)", "standoff": 14}}
@@ -264,7 +271,8 @@ def _title(info: ParetoInfo) -> str:
     networks = f"{len(info.marks)} network" + "s" * (len(info.marks) != 1)
     counts = f"{networks}, {len(info.front)} on the front" + (f", {info.failed} failed" if info.failed else "")
     bars = "bars: ± 1 standard error, networks whose bars overlap are not told apart"
-    return f"<b>{escape(info.study)}</b><br><span style='font-size:13px;color:#5B626B'>{counts} · {bars}</span>"
+    small = f"<span style='font-size:13px;color:{SLATE}'>"
+    return f"<b>{escape(info.study)}</b><br>{small}{counts}</span><br>{small}{bars}</span>"
 
 
 def _size_range(info: ParetoInfo) -> tuple[float, float]:
