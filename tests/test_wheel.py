@@ -85,3 +85,7 @@ def test_searches_from_an_empty_folder(installed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "study.db").is_file()
     assert (tmp_path / "mlflow.db").is_file()
+    # Trial 0 is the first anchor.
+    done = installed(tmp_path, "-m", "explorer.describe", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "727,306" in done.stdout
