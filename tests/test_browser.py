@@ -20,6 +20,12 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --window-size=1600,1000"
 )
+# Room for what is looked at: no side panel, and the menu of model training.
+PREFERENCES = """
+localStorage.setItem("mlflow.workflowType_v1", JSON.stringify("machine_learning"));
+localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
+localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+"""
 PATIENCE = 90  # seconds
 
 pytestmark = [
@@ -78,6 +84,8 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
     (parent,) = (run.info.run_id for run in everything if "mlflow.parentRunId" not in run.data.tags)
 
     with server(folder, free_port()) as address:
+        browser.get(address)
+        browser.execute_script(PREFERENCES)
         run = f"{address}/#/experiments/{experiment.experiment_id}/runs/{parent}"
         browser.get(f"{run}/artifacts/pareto.html")
         browser.switch_to.frame(wait_for(browser, "iframe"))
@@ -90,10 +98,10 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
         browser.save_screenshot(str(PICTURES / "mlflow_pareto.png"))
 
         browser.get(run)
-        wait_for(browser, "table", "SqueezeNet v1.0")
+        assert "val_acc" in wait_for(browser, "table", "trial").text  # the front, in the run's description
         browser.save_screenshot(str(PICTURES / "mlflow_study.png"))
         browser.get(f"{address}/#/experiments/{experiment.experiment_id}/runs")
-        wait_for(browser, "a", record.name)
+        wait_for(browser, "[role=row] a", record.name)
         browser.save_screenshot(str(PICTURES / "mlflow_runs.png"))
 
 

@@ -251,12 +251,15 @@ def _layout(info: ParetoInfo) -> dict[str, Any]:
     axis = {"showline": True, "linecolor": INK, "ticks": "outside", "gridcolor": "#EBEDF0", "zeroline": False}
     title = {"text": _title(info), "x": 0, "xref": "paper", "xanchor": "left", "y": 0.965, "yanchor": "top"}
     legend = {"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom", "itemsizing": "trace"}
+    note = {"text": "bars: ± 1 standard error; networks whose bars overlap are not told apart", "showarrow": False}
+    below = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -62}
     return {
         "template": "plotly_white",
         "font": {"family": FONT, "size": 14, "color": INK},
         "title": title,
         "legend": legend,
-        "margin": {"l": 84, "r": 32, "t": 128, "b": 72},
+        "annotations": [note | below | {"font": {"size": 12, "color": SLATE}}],
+        "margin": {"l": 84, "r": 32, "t": 116, "b": 88},
         "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "size": 13}},
         "xaxis": axis
         | {"type": "log", "title": {"text": "parameters (log scale)", "standoff": 14}}
@@ -270,9 +273,7 @@ def _layout(info: ParetoInfo) -> dict[str, Any]:
 def _title(info: ParetoInfo) -> str:
     networks = f"{len(info.marks)} network" + "s" * (len(info.marks) != 1)
     counts = f"{networks}, {len(info.front)} on the front" + (f", {info.failed} failed" if info.failed else "")
-    bars = "bars: ± 1 standard error, networks whose bars overlap are not told apart"
-    small = f"<span style='font-size:13px;color:{SLATE}'>"
-    return f"<b>{escape(info.study)}</b><br>{small}{counts}</span><br>{small}{bars}</span>"
+    return f"<b>{escape(info.study)}</b><br><span style='font-size:13px;color:{SLATE}'>{counts}</span>"
 
 
 def _size_range(info: ParetoInfo) -> tuple[float, float]:
