@@ -285,6 +285,15 @@ def test_names_and_needless_nesting_do_not_count(point):
     assert Architecture(network.input_shape, (rename(network.tree),), ("a note",)).identity == network.identity
 
 
+def test_branches_side_by_side_are_the_same_however_grouped():
+    a, b, c = (L.Conv2d(name, 2, 1) for name in "abc")
+    flat = Architecture((1, 8, 8), (L.Concat("", (a, b, c)),))
+    assert Architecture((1, 8, 8), (L.Concat("", (a, L.Concat("x", (b, c)))),)).identity == flat.identity
+    assert Architecture((1, 8, 8), (L.Concat("", (L.Concat("", (a, b, c)),)),)).identity == flat.identity
+    assert Architecture((1, 8, 8), (L.Concat("", (a, L.Add("x", (b, c)))),)).identity != flat.identity
+    assert Architecture((1, 8, 8), (L.Concat("", (a, L.Sequential("x", (b, c)))),)).identity != flat.identity
+
+
 def test_input_shape_and_classes_count():
     identities = {fire(shape, classes).identity for shape in [(1, 8, 8), (3, 8, 8), (1, 8, 9)] for classes in (10, 11)}
     assert len(identities) == 6
@@ -472,7 +481,7 @@ def test_a_misspelt_network_gets_the_nearest_name():
     with pytest.raises(ArchitectureError, match=r"family is 'fier', .* \(did you mean fire\?\)"):
         metaparameters("fier")
     with pytest.raises(
-        ArchitectureError, match="network is 'zzz', expected one of [a-z0-9_, ]*squeezenet_v1_0[a-z0-9_, ]*$"
+        ArchitectureError, match=r"network is 'zzz', expected one of [a-z0-9_, ]*squeezenet_v1_0[a-z0-9_, ]*$"
     ):
         architecture("zzz")
 

@@ -1,6 +1,7 @@
 """Torch modules against the data they are built from, and against torchvision's."""
 
 import copy
+from itertools import product
 
 import pytest
 import torch
@@ -98,6 +99,55 @@ def test_cost_equals_torch_on_any_tree(tree, shape):
             build(network_as_data)
     else:
         assert_cost_equals_torch(network_as_data)
+
+
+def test_every_small_window_covers_what_torchs_does():
+    """All of them: the rounding rules have corners that random trees seldom meet."""
+    windows = product(range(1, 11), range(1, 5), range(1, 5), range(3), [False, True])
+    checked = 0
+    for size, kernel, stride, padding, ceil_mode in windows:
+        for layer, torch_layer in [
+            (L.Conv2d("x", 3, kernel, stride, padding), nn.Conv2d(2, 3, kernel, stride, padding)),
+            (
+                L.MaxPool2d("x", kernel, stride, padding, ceil_mode),
+                nn.MaxPool2d(kernel, stride, padding, 1, False, ceil_mode),
+            ),
+        ]:
+            network = Architecture((2, size, 11 - size), (layer,))
+            try:
+                expected = cost(network).output_shape
+            except ArchitectureError:
+                # Stricter than torch in one case: its ceil_mode takes a window that is larger than the whole map.
+                if kernel <= min(size, 11 - size) + 2 * padding:
+                    with pytest.raises(RuntimeError):
+                        torch_layer(torch.zeros(1, *network.input_shape))
+                continue
+            assert tuple(build(network)._steps(torch.zeros(1, *network.input_shape)).shape[1:]) == expected, layer
+            checked += 1
+    assert checked > 500
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_groups_see_their_own_channels_alone(groups):
+    network_as_data = Architecture((8, 5, 5), (L.Conv2d("conv", 12, 3, groups=groups),))
+    assert_cost_equals_torch(network_as_data)
+    network = build(network_as_data)
+    images = torch.randn(1, 8, 5, 5)
+    changed = images.clone()
+    changed[:, 0] += 1  # in the first group
+    seen = (network(images) != network(changed)).view(12, -1).any(1)
+    assert seen.tolist() == [i < 12 // groups for i in range(12)]
+
+
+def test_local_response_norm_is_the_papers_formula():
+    layer = L.LocalResponseNorm("norm", 3, alpha=0.3, beta=0.6, k=1.7)
+    x = torch.randn(1, 6, 1, 1, dtype=torch.float64)
+    values = x.flatten().tolist()
+    expected = [
+        value / (1.7 + 0.3 / 3 * sum(other**2 for other in values[max(0, i - 1) : i + 2])) ** 0.6
+        for i, value in enumerate(values)
+    ]
+    assert build(Architecture((6, 1, 1), (layer,)))(x)[0].tolist() == pytest.approx(expected)
 
 
 def copy_in_order(source, target):
