@@ -40,8 +40,8 @@ class Recipe:
         clip: largest norm of the gradient, null for none.
         init: `he` (normal, variance 2 / fan in), `xavier` (Caffe's: uniform, variance 1 / fan in), `orthogonal`, or
             `torch` (its default); biases start from 0 but for `torch`.
-        calibrate: whether the first batch then sets every layer's outputs to mean 0, variance 1; see
-            `explorer.classifier.calibrate`.
+        revive: whether filters that are dead for the whole first batch are turned around before the training; see
+            `explorer.classifier.revive`.
         last_std: standard deviation of the normal the last layer starts from, null for `init`.
         dropout: rate where the network has a dropout.
         label_smoothing: of the cross entropy trained on.
@@ -62,7 +62,7 @@ class Recipe:
     power: float = 1.0
     clip: float | None = None
     init: str = "he"
-    calibrate: bool = False
+    revive: bool = False
     last_std: float | None = None
     dropout: float = 0.0
     label_smoothing: float = 0.0

@@ -91,7 +91,7 @@ def run(job: Job) -> Result:
         if network != images:
             raise datasets.DataError(f"the network has {what} {network}, data {data.name} needs {images}")
 
-    from explorer.classifier import Classifier, calibrate
+    from explorer.classifier import Classifier, revive
     from explorer.recorder import Recorder
 
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
@@ -102,8 +102,8 @@ def run(job: Job) -> Result:
     batches = -(-data.fit_images // recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
     classifier = Classifier(architecture, recipe, job.seed, job.epochs * steps, job.first_epoch * steps)
-    if recipe.calibrate and not job.first_epoch:
-        calibrate(classifier.network, next(iter(data.train_dataloader()))[0].cpu())
+    if recipe.revive and not job.first_epoch:
+        revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())
     with warnings.catch_warnings():
         # Lightning 2.6 asks torch 2.14 for a name that is going away.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)

@@ -11,10 +11,10 @@ import torch
 import yaml
 
 from explorer import checkpoint as checkpoints
-from explorer.arch import ArchitectureError, architecture, cost
+from explorer.arch import ArchitectureError, architecture
 from explorer.arch.families import families
 from explorer.checkpoint import CheckpointError
-from explorer.classifier import Classifier, calibrate, initialise
+from explorer.classifier import Classifier, initialise, revive
 from explorer.data import DataError
 from explorer.data.module import generator
 from explorer.nets import build
@@ -149,7 +149,11 @@ def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
             DataError,
             r"images of .*\(3, 8, 8\)",
         ),
-        ({"architecture": architecture("squeezenet_v1_0", (1, 8, 8), 9).to_json()}, DataError, r"outputs of .*\(9, 1, 1\)"),
+        (
+            {"architecture": architecture("squeezenet_v1_0", (1, 8, 8), 9).to_json()},
+            DataError,
+            r"outputs of .*\(9, 1, 1\)",
+        ),
     ],
 )
 def test_bad_jobs(change: dict[str, Any], error: type[ValueError], message: str, tmp_path: Path) -> None:
@@ -216,19 +220,24 @@ def test_initial_weights_are_those_of_the_recipe_and_the_seed() -> None:
     assert not torch.equal(one["conv1.weight"], three["conv1.weight"])
 
 
-def test_calibrated_layers_give_mean_0_and_variance_1() -> None:
-    network = build(SMALL)
-    images = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    calibrate(network, images)
-    outputs: list[torch.Tensor] = []
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.register_forward_hook(lambda _, __, output: outputs.append(output))
-    network(images)
-    assert len(outputs) == sum(row.type == "Conv2d" for row in cost(SMALL).layers)
-    for output in outputs:
-        assert torch.allclose(output.mean((0, 2, 3)), torch.zeros(output.shape[1]), atol=1e-3)
-        assert torch.allclose(output.std((0, 2, 3), correction=0), torch.ones(output.shape[1]), atol=1e-2)
+def test_dead_filters_are_turned_around() -> None:
+    # One squeeze filter: negative for every image with some seeds, and then nothing behind it depends on the image.
+    narrow = families()["fire"]((1, 8, 8), 10, base_e=16, squeeze_ratio=0.0625, final_relu=False)
+    images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    dead = []
+    for seed in range(20):
+        network = build(narrow)
+        initialise(network, read(FAST), generator(seed))
+        with torch.no_grad():
+            dead.append(float(network(images).std(0).max()) == 0)
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        revive(network, images)
+        after = network.state_dict()
+        assert all(torch.equal(after[name].abs(), before[name].abs()) for name in before)
+        assert dead[-1] <= any(not torch.equal(after[name], before[name]) for name in before)
+        with torch.no_grad():
+            assert float(network(images).std(0).max()) > 0
+    assert any(dead)
 
 
 def test_image_files_train_too(tmp_path: Path) -> None:
