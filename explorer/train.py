@@ -99,6 +99,8 @@ def run(job: Job) -> Result:
     recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test")
     trainer = _trainer(job, recipe, recorder)
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
+    if not data.fit_images or not data.images[data.evaluated_part]:
+        raise datasets.DataError(f"data {data.name} has {data.images}: nothing to train on, or nothing to evaluate on")
     batches = -(-data.fit_images // recipe.batch_size)
     steps = -(-batches // recipe.accumulate)
     classifier = Classifier(architecture, recipe, job.seed, job.epochs * steps, job.first_epoch * steps)

@@ -142,6 +142,7 @@ def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
         ({"first_epoch": 4}, TrainingError, "epochs 5 to 4 of 4 cannot be trained"),
         ({"last_epoch": 5}, TrainingError, "epochs 1 to 5 of 4 cannot be trained"),
         ({"data": {"name": "x"}}, DataError, "data is 'x'"),
+        ({"data": DIGITS | {"val": 0}}, DataError, "nothing to evaluate on"),
         ({"split": "test"}, DataError, "split is 'test'"),
         ({"architecture": "{}"}, ArchitectureError, "format is None"),
         (

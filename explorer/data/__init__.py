@@ -5,6 +5,7 @@ A config names its data set, it never carries a Python path. Nothing heavy is im
 
 from __future__ import annotations
 
+import builtins
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from explorer.data.module import DataModule
 
 NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet")
+
+
+WORDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a word",
+    "Sequence[float]": "a list of numbers",
+    "str | None": "a word or null",
+    "int | None": "a whole number or null",
+}
 
 
 class DataError(ValueError):
@@ -38,5 +50,16 @@ def load(data: Mapping[str, Any]) -> DataModule:
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise DataError(f"data {name} has no key {unknown[0]!r}, its keys are {', '.join(known)}")
+    for key, value in options.items():
+        if not any(_is(value, kind) for kind in known[key].annotation.split(" | ")):
+            raise DataError(f"data {name}: {key} is {value!r}, expected {WORDS[known[key].annotation]}")
     module: DataModule = function(**options)
     return module
+
+
+def _is(value: object, kind: str) -> bool:
+    """Whether a config's value is of an annotated type."""
+    if kind == "Sequence[float]":
+        return isinstance(value, list | tuple) and all(_is(number, "float") for number in value)
+    expected = {"float": (int, float), "None": (type(None),)}.get(kind, (getattr(builtins, kind, object),))
+    return type(value) in expected

@@ -105,6 +105,8 @@ class MemoryDataModule(DataModule):
         for key, value in (("mean", pixels.mean), ("std", pixels.std)):
             if len(value) != shape[0]:
                 raise DataError(f"data {name}: {key} has {len(value)} numbers, expected {shape[0]}, one a channel")
+        if pixels.shift < 0:
+            raise DataError(f"data {name}: shift is {pixels.shift}, expected at least 0")
         sizes = {part: len(indices) for part, indices in parts.items()}
         super().__init__(name, shape, len(class_names), tuple(class_names), sizes)
         self.pixels = pixels
