@@ -25,6 +25,7 @@ from yaml import YAMLError
 from explorer.space import DesignSpace, SpaceError, parse
 
 BAD_INPUT = 2
+CONFIG_DIR = ("--config-dir", "-cd")
 PACKAGE = Path(__file__).parent
 
 
@@ -149,23 +150,24 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
 
 
 def _shape_arguments(name: str, bare: str | None) -> None:
-    sys.argv[0] = f"python -m explorer.{name}"
-    for i, word in enumerate(sys.argv[1:], 1):
-        if word.startswith("-"):
-            continue
-        if bare and re.fullmatch(r"[\w./-]+", word) and sys.argv[i - 1] not in ("--config-dir", "-cd"):
-            sys.argv[i] = f"{bare}={word}"
-            return
+    """Makes the command line one that Hydra's parser takes: options before overrides, no bare word."""
+    dirs = _config_dirs()
+    words: list[str] = []
+    rest = iter(sys.argv[1:])
+    for word in rest:
+        if word in CONFIG_DIR:
+            next(rest, None)
+        elif not word.startswith("--config-dir="):
+            words.append(word)
+    first = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
+    if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
+        words[first] = f"{bare}={words[first]}"
+    sys.argv = [f"python -m explorer.{name}", *(f"--config-dir={path}" for path in dirs), *words]
 
 
 def _config_dirs() -> list[str]:
-    dirs: list[str] = []
-    for word, following in pairwise([*sys.argv[1:], ""]):
-        if word in ("--config-dir", "-cd"):
-            dirs.append(following)
-        elif word.startswith("--config-dir="):
-            dirs.append(word.split("=", 1)[1])
-    return dirs
+    following = [after for word, after in pairwise([*sys.argv[1:], ""]) if word in CONFIG_DIR]
+    return following + [word.split("=", 1)[1] for word in sys.argv[1:] if word.startswith("--config-dir=")]
 
 
 def _hydra_line(error: Exception) -> str:

@@ -52,6 +52,8 @@ def search(
     from explorer.tracking.address import check_uri
 
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
     rule = stopping.make(settings["stopping"])
     check_uri(tracking)
     launcher = launchers.make(launcher_config)
@@ -128,7 +130,8 @@ def _closing_words(console: Any, controller: Controller, stopped: bool, tracking
         f"\nstudy {record.name}: {done} trials{f', {failed} failed' if failed else ''}, {why}", highlight=False
     )
     console.print(front_table(record))
-    console.print(f"± is the standard error on {record.val_images} validation images.", style="dim", highlight=False)
+    notes = f"± standard error of val_acc ({record.val_images} validation images); smaller: than SqueezeNet v1.0 (★)"
+    console.print(notes, style="dim", highlight=False)
     console.print(f"\nmlflow ui --backend-store-uri {tracking}", highlight=False, soft_wrap=True)
     console.print("python -m explorer.retrain best", highlight=False)
 

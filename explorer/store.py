@@ -53,12 +53,14 @@ def open_storage(url: str, create: bool = False) -> RDBStorage:
         )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
+        storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
+        storage.get_all_studies()  # a database of something else shows itself here
     except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
         why = _why(error)
         raise StudyError(
             f"storage {shown} cannot be opened: {why}; move it away or name another with storage=URL"
         ) from None
+    return storage
 
 
 def load(url: str, name: str | None) -> StudyRecord:

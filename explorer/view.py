@@ -97,7 +97,7 @@ def line(trial: TrialRecord) -> str:
 
 
 def front_table(record: StudyRecord, rows: int | None = None) -> Table:
-    """The front by rising size, canonical SqueezeNet in it wherever it stands.
+    """The front by rising size, canonical SqueezeNet in it wherever it stands; `smaller` compares with it.
 
     Args:
         record: the study.
@@ -109,19 +109,19 @@ def front_table(record: StudyRecord, rows: int | None = None) -> Table:
         {trial.number: trial for trial in [*front, *filter(None, [canonical])]}.values(), key=lambda t: t.params
     )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("trial", "val_acc", "±", "params", "vs SqueezeNet", "MACs", "metaparameters"):
-        table.add_column(heading, justify="left" if heading == "metaparameters" else "right", no_wrap=True)
+    for heading, width in (("trial", 5), ("val_acc", 7), ("±", 5), ("params", 9), ("smaller", 7)):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    table.add_column("network", no_wrap=True, overflow="ellipsis")
     for trial in shown[-(rows or len(shown)) :]:
         star = trial is canonical
         name = f"★ {trial.anchor}" + ("" if trial in front else " (dominated)") if star else _point(trial)
-        ratio = f"{canonical.params / trial.params:.2f}x smaller" if canonical and not star else ""
+        ratio = f"{canonical.params / trial.params:.2f}x" if canonical else ""
         table.add_row(
             str(trial.number),
             f"{trial.accuracy:.4f}",
             f"{trial.error(record.val_images):.4f}",
             f"{trial.params:,}",
             ratio,
-            f"{trial.macs:,}",
             name,
             style="yellow" if star else "",
         )

@@ -144,7 +144,7 @@ BAD = {
     "condition": (base_e(when={"bypas": "none"}), "search.base_e.when: 'bypas' is not settled before base_e"),
     "fixed and searched": (space_with(fixed={"base_e": 16}), "search.base_e: is also fixed"),
     "limit": (space_with(limits={"weights": 5}), "limits.weights: is 5, expected a positive number for one of params"),
-    "anchor": (space_with(anchors=["squeezenet"]), "anchors: has 'squeezenet', expected a list of one of"""),
+    "anchor": (space_with(anchors=["squeezenet"]), "anchors: has 'squeezenet', expected a list of one of"),
 }
 
 

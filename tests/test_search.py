@@ -1,0 +1,302 @@
+"""The main job from end to end: real processes, SQLite, MLflow and trainings, short ones."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from explorer import store
+from explorer.record import StudyRecord
+
+SPACE = """
+defaults: [fire_micro, _self_]
+search:
+  base_e: {low: 16, high: 32}
+  squeeze_ratio: {high: 0.25}
+  incr_e: null
+fixed: {incr_e: 16}
+"""
+SHORT = ["+space=small", "--config-dir", ".", "epochs=3", "stopping.rung=1", "sampler.n_startup_trials=2"]
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", *words]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def run(folder: Path, *words: str, code: int = 0) -> str:
+    process = start(folder, *words)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, out + err
+    return out + err
+
+
+def search(folder: Path, *words: str, code: int = 0) -> str:
+    return run(folder, "explorer.search", *SHORT, *words, code=code)
+
+
+def study(folder: Path) -> StudyRecord:
+    return store.load(f"sqlite:///{folder}/study.db", "small")
+
+
+def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
+    from explorer.tracking.tracker import connect
+
+    client = connect(f"sqlite:///{folder}/{database}")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], max_results=100))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of a controller (the resource tracker of multiprocessing is none)."""
+    found: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            line = (stat.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == pid and b"spawn_main" in line:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def training(folder: Path) -> Callable[[], bool]:
+    """Whether some rung of the study is stored and another is being trained."""
+
+    def some() -> bool:
+        return len(list(folder.glob("runs/small/*/seed_0/*.safetensors"))) >= 2
+
+    return some
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "small.yaml").write_text(SPACE)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a finished search of 5 trials, and what it printed."""
+    folder = tmp_path_factory.mktemp("searched")
+    (folder / "small.yaml").write_text(SPACE)
+    return folder, search(folder, "n_trials=5")
+
+
+def test_a_search_trains_the_anchor_first_and_shows_the_front(searched: tuple[Path, str]) -> None:
+    folder, printed = searched
+    record = study(folder)
+    assert [trial.number for trial in record.trials] == [0, 1, 2, 3, 4]
+    assert {trial.state for trial in record.trials} == {"COMPLETE"}
+    assert record.trials[0].anchor == "squeezenet_v1_0"
+    assert record.trials[0].params == 727_306
+    assert len({trial.identity for trial in record.trials}) == 5
+    for trial in record.trials[1:]:
+        assert trial.metaparameters.keys() == {"base_e", "freq", "pct_3x3", "squeeze_ratio"}
+        assert trial.metaparameters["base_e"] <= 32
+        assert [epoch["epoch"] for epoch in trial.curves[0]] == [1, 2, 3]
+    assert record.facts["images"] == {"train": 1077, "val": 360, "test": 360}
+    assert "★ squeezenet_v1_0" in printed
+    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in printed
+    assert "5 trials, done" in printed
+
+
+def test_mlflow_shows_the_study(searched: tuple[Path, str]) -> None:
+    folder, _ = searched
+    runs = {run.data.tags.get("trial"): run for run in mlflow_runs(folder)}  # type: ignore[attr-defined]
+    assert set(runs) == {None, "0", "1", "2", "3", "4"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    for trial in study(folder).trials:
+        metrics = runs[str(trial.number)].data.metrics
+        assert metrics["val_acc"] == trial.accuracy
+        assert metrics["params"] == trial.params
+    assert runs[None].data.metrics["hypervolume"] > 0
+
+
+def test_the_same_command_again_says_that_it_is_done_and_a_larger_budget_goes_on(folder: Path) -> None:
+    first = search(folder, "n_trials=2")
+    before = study(folder).trials
+    again = search(folder, "n_trials=2")
+    assert study(folder).trials == before
+    assert again.splitlines()[-8:] == first.splitlines()[-8:]
+    search(folder, "n_trials=3")
+    after = study(folder).trials
+    assert after[:2] == before
+    assert len(after) == 3
+
+
+def test_one_worker_and_one_seed_give_one_result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "small.yaml").write_text(SPACE)
+    for place in (folder, other):
+        search(place, "n_trials=4", "launcher.devices=[cpu]", "seed=5")
+    one, two = (study(place).trials for place in (folder, other))
+    assert [(t.metaparameters, t.accuracies) for t in one] == [(t.metaparameters, t.accuracies) for t in two]
+    assert all(trial.seeds == (5,) for trial in one)
+
+
+def test_several_seeds_a_trial(folder: Path) -> None:
+    search(folder, "n_trials=2", "seeds=2", "epochs=1")
+    for trial in study(folder).trials:
+        assert trial.seeds == (0, 1)
+        assert len(trial.accuracies) == 2
+        assert trial.accuracies[0] != trial.accuracies[1]
+
+
+def test_a_space_can_be_exhausted(folder: Path) -> None:
+    words = ["sampler=grid", "~sampler.n_startup_trials", "space.anchors=[]", "space.search.base_e.high=16"]
+    words += ["space.search.freq.high=1", "space.search.pct_3x3.high=0.25", "space.search.squeeze_ratio.high=0.0625"]
+    printed = run(folder, "explorer.search", *[word for word in SHORT if "sampler" not in word], *words[:1], *words[2:])
+    assert "2 trials, the space holds no other network" in printed
+    assert len(study(folder).trials) == 2
+
+
+def test_a_killed_worker_costs_a_rung_and_no_trial(folder: Path) -> None:
+    process = start(folder, "explorer.search", *SHORT, "n_trials=3")
+    wait_for(training(folder))
+    os.kill(children(process.pid)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    record = study(folder)
+    assert [trial.state for trial in record.trials] == ["COMPLETE"] * 3
+    assert all(len(trial.curves[0]) == 3 for trial in record.trials)
+
+
+def test_a_killed_controller_takes_its_workers_along_and_the_same_command_goes_on(folder: Path) -> None:
+    process = start(folder, "explorer.search", *SHORT, "n_trials=3")
+    wait_for(training(folder))
+    workers = children(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 20)
+    interrupted = study(folder).trials
+    assert any(trial.state == "RUNNING" for trial in interrupted)
+    search(folder, "n_trials=3")
+    record = study(folder)
+    assert [trial.state for trial in record.trials] == ["COMPLETE"] * 3
+    assert [t.identity for t in record.trials][: len(interrupted)] == [t.identity for t in interrupted]
+    assert {run.info.status for run in mlflow_runs(folder)} == {"FINISHED"}  # type: ignore[attr-defined]
+
+
+def test_ctrl_c_stops_cleanly_and_keeps_everything(folder: Path) -> None:
+    process = start(folder, "explorer.search", *SHORT, "n_trials=30")
+    wait_for(training(folder))
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "stopped; the same command goes on" in out
+    assert "Traceback" not in out + err
+    kept = [trial for trial in study(folder).trials if trial.curves[0]]
+    assert kept
+    assert "RUNNING" not in {run.info.status for run in mlflow_runs(folder)}  # type: ignore[attr-defined]
+    search(folder, f"n_trials={len(study(folder).trials)}")
+    record = study(folder)
+    assert {trial.state for trial in record.trials} == {"COMPLETE"}
+    for trial in kept:
+        assert record.trials[trial.number].curves[0][: len(trial.curves[0])] == trial.curves[0]
+
+
+def test_a_second_controller_is_refused(folder: Path) -> None:
+    process = start(folder, "explorer.search", *SHORT, "n_trials=30")
+    try:
+        wait_for(lambda: (folder / "runs/small/lock").exists() and (folder / "study.db").exists())
+        assert f"another search is at work on runs/small (process {process.pid})" in search(folder, code=2)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("space.search.base_e.high=48", "belongs to another space: space.search.base_e.high was 32, now 48"),
+        ("recipe.lr=0.5", "was made otherwise: recipe.lr was"),
+        ("epochs=4", "was made otherwise: epochs was 3, now 4"),
+        ("seed=1", "was made otherwise: seed was 0, now 1"),
+    ],
+)
+def test_a_study_of_something_else_is_refused(searched: tuple[Path, str], word: str, message: str) -> None:
+    folder, _ = searched
+    before = study(folder).trials
+    refusal = search(folder, word, code=2)
+    assert f"study small {message}" in refusal
+    assert "study=NAME" in refusal
+    assert study(folder).trials == before
+
+
+def test_track_rebuilds_the_experiment_in_an_empty_server(searched: tuple[Path, str]) -> None:
+    folder, _ = searched
+    run(folder, "explorer.track", "tracking=sqlite:///other.db")
+    for _ in range(2):
+        assert len(mlflow_runs(folder, "other.db")) == 6
+        run(folder, "explorer.track", "tracking=sqlite:///other.db")
+
+
+def test_retrain_gives_the_winner_back_bit_for_bit(searched: tuple[Path, str]) -> None:
+    folder, _ = searched
+    printed = run(folder, "explorer.retrain", "best", "seeds=2", "output=winner")
+    assert "reproduced exactly" in printed
+    outcome = json.loads((folder / "winner/outcome.json").read_text())
+    assert outcome["recorded"] == outcome["again"]
+    assert len(outcome["test_acc"]) == 2
+    for name in ("weights.safetensors", "architecture.json", "config.yaml", "model.onnx", "MODEL_CARD.md"):
+        assert (folder / "winner" / name).stat().st_size > 100
+    (run_,) = [run for run in mlflow_runs(folder) if "reproduced" in run.data.tags]  # type: ignore[attr-defined]
+    assert run_.data.tags["reproduced"] == "true"  # type: ignore[attr-defined]
+    assert run_.data.tags["retrained_trial"] == str(outcome["trial"])  # type: ignore[attr-defined]
+
+
+def test_retrain_says_so_when_a_result_does_not_come_back(folder: Path) -> None:
+    search(folder, "n_trials=1", "epochs=1", "space.anchors=[]")
+    import sqlite3
+
+    with sqlite3.connect(folder / "study.db") as connection:
+        (row,) = connection.execute("select value_json from trial_user_attributes where key='curve_0'")
+        curve = json.loads(row[0])
+        curve[-1]["val_acc"] += 1 / 360
+        query = "update trial_user_attributes set value_json=? where key='curve_0'"
+        connection.execute(query, (json.dumps(curve),))
+    connection.close()
+    printed = run(folder, "explorer.retrain", "0", "seeds=1", code=1)
+    assert "NOT reproduced" in printed
+    assert re.search(r"val_acc [\d.]+, NOT the recorded", printed)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["99"], "study small has no trial 99, expected 0 to 4"),
+        (["worst"], "target is 'worst', expected best, knee, smallest, canonical, a trial number or an identity"),
+        (["abcdef12"], "identity abcdef12 is that of 0 finished trials"),
+        (["best", "study=huge"], "study is 'huge', expected one of small"),
+        (["best", "seeds=0"], "seeds is 0"),
+        (["smallest", "within=2"], "within is 2"),
+    ],
+)
+def test_retrain_refuses_what_is_not_there(searched: tuple[Path, str], words: list[str], message: str) -> None:
+    folder, _ = searched
+    assert message in run(folder, "explorer.retrain", *words, code=2)
+
+
+def test_describe_shows_a_trial(searched: tuple[Path, str]) -> None:
+    folder, _ = searched
+    trial = study(folder).trials[2]
+    assert f"{trial.params:,}" in run(folder, "explorer.describe", "2")
+    assert json.loads(run(folder, "explorer.describe", trial.identity, "format=json"))["params"] == trial.params
