@@ -90,7 +90,7 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
         browser.get(f"{run}/artifacts/pareto.html")
         browser.switch_to.frame(wait_for(browser, "iframe"))
         # The star's label, not the legend's entry; and the star itself, and every network on the front.
-        label = wait_for(browser, ".textpoint text", "SqueezeNet v1.0")
+        label = wait_for(browser, ".annotation-text", "SqueezeNet v1.0")
         assert label.is_displayed()
         drawn = browser.find_elements("css selector", ".scatterlayer .points path.point")
         assert len(drawn) >= len(pareto.info(record).marks)
@@ -111,7 +111,7 @@ def test_the_page_alone(browser: Any, tmp_path: Path) -> None:
     size = {"width": 1200, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(page.as_uri())
-    assert wait_for(browser, ".textpoint text", "SqueezeNet v1.0").is_displayed()
+    assert wait_for(browser, ".annotation-text", "SqueezeNet v1.0").is_displayed()
     assert wait_for(browser, ".main-svg").size == {"width": 1200, "height": 800}
     browser.save_screenshot(str(PICTURES / "pareto.png"))
     assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]

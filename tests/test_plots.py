@@ -64,12 +64,15 @@ def test_the_front_is_a_step_line_to_the_largest_network() -> None:
 
 
 def test_published_networks_are_marked_and_named() -> None:
-    drawn = traces(finished_study(20))
+    record = finished_study(20)
+    drawn = traces(record)
     assert drawn["SqueezeNet"].marker.symbol == "star"
-    assert drawn["SqueezeNet"].text == ("<b>SqueezeNet v1.0</b>",)
     assert drawn["published networks"].marker.symbol == "diamond-open"
-    assert "<b>SqueezeNet v1.1</b>" in drawn["published networks"].text[0]
-    assert drawn["SqueezeNet"].textposition != drawn["published networks"].textposition
+    notes = pareto.figure(pareto.info(record)).layout.annotations
+    named = {note.text: note for note in notes if note.text.startswith("<b>")}
+    assert sorted(named) == ["<b>SqueezeNet v1.0</b>", "<b>SqueezeNet v1.1</b>"]
+    star = named["<b>SqueezeNet v1.0</b>"]
+    assert (10**star.x, star.y) == pytest.approx((727_306, 0.981))
 
 
 def test_the_pointer_shows_everything() -> None:
@@ -105,6 +108,14 @@ def test_a_far_failure_is_an_arrow_on_the_axis() -> None:
 def test_many_failures_are_part_of_the_picture() -> None:
     half = [trial(n, accuracy=0.1 if n % 2 else 0.95) for n in range(2, 20)]
     assert pareto.info(study(half)).below == []
+
+
+def test_the_front_is_shown_but_for_failures_that_are_small() -> None:
+    good = [trial(n, accuracy=0.95 + n / 1000) for n in range(2, 12)]
+    small, smallest = (replace(trial(n, accuracy=a), params=n) for n, a in ((90, 0.6), (80, 0.1)))
+    info = pareto.info(study([*good, small, smallest]))
+    assert {80, 90} <= {mark.trial for mark in info.front}
+    assert [mark.trial for mark in info.below] == [80]
 
 
 def test_a_published_network_is_never_cut_off() -> None:
@@ -167,8 +178,22 @@ def test_si(value: float, shown: str) -> None:
 
 def test_names_of_marks_at_one_place_stand_apart() -> None:
     place = (0.5, 0.5)
-    places = label_places([place] * 4, ["SqueezeNet v1.0"] * 4, [place] * 4)
+    places = label_places([place] * 4, ["SqueezeNet v1.0"] * 4, [(*place, *place)] * 4)
     assert len(set(places)) == 4
+
+
+@pytest.mark.parametrize(
+    ("place", "obstacle", "expected"),
+    [
+        ((0.5, 0.5), (0.5, 0.4, 0.5, 0.6), (1, 0)),  # its own error bar
+        ((0.5, 0.5), (0.5, 0.5, 1.0, 0.5), (-1, 0)),  # the front runs off to the right
+        ((0.99, 0.5), (0.5, 0.0, 0.5, 0.1), (-1, 0)),  # no room on the right
+    ],
+)
+def test_names_keep_clear(
+    place: tuple[float, float], obstacle: tuple[float, float, float, float], expected: tuple[int, int]
+) -> None:
+    assert label_places([place], ["SqueezeNet v1.0"], [obstacle]) == [expected]
 
 
 def test_ticks_are_in_k_and_m() -> None:

@@ -110,6 +110,9 @@ def test_a_study_is_shown_whole(uri: str) -> None:
     on_front = {number for number, run in children.items() if run.data.tags["on_front"] == "true"}
     assert on_front == {trial.number for trial in front.front_trials(record)}
     assert parent.info.status == "FINISHED"
+    described = parent.data.tags["mlflow.note.content"]
+    assert "**SqueezeNet v1.0**" in described
+    assert all(f"| {number} |" in described for number in on_front)
     assert parent.data.params["space.family"] == "fire"
     assert parent.data.params["space.search.base_e"] == "int 16..128 step=16"
     assert parent.data.params["recipe.lr"] == "0.002"
@@ -380,6 +383,13 @@ def test_names_of_runs() -> None:
         view.run_name(replace(one, metaparameters={"bypass": "simple", "depth": 3}))
         == "17 by=simple depth=3 48.2k 91.2 %"
     )
+
+
+def test_a_long_front_fits_a_tag() -> None:
+    record = study([replace(trial(n, accuracy=n / 500), params=1000 + n) for n in range(1, 400)])
+    described = view.note(record)
+    assert len(described) <= 8_000
+    assert described.endswith("see front.csv |")
 
 
 def test_epochs_of_several_seeds() -> None:

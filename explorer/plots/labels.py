@@ -8,17 +8,14 @@ from typing import TypeAlias
 
 Box: TypeAlias = tuple[float, float, float, float]
 
-# plotly's text positions in the order tried, with the direction from the mark.
-PLACES = {
-    "top center": (0, 1),
-    "bottom center": (0, -1),
-    "top left": (-1, 1),
-    "bottom right": (1, -1),
-    "middle left": (-1, 0),
-    "middle right": (1, 0),
-    "bottom left": (-1, -1),
-    "top right": (1, 1),
-}
+Direction: TypeAlias = tuple[int, int]
+
+# From a mark to its name, in the order tried: beside it first, for error bars run upright.
+DIRECTIONS: tuple[Direction, ...] = ((1, 0), (-1, 0), (1, -1), (-1, 1), (1, 1), (-1, -1), (0, 1), (0, -1))
+ASIDE, ABOVE = (
+    15,
+    21,
+)  # px from a mark's middle to the near end of a name beside it; to the middle of one above or below
 WIDTH, HEIGHT = 1000.0, 500.0  # px of a typical figure; letters are about 9 px wide, lines 18 px high
 
 
@@ -42,32 +39,36 @@ def si(value: float, digits: int = 3) -> str:
 
 
 def label_places(
-    places: Sequence[tuple[float, float]], names: Sequence[str], marks: Sequence[tuple[float, float]]
-) -> list[str]:
-    """For each name, the position around its mark where it covers the fewest other names, then the fewest marks.
+    places: Sequence[tuple[float, float]], names: Sequence[str], obstacles: Sequence[Box]
+) -> list[Direction]:
+    """For each name, the side of its mark where it covers the fewest other names, then the fewest obstacles.
 
     Args:
         places: of the named marks, as shares (x, y) of the figure, from the lower left.
         names: one a place.
-        marks: all marks, as shares.
-
-    Returns:
-        plotly's textposition, one a name.
+        obstacles: marks, bars and lines, as boxes (left, bottom, right, top) in shares.
     """
-    chosen: list[str] = []
+    chosen: list[Direction] = []
     taken: list[Box] = []
-    dots = [_box(x * WIDTH, y * HEIGHT, 12, 12) for x, y in marks]
+    covered = [(x0 * WIDTH - 6, y0 * HEIGHT - 6, x1 * WIDTH + 6, y1 * HEIGHT + 6) for x0, y0, x1, y1 in obstacles]
     for (x, y), name in zip(places, names, strict=True):
         width = 9.0 * len(name)
         boxes = {
-            place: _box(x * WIDTH + dx * (width / 2 + 12), y * HEIGHT + dy * 22, width, 18)
-            for place, (dx, dy) in PLACES.items()
+            (dx, dy): _box(x * WIDTH + dx * (width / 2 + ASIDE), y * HEIGHT + dy * ABOVE, width, 18)
+            for dx, dy in DIRECTIONS
         }
-        crowding = {place: (_touched(box, taken), _touched(box, dots)) for place, box in boxes.items()}
-        best = min(PLACES, key=crowding.__getitem__)
+        crowding = {
+            side: (_touched(box, taken), not _inside(box), _touched(box, covered)) for side, box in boxes.items()
+        }
+        best = min(DIRECTIONS, key=crowding.__getitem__)
         chosen.append(best)
         taken.append(boxes[best])
     return chosen
+
+
+def _inside(box: Box) -> bool:
+    left, bottom, right, top = box
+    return left >= 0 and bottom >= 0 and right <= WIDTH and top <= HEIGHT
 
 
 def _box(x: float, y: float, width: float, height: float) -> Box:

@@ -10,17 +10,15 @@ from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
 from explorer.front import front_trials
-from explorer.plots.labels import label_places, published_name, si
+from explorer.plots.labels import ABOVE, ASIDE, label_places, published_name
+from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, SLATE, VERMILLION, faded, size_ticks
+from explorer.plots.style import html as html
 from explorer.record import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 CANONICAL = "squeezenet_v1_0"
-# Okabe and Ito's colours, which stay apart for colour-blind readers.
-BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
-GREY, SLATE, INK = "#8A9099", "#5B626B", "#22262B"
-FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 
 @dataclass(frozen=True)
@@ -109,26 +107,19 @@ def figure(info: ParetoInfo) -> Figure:
     plain = [mark for mark in shown if not mark.anchor]
     canonical = [mark for mark in shown if mark.anchor == CANONICAL]
     others = [mark for mark in shown if mark.anchor and mark.anchor != CANONICAL]
-    places = _label_places(info, [*canonical, *others])
     figure = go.Figure()
     figure.add_trace(_scatter("stopped early", (m for m in plain if m.stopped), GREY, 8, "circle-open", bars=0.15))
     dominated = (m for m in plain if not (m.stopped or m.on_front))
     figure.add_trace(_scatter("dominated", dominated, GREY, 8, "circle", opacity=0.45, bars=0.2))
     figure.add_trace(_step_line(info))
     figure.add_trace(_scatter("Pareto front", (m for m in plain if m.on_front), BLUE, 10, "circle", bars=0.7))
-    figure.add_trace(_scatter("SqueezeNet", canonical, VERMILLION, 22, "star", bars=0.7, places=places))
-    figure.add_trace(_scatter("published networks", others, GREEN, 13, "diamond-open", bars=0.7, places=places))
+    figure.add_trace(_scatter("SqueezeNet", canonical, VERMILLION, 22, "star", bars=0.7))
+    figure.add_trace(_scatter("published networks", others, GREEN, 13, "diamond-open", bars=0.7))
     figure.add_trace(_arrows(info))
     figure.update_traces(selector=lambda trace: not trace.x, visible=False)
     figure.update_layout(_layout(info))
+    figure.update_layout(annotations=[_note(), *_names(info, [*canonical, *others])])
     return figure
-
-
-def html(figure: Figure) -> str:
-    """The figure as one self-contained page, plotly.js inside: it opens offline. Equal figures give equal pages."""
-    config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
-    page = figure.to_html(include_plotlyjs=True, full_html=True, default_height="100vh", div_id="pareto", config=config)
-    return str(page).replace("<body>", '<body style="margin:0;background:#fff">', 1)
 
 
 def _text(trial: TrialRecord, images: int, on_front: bool) -> str:
@@ -150,13 +141,17 @@ def _text(trial: TrialRecord, images: int, on_front: bool) -> str:
 def _accuracy_axis(marks: tuple[Mark, ...]) -> tuple[float, float]:
     """The axis' ends, in accuracy: all marks but the far outliers below, by Tukey's outer fence (Q1 - 3 IQR).
 
-    Failures at chance would otherwise squeeze everything else into a thin band. Published networks are never cut off.
+    Failures at chance would otherwise squeeze everything else into a thin band. Published networks are never cut off,
+    nor is the front, except for members with less than half the best accuracy, which are failures that happen to be
+    small.
     """
     if not marks:
         return 0.0, 1.0
     accuracies = sorted(mark.accuracy for mark in marks)
     q1, _, q3 = quantiles(accuracies, method="inclusive") if len(accuracies) > 1 else accuracies * 3
-    fence = min([q1 - 3 * max(q3 - q1, 0.01), *(mark.accuracy for mark in marks if mark.anchor)])
+    half = accuracies[-1] / 2
+    kept = (mark.accuracy for mark in marks if mark.anchor or (mark.on_front and mark.accuracy >= half))
+    fence = min([q1 - 3 * max(q3 - q1, 0.01), *kept])
     low = min(mark.accuracy - mark.error for mark in marks if mark.accuracy >= fence)
     high = max(min(1.0, mark.accuracy + mark.error) for mark in marks)
     margin = max(0.06 * (high - low), 0.004)
@@ -172,7 +167,6 @@ def _scatter(
     *,
     bars: float,
     opacity: float = 1.0,
-    places: dict[int, str] | None = None,
 ) -> Any:
     from plotly import graph_objects as go
 
@@ -181,10 +175,7 @@ def _scatter(
         name=name,
         x=[mark.params for mark in marks],
         y=[mark.accuracy for mark in marks],
-        mode="markers+text" if places else "markers",
-        text=[_label(mark, places[mark.trial]) for mark in marks] if places else None,
-        textposition=[places[mark.trial] for mark in marks] if places else None,
-        textfont={"color": color, "size": 14},
+        mode="markers",
         customdata=[mark.text for mark in marks],
         hovertemplate="%{customdata}<extra></extra>",
         marker={
@@ -199,18 +190,11 @@ def _scatter(
             "symmetric": False,
             "array": [min(mark.error, 1 - mark.accuracy) for mark in marks],
             "arrayminus": [min(mark.error, mark.accuracy) for mark in marks],
-            "color": _faded(color, bars),
+            "color": faded(color, bars),
             "thickness": 1.4,
             "width": 3,
         },
     )
-
-
-def _label(mark: Mark, place: str) -> str:
-    """A published network's name; beside its mark it keeps clear of a star's points."""
-    before = "&nbsp;&nbsp;" if place == "middle right" else ""
-    after = "&nbsp;&nbsp;" if place == "middle left" else ""
-    return f"{before}<b>{published_name(mark.anchor or '')}</b>{after}"
 
 
 def _step_line(info: ParetoInfo) -> Any:
@@ -248,26 +232,29 @@ def _arrows(info: ParetoInfo) -> Any:
 
 
 def _layout(info: ParetoInfo) -> dict[str, Any]:
-    axis = {"showline": True, "linecolor": INK, "ticks": "outside", "gridcolor": "#EBEDF0", "zeroline": False}
     title = {"text": _title(info), "x": 0, "xref": "paper", "xanchor": "left", "y": 0.965, "yanchor": "top"}
     legend = {"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom", "itemsizing": "trace"}
-    note = {"text": "bars: ± 1 standard error; networks whose bars overlap are not told apart", "showarrow": False}
-    below = {"xref": "paper", "x": 1, "xanchor": "right", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -62}
     return {
         "template": "plotly_white",
         "font": {"family": FONT, "size": 14, "color": INK},
         "title": title,
         "legend": legend,
-        "annotations": [note | below | {"font": {"size": 12, "color": SLATE}}],
         "margin": {"l": 84, "r": 32, "t": 116, "b": 88},
         "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "size": 13}},
-        "xaxis": axis
+        "xaxis": AXIS
         | {"type": "log", "title": {"text": "parameters (log scale)", "standoff": 14}}
-        | _size_ticks(*_size_range(info)),
-        "yaxis": axis
+        | size_ticks(*_size_range(info)),
+        "yaxis": AXIS
         | {"title": {"text": f"validation accuracy ({info.images:,} images)", "standoff": 14}}
         | {"range": [info.floor, info.ceiling], "tickformat": ".1%" if info.ceiling - info.floor < 0.06 else ".0%"},
     }
+
+
+def _note() -> dict[str, Any]:
+    """What the bars are, under the figure."""
+    text = "bars: ± 1 standard error; networks whose bars overlap are not told apart"
+    place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -62}
+    return place | {"text": text, "showarrow": False, "font": {"size": 12, "color": SLATE}}
 
 
 def _title(info: ParetoInfo) -> str:
@@ -284,26 +271,36 @@ def _size_range(info: ParetoInfo) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _size_ticks(low: float, high: float) -> dict[str, Any]:
-    """Ticks at 1, 2, 5 of each decade, in k and M."""
-    steps = (1, 2, 5) if high - low < 4 else (1,)
-    ticks = [step * 10**decade for decade in range(math.floor(low), math.ceil(high) + 1) for step in steps]
-    return {"tickvals": ticks, "ticktext": [si(tick) for tick in ticks], "range": [low, high]}
-
-
-def _label_places(info: ParetoInfo, named: list[Mark]) -> dict[int, str]:
-    """plotly's textposition of each published network's name, by trial number."""
+def _names(info: ParetoInfo, named: list[Mark]) -> list[dict[str, Any]]:
+    """Annotations that name the published networks, clear of bars and of the step line."""
     left, right = _size_range(info)
 
-    def place(mark: Mark) -> tuple[float, float]:
-        x = (math.log10(mark.params) - left) / (right - left)
-        return x, (mark.accuracy - info.floor) / (info.ceiling - info.floor)
+    def place(params: float, accuracy: float) -> tuple[float, float]:
+        x = (math.log10(params) - left) / (right - left)
+        return x, (accuracy - info.floor) / (info.ceiling - info.floor)
 
+    bars = [
+        (*place(mark.params, mark.accuracy - mark.error), *place(mark.params, mark.accuracy + mark.error))
+        for mark in info.marks
+    ]
+    ends = [mark.params for mark in info.front[1:]] + [max((mark.params for mark in info.marks), default=1)]
+    steps = [
+        (*place(mark.params, mark.accuracy), *place(end, mark.accuracy))
+        for mark, end in zip(info.front, ends, strict=False)
+    ]
     names = [published_name(mark.anchor or "") for mark in named]
-    places = label_places([place(mark) for mark in named], names, [place(mark) for mark in info.marks])
-    return {mark.trial: chosen for mark, chosen in zip(named, places, strict=True)}
-
-
-def _faded(color: str, opacity: float) -> str:
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
+    sides = label_places([place(mark.params, mark.accuracy) for mark in named], names, bars + steps)
+    return [
+        {
+            "text": f"<b>{escape(name)}</b>",
+            "x": math.log10(mark.params),
+            "y": mark.accuracy,
+            "xanchor": {1: "left", 0: "center", -1: "right"}[dx],
+            "xshift": ASIDE * dx,
+            "yshift": ABOVE * dy,
+            "showarrow": False,
+            "borderpad": 0,
+            "font": {"color": VERMILLION if mark.anchor == CANONICAL else GREEN, "size": 14},
+        }
+        for mark, name, (dx, dy) in zip(named, names, sides, strict=True)
+    ]

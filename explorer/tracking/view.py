@@ -111,15 +111,20 @@ def front_files(record: StudyRecord) -> dict[str, str]:
 
 
 def note(record: StudyRecord) -> str:
-    """The study's run described in Markdown: where the figure is, and the front as a table."""
+    """The study's run described in Markdown: where the figure is; a table of the front and the published networks."""
+    front = front_trials(record)
+    shown = {trial.number: trial for trial in record.finished if trial.anchor} | {
+        trial.number: trial for trial in front
+    }
     lines = [
         "The Pareto front as a figure: Artifacts > `pareto.html`.",
         "",
         "| trial | params | val_acc | network |",
         "| ---: | ---: | ---: | :--- |",
     ]
-    for trial in front_trials(record):
-        network = published_name(trial.anchor) if trial.anchor else _shorthand(trial.metaparameters)
+    for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
+        network = f"**{published_name(trial.anchor)}**" if trial.anchor else _shorthand(trial.metaparameters)
+        network += "" if trial in front else " (dominated)"
         error = 100 * trial.error(record.val_images)
         line = f"| {trial.number} | {trial.params:,} | {100 * (trial.accuracy or 0):.1f} ± {error:.1f} % | {network} |"
         if sum(map(len, lines)) + len(lines) + len(line) > TAG_LENGTH - 40:
