@@ -39,6 +39,8 @@ class Mirrored:
     steps: int = 0
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
+    shown: object = None
+    """What was written last; equal to it, a trial needs no further look."""
 
 
 class Mirror:
@@ -124,6 +126,8 @@ class Mirror:
         known = self._trials.get(trial.number)
         if known is None:
             known = self._trials[trial.number] = self._make_trial(trial)
+        if known.shown == (trial, on_front, ended):
+            return
         if "state" not in known.tags:  # written last, so without it the files may be missing
             self._upload(known, view.trial_files(trial))
         rows = view.curve(trial)[known.steps :]
@@ -140,6 +144,7 @@ class Mirror:
         if name != known.name:
             self._client.update_run(known.run_id, name=name)
             known.name = name
+        known.shown = (trial, on_front, ended)
 
     def _make_trial(self, trial: TrialRecord) -> Mirrored:
         tags = {STUDY: self._key, PARENT: self._parent.run_id, "trial": str(trial.number)}

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from statistics import mean
+from statistics import fmean
 from typing import Any
 
 from explorer.arch import Architecture, cost
@@ -63,7 +63,7 @@ def curve(trial: TrialRecord) -> list[dict[str, float]]:
         there = [one[index] for one in trial.curves if index < len(one)]
         seconds += sum(epoch.get("seconds", 0.0) for epoch in there)
         keys = [key for key in there[0] if key not in ("epoch", "seconds") and all(key in epoch for epoch in there)]
-        means = {key: mean(epoch[key] for epoch in there) for key in keys}
+        means = {key: fmean(epoch[key] for epoch in there) for key in keys}
         rows.append({"epoch": float(index + 1), **means, "seconds": seconds})
     return rows
 
