@@ -15,6 +15,9 @@ import pytest
 from explorer import store
 from explorer.record import StudyRecord
 
+# MLflow 3.17's own use of SQLAlchemy and pydantic.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
+
 SPACE = """
 defaults: [fire_micro, _self_]
 search:
