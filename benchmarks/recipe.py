@@ -87,7 +87,11 @@ def main() -> None:
         list(pool.map(train, [(points[0][0], recipe | {"epochs": 1}, data, 0)] * arguments.processes))
         stars = list(pool.map(train, [(canonical, recipe, data, seed) for seed in range(arguments.seeds)]))
         started = time.perf_counter()
-        rows = list(pool.map(train, [(network, recipe, data, 0) for network, _, _ in points]))
+        rows = []
+        for row in pool.map(train, [(network, recipe, data, 0) for network, _, _ in points]):
+            rows.append(row)
+            print(f"\r{len(rows)} of {len(points)} points", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
         wall = time.perf_counter() - started
 
     print(f"recipe {arguments.recipe}, data {arguments.data} ({facts.images['val']} validation images): {recipe}\n")
@@ -106,9 +110,9 @@ def report(title: str, rows: list[dict[str, float]]) -> None:
     seconds = [row["seconds"] for row in rows]
     print(title)
     if len(rows) >= 10:
-        tenths = quantiles(accuracies, n=20)
+        twentieths = quantiles(accuracies, n=20)
         print(f"  val_acc smallest             {min(accuracies):.4f}")
-        for share, value in ((5, tenths[0]), (25, tenths[4]), (50, median(accuracies)), (75, tenths[14])):
+        for share, value in ((5, twentieths[0]), (25, twentieths[4]), (50, median(accuracies)), (75, twentieths[14])):
             print(f"  val_acc {share:>2} % below            {value:.4f}")
     print(
         f"  val_acc mean                 {mean(accuracies):.4f} ± {stdev(accuracies):.4f}, best {max(accuracies):.4f}"
