@@ -121,7 +121,7 @@ def study_hypervolume(record: StudyRecord) -> float:
 
 def by_end(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials in the order in which they ended."""
-    return sorted(trials, key=lambda trial: (trial.started + trial.seconds, trial.number))
+    return sorted(trials, key=lambda trial: (trial.ended, trial.number))
 
 
 def hypervolume_history(points: Iterable[Point], reference: Point) -> Iterator[float]:

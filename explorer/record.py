@@ -31,7 +31,7 @@ class TrialRecord:
         curves: for each seed, in the same order, one dict an epoch: epoch (from 1), train_loss, val_loss, val_acc, lr,
             seconds.
         device: where it trained, in words.
-        started: seconds since 1970 at which the trial was created.
+        started, ended: seconds since 1970 at which the trial was created and told; ended is 0 while it runs.
         reason: why it failed or stopped, or "".
     """
 
@@ -48,6 +48,7 @@ class TrialRecord:
     curves: tuple[tuple[dict[str, float], ...], ...] = ()
     device: str = ""
     started: float = 0.0
+    ended: float = 0.0
     reason: str = ""
 
     @property
@@ -131,5 +132,6 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         curves=tuple(tuple(known.get(f"curve_{seed}", ())) for seed in known["seeds"]),
         device=known.get("device", ""),
         started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
+        ended=trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0,
         reason=known.get("reason", ""),
     )

@@ -3,118 +3,123 @@
 from __future__ import annotations
 
 import re
+import signal
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.space import DesignSpace
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from rich.console import Console
 
-    from explorer.space import DesignSpace
+    from explorer.launchers import Launcher
     from explorer.study import Controller
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search as the command line asks for it: values checked as far as they can be without the data."""
+
+    study: str
+    space: DesignSpace
+    config: dict[str, Any]
+    launcher: dict[str, Any]
+    n_trials: int
+    storage: str
+    tracking: str
+    folder: Path
 
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from explorer.config import ConfigError, plain, space_choice, space_files, space_of, whole
-
-    name = space_choice()
-    if name is None:
-        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
-    space = space_of(config, name)
-    n_trials = whole(config, "n_trials", 1)
-    for key, least in (("epochs", 1), ("seed", 0), ("seeds", 1)):
-        whole(config, key, least)
-    study = str(config.study or name)
-    if not re.fullmatch(r"[\w.-]+", study):
-        raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
-    settings = {key: plain(config[key]) for key in ("data", "recipe", "sampler", "stopping")}
-    settings |= {"space": space.as_dict(), "epochs": config.epochs, "seed": config.seed, "seeds": config.seeds}
-    return search(
-        space, study, settings, n_trials, plain(config.launcher), config.storage, config.tracking, Path(config.runs)
-    )
-
-
-def search(
-    space: DesignSpace,
-    study: str,
-    settings: dict[str, Any],
-    n_trials: int,
-    launcher_config: dict[str, Any],
-    storage: str,
-    tracking: str,
-    runs: Path,
-) -> int:
-    """Searches, shows the front and how to look at it."""
     from rich.console import Console
 
     from explorer import launchers, stopping
     from explorer.store import sole_controller
     from explorer.tracking.address import check_uri
 
+    plan = read(config)
+    stopping.make(plan.config["stopping"])
+    check_uri(plan.tracking)
+    launcher = launchers.make(plan.launcher)
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
-    rule = stopping.make(settings["stopping"])
-    check_uri(tracking)
-    launcher = launchers.make(launcher_config)
-    with sole_controller(runs / study):
-        try:
-            return _controlled(
-                console, space, study, settings, n_trials, rule, launcher, storage, tracking, runs / study
-            )
-        finally:
-            launcher.close()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: stop cleanly, everything kept
+    with sole_controller(plan.folder), closing(launcher):
+        return search(plan, launcher, console)
 
 
-def _controlled(
-    console: Any,
-    space: DesignSpace,
-    study: str,
-    settings: dict[str, Any],
-    n_trials: int,
-    rule: Any,
-    launcher: Any,
-    storage: str,
-    tracking: str,
-    folder: Path,
-) -> int:
-    launcher.warm_up()
+def read(config: DictConfig) -> Plan:
+    """What the command line asks for.
+
+    Raises:
+        ConfigError, SpaceError: naming what is wrong.
+    """
+    from explorer.config import ConfigError, plain, space_choice, space_files, space_of, whole
+
+    name = space_choice()
+    if name is None:
+        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
+    space = space_of(config, name)
+    for key, least in (("n_trials", 1), ("epochs", 1), ("seed", 0), ("seeds", 1)):
+        whole(config, key, least)
+    study = str(config.study or name)
+    if not re.fullmatch(r"[\w.-]+", study):
+        raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
+    settings = {key: plain(config[key]) for key in ("data", "recipe", "sampler", "stopping", "epochs", "seed", "seeds")}
+    return Plan(
+        study=study,
+        space=space,
+        config=settings | {"space": space.as_dict()},
+        launcher=plain(config.launcher),
+        n_trials=config.n_trials,
+        storage=str(config.storage),
+        tracking=str(config.tracking),
+        folder=Path(config.runs) / study,
+    )
+
+
+def search(plan: Plan, launcher: Launcher, console: Console) -> int:
+    """Searches, then shows the front and how to look at it; returns the exit code."""
+    launcher.warm_up()  # importing what training needs takes seconds, so it begins before our own imports
+    from explorer import stopping
     from explorer.provenance import git_commit, versions
     from explorer.samplers import Proposer
-    from explorer.store import Store, open_storage
+    from explorer.store import Store, stored_facts
     from explorer.study import Controller, data_facts
     from explorer.tracking import Tracker
     from explorer.view import View
 
-    proposer = Proposer(space, settings["sampler"], settings["seed"])
-    open_storage(storage, create=True)
-    facts = launcher.submit(0, data_facts, settings["data"]).result()
-    space.check(tuple(facts["input_shape"]), facts["classes"])
-    store = Store(storage, study, settings, facts | {"versions": versions(), "git_commit": git_commit()})
-    tracker = Tracker(tracking)
-    seen = [-1]
-
-    with View(console) as view:
-
-        def changed(controller: Controller) -> None:
-            if controller.version != seen[0]:
-                seen[0] = controller.version
-                tracker.update(controller.record)
-            view(controller)
-
-        controller = Controller(store, space, proposer, rule, launcher, n_trials, folder, changed)
-        stopped = False
-        try:
-            controller.run()
-        except KeyboardInterrupt:
-            stopped = True
-            launcher.close()
-    tracker.close(timeout=60)
-    _closing_words(console, controller, stopped, tracking)
+    proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"])
+    facts = stored_facts(plan.storage, plan.study)
+    if facts is None:
+        facts = launcher.submit(0, data_facts, plan.config["data"]).result()
+        plan.space.check(tuple(facts["input_shape"]), facts["classes"])
+        facts |= {"versions": versions(), "git_commit": git_commit()}
+    store = Store(plan.storage, plan.study, plan.config, facts)
+    rule = stopping.make(plan.config["stopping"])
+    controller = Controller(store, plan.space, proposer, rule, launcher, plan.n_trials, plan.folder)
+    tracker = Tracker(plan.tracking, warn=lambda line: console.print(line, style="yellow", highlight=False))
+    stopped = False
+    try:
+        with View(console) as view:
+            controller.run(tracker.update, view)
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        launcher.close()
+        tracker.update(controller.record)
+        tracker.close(timeout=60)
+    _closing_words(console, controller, stopped, plan)
     return 130 if stopped else 0
 
 
-def _closing_words(console: Any, controller: Controller, stopped: bool, tracking: str) -> None:
+def _closing_words(console: Console, controller: Controller, stopped: bool, plan: Plan) -> None:
+    from explorer.tracking.address import redact
     from explorer.view import front_table
 
     record = controller.record
@@ -132,7 +137,7 @@ def _closing_words(console: Any, controller: Controller, stopped: bool, tracking
     console.print(front_table(record))
     notes = f"± standard error of val_acc ({record.val_images} validation images); smaller: than SqueezeNet v1.0 (★)"
     console.print(notes, style="dim", highlight=False)
-    console.print(f"\nmlflow ui --backend-store-uri {tracking}", highlight=False, soft_wrap=True)
+    console.print(f"\nmlflow ui --backend-store-uri {redact(plan.tracking)}", highlight=False, soft_wrap=True)
     console.print("python -m explorer.retrain best", highlight=False)
 
 

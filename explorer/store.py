@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -95,6 +96,22 @@ def _last_start(storage: RDBStorage, study_id: int) -> float:
     return max((start.timestamp() for start in starts if start), default=0.0)
 
 
+def stored_facts(url: str, name: str) -> dict[str, Any] | None:
+    """Facts of a study that is there already.
+
+    Raises:
+        StudyError: if the storage cannot be opened, or holds a study of this name that is not ours.
+    """
+    storage = open_storage(url, create=True)
+    for study in storage.get_all_studies():
+        if study.study_name == name:
+            attributes = storage.get_study_user_attrs(study._study_id)
+            if "facts" not in attributes:
+                raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
+            return dict(attributes["facts"])
+    return None
+
+
 class Store:
     """One study, open for writing.
 
@@ -113,10 +130,7 @@ class Store:
         known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
         if name in known:
             self.study_id = known[name]
-            stored = self.storage.get_study_user_attrs(self.study_id)
-            if "config" not in stored:
-                raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
-            self._compare(name, stored["config"], config)
+            self._compare(name, self.storage.get_study_user_attrs(self.study_id)["config"], config)
         else:
             self.study_id = self.storage.create_new_study(list(DIRECTIONS), name)
             self.storage.set_study_user_attr(self.study_id, "config", config)
@@ -172,8 +186,8 @@ class Store:
         else:
             values = (trial.accuracy or 0.0, float(trial.params))
             self.storage.set_trial_state_values(self._ids[number], TrialState.COMPLETE, values)
-        self.trials[number] = trial
-        return trial
+        self.trials[number] = replace(trial, ended=time.time())
+        return self.trials[number]
 
     @staticmethod
     def _compare(name: str, stored: dict[str, Any], now: dict[str, Any]) -> None:

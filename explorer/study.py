@@ -64,7 +64,6 @@ class Controller:
         launcher: where jobs run.
         n_trials: trials in the study in all.
         runs: folder of the study's checkpoints.
-        changed: called with the controller whenever something has changed, and about twice a second.
     """
 
     def __init__(
@@ -76,10 +75,9 @@ class Controller:
         launcher: Launcher,
         n_trials: int,
         runs: Path,
-        changed: Callable[[Controller], None],
     ) -> None:
         self.store, self.space, self.proposer, self.stopping, self.launcher = store, space, proposer, stopping, launcher
-        self.n_trials, self.runs, self.changed = n_trials, runs, changed
+        self.n_trials, self.runs = n_trials, runs
         config, facts = store.record.config, store.record.facts
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
         self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
@@ -87,8 +85,6 @@ class Controller:
         self.classes = int(facts["classes"])
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.exhausted = False
-        self.version = 0
-        """Counts what has been stored, so that a viewer sees whether there is anything new."""
         self._waiting: deque[tuple[int, int]] = deque()  # (trial, tries of its rung so far)
         self._asked: dict[int, int] = {}  # trial -> its number in the proposer
         self._identities: dict[str, int] = {}
@@ -100,13 +96,18 @@ class Controller:
         """The study as it stands."""
         return self.store.record
 
-    def run(self) -> None:
-        """Trains until the budget is spent or the space is exhausted."""
+    def run(self, stored: Callable[[StudyRecord], None], seen: Callable[[Controller], None]) -> None:
+        """Trains until the budget is spent or the space is exhausted.
+
+        Args:
+            stored: called with the study whenever it has changed.
+            seen: called about twice a second, for a view of the work.
+        """
         free = list(range(len(self.launcher.slots)))
         while True:
             while free and (task := self._next()) is not None:
                 self._submit(free.pop(0), *task)
-                self.changed(self)
+            seen(self)
             if not self.in_flight:
                 return
             done, _ = wait(self.in_flight, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -114,18 +115,20 @@ class Controller:
                 flight = self.in_flight.pop(future)
                 free.append(flight.slot)
                 self._settle(flight, future)
-                self.version += 1
-            self.changed(self)
+            if done:
+                stored(self.record)
 
     def _catch_up(self) -> None:
         """Learns what the study holds already; trials left running go on first."""
-        for trial in self.store.trials.values():
+        for trial in list(self.store.trials.values()):
             self._identities.setdefault(trial.identity, trial.number)
             frozen = self.store.frozen[trial.number]
             if frozen.params and trial.state != "FAIL":
                 self._asked[trial.number] = self.proposer.learn(frozen)
-            if trial.state == "RUNNING":
+            if trial.state == "RUNNING" and trial.epochs < self.epochs:
                 self._waiting.append((trial.number, 0))
+            elif trial.state == "RUNNING":  # cut off between its last epoch and the telling
+                self._tell(trial.number)
         present = {trial.anchor for trial in self.store.trials.values()}
         self._anchors = [name for name in self.space.anchors if name not in present]
 
@@ -136,7 +139,6 @@ class Controller:
         while len(self.store.trials) < self.n_trials and not self.exhausted:
             trial = self._new_anchor(self._anchors.pop(0)) if self._anchors else self._new_point()
             if trial is not None:
-                self.version += 1
                 return trial.number, 0
         return None
 
@@ -216,9 +218,14 @@ class Controller:
         if trial.epochs < self.epochs:
             self._waiting.appendleft((number, 0))
             return
-        trial = self.store.finish(number)
+        self._tell(number)
+
+    def _tell(self, number: int, reason: str = "") -> None:
+        """Ends a trial: with its result, or as failed for a reason."""
+        trial = self.store.finish(number, reason)
         if number in self._asked:
-            self.proposer.tell(self._asked[number], (trial.accuracy or 0.0, float(trial.params)))
+            values = None if reason else (trial.accuracy or 0.0, float(trial.params))
+            self.proposer.tell(self._asked[number], values)
 
     def _recover(self, flight: InFlight, error: BaseException) -> None:
         number = flight.trial.number

@@ -52,6 +52,7 @@ def trial(
         curves=tuple(_curve(end, epochs, rng, spread=i / 100) for i, _ in enumerate(seeds)),
         device="cpu (1 thread)",
         started=STARTED + 7 * number,
+        ended=0.0 if state == "RUNNING" else STARTED + 7 * number + epochs,
         reason=reason,
     )
 

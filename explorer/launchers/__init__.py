@@ -23,6 +23,9 @@ class Launcher(Protocol):
     slots: tuple[str, ...]
     """Names of the places where one job runs at a time, such as `cpu 0` or `cuda:1`."""
 
+    def warm_up(self) -> None:
+        """Begins to start every worker, without waiting for it."""
+
     def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Runs a function of this package on a free slot. The future raises WorkerDied if its process is lost."""
 

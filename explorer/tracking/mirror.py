@@ -74,12 +74,16 @@ class Mirror:
             if trial.state in view.STATUSES:
                 self._sync_trial(trial, trial.number in on_front, ended)
         self._sync_study(record)
-        end = max(trial.started + trial.seconds for trial in record.trials)
+        end = max(max(trial.started, trial.ended) for trial in record.trials)
         self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * end))
 
     def run_of(self, number: int) -> str:
         """Id of the run that shows a trial."""
         return self._trials[number].run_id
+
+    def holds(self, number: int) -> bool:
+        """Whether the server has a run of this trial."""
+        return number in self._trials
 
     def _find(self, record: StudyRecord) -> Mirrored:
         """Reads which runs of the study there are, and makes the parent run if there is none."""
@@ -115,7 +119,7 @@ class Mirror:
         tags = {FIGURE: hashlib.sha256(page.encode()).hexdigest()[:16], NOTE: view.note(record)}
         if tags[FIGURE] != self._parent.tags.get(FIGURE):
             self._upload(self._parent, view.front_files(record) | {"pareto.html": page})
-        ends = [int(1000 * (trial.started + trial.seconds)) for trial in by_end(record.finished)]
+        ends = [int(1000 * trial.ended) for trial in by_end(record.finished)]
         rows = view.study_metrics(record, self._parent.steps)
         stamped = [(ends[self._parent.steps + i], self._parent.steps + i + 1, row) for i, row in enumerate(rows)]
         self._log(self._parent, stamped, view.study_params(record), tags)
@@ -138,7 +142,7 @@ class Mirror:
         self._log(known, stamped, view.trial_params(trial), view.trial_tags(trial, on_front))
         known.steps += len(rows)
         status = view.STATUSES[trial.state]
-        end = None if status == "RUNNING" else int(1000 * (trial.started + trial.seconds))
+        end = None if status == "RUNNING" else int(1000 * trial.ended)
         self._set_status(known, "KILLED" if ended and status == "RUNNING" else status, end)
         name = view.run_name(trial)
         if name != known.name:

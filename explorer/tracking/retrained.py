@@ -48,7 +48,8 @@ def _log(
     from mlflow.entities import Metric, Param, RunTag
 
     mirror = Mirror(client, uri, record)
-    mirror.sync(record, ended=True)
+    if not mirror.holds(trial.number):  # else the run is there, and a search may be at work on the study
+        mirror.sync(record, ended=True)
     tags = {
         PARENT: mirror.run_of(trial.number),
         f"{STUDY}.retrained": study_key(record),
