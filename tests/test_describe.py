@@ -185,8 +185,7 @@ def test_bad_input_is_one_line_and_exit_2(tmp_path, arguments, message):
 
 
 def test_a_closed_pipe_is_no_error():
-    """`python -m explorer.describe | head -1`, as people do."""
-    command = f"{sys.executable} -m explorer.describe vgg16 | head -1"
+    """`python -m explorer.describe | head -1`, as people do; `true` has closed its end before the table comes."""
+    command = f"{sys.executable} -m explorer.describe vgg16 | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout.startswith("vgg16: 227x227x3 in")
