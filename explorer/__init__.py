@@ -1,1 +1,48 @@
-"""Explore the design space of small neural networks."""
+"""Explore the design space of small neural networks.
+
+    space = explorer.load_space("fire_micro")
+    network = space.architecture({"base_e": 64, "squeeze_ratio": 0.25}, input_shape=(1, 8, 8), classes=10)
+    explorer.cost(network).params
+    explorer.build(network)             # a torch module
+
+Names are imported when they are first used, so that what needs no torch does not wait for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from explorer.arch import Architecture, Cost, architecture, cost
+    from explorer.config import load_space
+    from explorer.front import hypervolume, pareto_front
+    from explorer.nets import build
+    from explorer.space import DesignSpace
+
+__all__ = [
+    "Architecture",
+    "Cost",
+    "DesignSpace",
+    "architecture",
+    "build",
+    "cost",
+    "hypervolume",
+    "load_space",
+    "pareto_front",
+]
+
+_HOMES = {
+    "explorer.arch": ("Architecture", "Cost", "architecture", "cost"),
+    "explorer.config": ("load_space",),
+    "explorer.front": ("hypervolume", "pareto_front"),
+    "explorer.nets": ("build",),
+    "explorer.space": ("DesignSpace",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'explorer' has no attribute {name!r}")

@@ -237,8 +237,4 @@ class Controller:
             self._waiting.appendleft((number, 0))
             return
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        self.store.finish(
-            number, reason=f"{reason} ({flight.tries} times)" if isinstance(error, WorkerDied) else reason
-        )
-        if number in self._asked:
-            self.proposer.tell(self._asked[number], None)
+        self._tell(number, f"{reason} ({flight.tries} times)" if isinstance(error, WorkerDied) else reason)

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from explorer.front import front_trials
+from explorer.plots.labels import published_name, shorthand
 from explorer.record import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def front_table(record: StudyRecord, rows: int | None = None) -> Table:
     table.add_column("network", no_wrap=True, overflow="ellipsis")
     for trial in shown[-(rows or len(shown)) :]:
         star = trial is canonical
-        name = f"★ {trial.anchor}" + ("" if trial in front else " (dominated)") if star else _point(trial)
+        name = f"★ {_point(trial)}" + ("" if trial in front else " (dominated)") if star else _point(trial)
         ratio = f"{canonical.params / trial.params:.2f}x" if canonical else ""
         table.add_row(
             str(trial.number),
@@ -128,18 +129,13 @@ def front_table(record: StudyRecord, rows: int | None = None) -> Table:
     return table
 
 
-def short(value: object) -> str:
-    """A metaparameter's value without needless digits."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def clock(seconds: float) -> str:
     """75 -> 1:15."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _point(trial: TrialRecord) -> str:
-    return trial.anchor or " ".join(f"{key}={short(value)}" for key, value in trial.metaparameters.items())
+    return published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
 
 
 def _progress(folder: Path, first_epoch: int) -> tuple[int, str]:

@@ -116,7 +116,7 @@ def test_a_search_trains_the_anchor_first_and_shows_the_front(searched: tuple[Pa
         assert trial.metaparameters["base_e"] <= 32
         assert [epoch["epoch"] for epoch in trial.curves[0]] == [1, 2, 3]
     assert record.facts["images"] == {"train": 1077, "val": 360, "test": 360}
-    assert "★ squeezenet_v1_0" in printed
+    assert "★ SqueezeNet v1.0" in printed
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in printed
     assert "5 trials, done" in printed
 

@@ -46,7 +46,11 @@ class LocalLauncher:
         """See `explorer.launchers.Launcher`."""
         outer: Future[T] = Future()
         outer.set_running_or_notify_cancel()
-        inner = self._pool(slot).submit(function, *arguments)
+        try:
+            inner = self._pool(slot).submit(function, *arguments)
+        except BrokenProcessPool:  # it died between two jobs
+            self._pools[slot] = None
+            inner = self._pool(slot).submit(function, *arguments)
 
         def pass_on(done: Future[T]) -> None:
             if done.cancelled():

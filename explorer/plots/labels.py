@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+SHORT = {"pct_3x3": "p3", "squeeze_ratio": "sr", "bypass": "by", "modules": "m", "downsampling": "ds", "stem": "stem"}
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -36,6 +39,21 @@ def si(value: float, digits: int = 3) -> str:
         if rounded >= limit:
             return f"{rounded / limit:.{digits}g}{suffix}"
     return f"{rounded:.{digits}g}"
+
+
+def shorthand(metaparameters: Mapping[str, Any]) -> str:
+    """e=64+32/2 p3=.5 sr=.25: the Fire family's expand filters as base+increment/frequency, then the others."""
+    left = dict(metaparameters)
+    words: list[str] = []
+    if "base_e" in left:
+        e = f"e={left.pop('base_e')}"
+        e += f"+{left.pop('incr_e')}" if "incr_e" in left else ""
+        words.append(e + (f"/{left.pop('freq')}" if "freq" in left else ""))
+    return " ".join(words + [f"{SHORT.get(name, name)}={_brief(value)}" for name, value in left.items()])
+
+
+def _brief(value: object) -> str:
+    return re.sub(r"^0\.", ".", f"{value:.3g}") if isinstance(value, float) else str(value)
 
 
 def label_places(

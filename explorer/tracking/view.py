@@ -12,12 +12,11 @@ from typing import Any
 
 from explorer.arch import Architecture, cost
 from explorer.front import by_end, front_trials, hypervolume_history, point, reference_point
-from explorer.plots.labels import published_name, si
+from explorer.plots.labels import published_name, shorthand, si
 from explorer.record import StudyRecord, TrialRecord
 
 # Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
 STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
-SHORT = {"pct_3x3": "p3", "squeeze_ratio": "sr", "bypass": "by", "modules": "m", "downsampling": "ds", "stem": "stem"}
 FRONT_COLUMNS = ("trial", "anchor", "params", "bytes", "macs", "val_acc", "error", "epochs", "seconds", "identity")
 # MLflow's limits on the length of a parameter's and of a tag's value.
 PARAM_LENGTH, TAG_LENGTH = 6_000, 8_000
@@ -26,7 +25,7 @@ PARAM_LENGTH, TAG_LENGTH = 6_000, 8_000
 def run_name(trial: TrialRecord) -> str:
     """17 e=64+32/2 p3=.5 sr=.25 48.2k 91.2 %"""
     accuracy = "" if trial.accuracy is None else f"{100 * trial.accuracy:.1f} %"
-    what = published_name(trial.anchor) if trial.anchor else _shorthand(trial.metaparameters)
+    what = published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
     return " ".join(filter(None, (str(trial.number), what, si(trial.params), accuracy)))
 
 
@@ -123,7 +122,7 @@ def note(record: StudyRecord) -> str:
         "| ---: | ---: | ---: | :--- |",
     ]
     for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
-        network = f"**{published_name(trial.anchor)}**" if trial.anchor else _shorthand(trial.metaparameters)
+        network = f"**{published_name(trial.anchor)}**" if trial.anchor else shorthand(trial.metaparameters)
         network += "" if trial in front else " (dominated)"
         error = 100 * trial.error(record.val_images)
         line = f"| {trial.number} | {trial.params:,} | {100 * (trial.accuracy or 0):.1f} ± {error:.1f} % | {network} |"
@@ -137,21 +136,6 @@ def _front_row(trial: TrialRecord, images: int) -> dict[str, Any]:
     values = {"val_acc": trial.accuracy, "error": trial.error(images), "trial": trial.number}
     row = {name: values[name] if name in values else getattr(trial, name) for name in FRONT_COLUMNS}
     return row | trial.metaparameters
-
-
-def _shorthand(metaparameters: Mapping[str, Any]) -> str:
-    """e=64+32/2 p3=.5 sr=.25: the Fire family's expand filters as base+increment/frequency, then the others."""
-    left = dict(metaparameters)
-    words: list[str] = []
-    if "base_e" in left:
-        e = f"e={left.pop('base_e')}"
-        e += f"+{left.pop('incr_e')}" if "incr_e" in left else ""
-        words.append(e + (f"/{left.pop('freq')}" if "freq" in left else ""))
-    return " ".join(words + [f"{SHORT.get(name, name)}={_brief(value)}" for name, value in left.items()])
-
-
-def _brief(value: object) -> str:
-    return re.sub(r"^0\.", ".", f"{value:.3g}") if isinstance(value, float) else str(value)
 
 
 def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
