@@ -133,6 +133,8 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
             raise failure[0]
     except KeyboardInterrupt:
         code[0] = 130
+    except BrokenPipeError:
+        _let_go_of_stdout()
     except (HydraException, OmegaConfBaseException) as error:
         if full:
             raise
@@ -145,8 +147,16 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
         else:
             _complain(name, f"{type(error).__name__}: {_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)")
             code[0] = 1
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_stdout()
     sys.exit(code[0])
+
+
+def _let_go_of_stdout() -> None:
+    """The reader, such as `head`, has seen enough: what is left goes nowhere, silently at exit too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _shape_arguments(name: str, bare: str | None) -> None:
