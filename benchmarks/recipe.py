@@ -114,9 +114,8 @@ def report(title: str, rows: list[dict[str, float]]) -> None:
         print(f"  val_acc smallest             {min(accuracies):.4f}")
         for share, value in ((5, twentieths[0]), (25, twentieths[4]), (50, median(accuracies)), (75, twentieths[14])):
             print(f"  val_acc {share:>2} % below            {value:.4f}")
-    print(
-        f"  val_acc mean                 {mean(accuracies):.4f} ± {stdev(accuracies):.4f}, best {max(accuracies):.4f}"
-    )
+    spread = f" ± {stdev(accuracies):.4f}" if len(rows) > 1 else ""
+    print(f"  val_acc mean                 {mean(accuracies):.4f}{spread}, best {max(accuracies):.4f}")
     print(f"  at chance (below {AT_CHANCE})        {sum(accuracy < AT_CHANCE for accuracy in accuracies)}")
     print(f"  seconds a training           {mean(seconds):.1f}, at most {max(seconds):.1f}")
     print(f"  processor seconds            {mean([row['processor'] for row in rows]):.1f}")
