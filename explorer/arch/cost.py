@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from explorer.arch import layers as L
 from explorer.arch.architecture import Architecture
+
+IN_PLACE = (L.ReLU, L.Dropout, L.Flatten)
+"""Layers that can write over what they read."""
+IDENTITY = L.Sequential("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,8 @@ class LayerCost:
         params: weights and biases.
         statistics: stored numbers that are not parameters (running mean and variance of batch norm).
         macs: multiply-accumulates for one image; a bias counts as none.
+        written: numbers it puts into memory of their own for one image: its output, or 0 if it works in place.
+        live: numbers in memory while it runs: input, output, and what other branches hold or still need.
     """
 
     name: str
@@ -28,6 +35,8 @@ class LayerCost:
     params: int
     statistics: int
     macs: int
+    written: int
+    live: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,23 @@ class Cost:
         """Multiply-accumulates for one image."""
         return sum(layer.macs for layer in self.layers)
 
+    @property
+    def activation_bytes(self) -> int:
+        """Size of all layer outputs for one image in fp32, the image left out: about what training keeps.
+
+        ReLU, dropout and flatten work in place, branches write straight into their concatenation, and a sum is taken in
+        place of its first branch, so none of these counts.
+        """
+        return 4 * sum(layer.written for layer in self.layers)
+
+    @property
+    def peak_activation_bytes(self) -> int:
+        """The least memory that activations need at once to run one image in fp32, layer after layer.
+
+        The largest sum of a layer's input, its output, and what other branches hold or still need meanwhile.
+        """
+        return 4 * max((layer.live for layer in self.layers), default=0)
+
 
 def cost(architecture: Architecture) -> Cost:
     """Counts parameters, multiply-accumulates and shapes.
@@ -66,7 +92,7 @@ def cost(architecture: Architecture) -> Cost:
     """
     _check_names(architecture)
     rows: list[LayerCost] = []
-    output_shape = _visit(architecture.tree, "", architecture.input_shape, rows)
+    output_shape = _visit(architecture.tree, "", architecture.input_shape, rows, held=0, kept=False)
     return Cost(tuple(rows), output_shape)
 
 
@@ -81,18 +107,32 @@ def _check_names(architecture: Architecture) -> None:
             seen.add(path)
 
 
-def _visit(layer: L.Layer, prefix: str, shape: L.Shape, rows: list[LayerCost]) -> L.Shape:
+def _visit(layer: L.Layer, prefix: str, shape: L.Shape, rows: list[LayerCost], *, held: int, kept: bool) -> L.Shape:
+    """Counts a layer and what it holds; returns the shape it puts out.
+
+    Args:
+        held: numbers that other branches have in memory meanwhile, the layer's own input left out.
+        kept: whether someone else still needs the layer's input afterwards.
+    """
     path = L.join(prefix, layer.name)
     match layer:
         case L.Sequential():
             for child in layer.layers:
-                shape = _visit(child, path, shape, rows)
+                start = shape
+                shape = _visit(child, path, shape, rows, held=held, kept=kept)
+                if kept:  # from here on the input is something beside the data under way
+                    held, kept = held + prod(start), False
             return shape
         case L.Concat() | L.Add():
-            outputs = [_visit(branch, path, shape, rows) for branch in layer.branches]
+            outputs: list[L.Shape] = []
+            needed = kept or IDENTITY in layer.branches
+            for i, branch in enumerate(layer.branches):
+                last = i == len(layer.branches) - 1
+                outputs.append(_visit(branch, path, shape, rows, held=held, kept=needed or not last))
+                held += 0 if branch == IDENTITY else prod(outputs[-1])
             return _merge(layer, path, outputs)
         case _:
-            row = _leaf(layer, path, shape)
+            row = _leaf(layer, path, shape, held, kept)
             rows.append(row)
             return row.output_shape
 
@@ -109,7 +149,7 @@ def _merge(layer: L.Concat | L.Add, path: str, outputs: list[L.Shape]) -> L.Shap
     return channels, height, width
 
 
-def _leaf(layer: L.Leaf, path: str, shape: L.Shape) -> LayerCost:
+def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> LayerCost:
     channels, height, width = shape
     out, params, statistics, macs = shape, 0, 0, 0
     match layer:
@@ -152,7 +192,18 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape) -> LayerCost:
             out = (channels * height * width, 1, 1)
         case L.LocalResponseNorm() | L.ReLU() | L.Dropout():
             pass
-    return LayerCost(path, type(layer).__name__, shape, out, params, statistics, macs)
+    written = 0 if isinstance(layer, IN_PLACE) and not kept else prod(out)
+    return LayerCost(
+        name=path,
+        type=type(layer).__name__,
+        input_shape=shape,
+        output_shape=out,
+        params=params,
+        statistics=statistics,
+        macs=macs,
+        written=written,
+        live=held + prod(shape) + written,
+    )
 
 
 def extent(path: str, size: int, kernel: int, stride: int, padding: int, ceil_mode: bool = False) -> int:
