@@ -7,89 +7,19 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice, product
 from random import Random
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Cost, Shape, architecture, cost
 from explorer.arch.families import families, metaparameters, named, nearest
+from explorer.parameter import Parameter, SpaceError, as_plain, read_parameter
+
+__all__ = ["DesignSpace", "SpaceError", "parse"]
 
 LIMITS = ("params", "bytes", "macs")
-KEYS = {
-    "int": {"type", "low", "high", "step", "log", "when"},
-    "float": {"type", "low", "high", "step", "log", "when"},
-    "categorical": {"type", "choices", "when"},
-}
 ENUMERABLE = 20_000
 """Spaces of at most this many points are checked point by point."""
-
-
-class SpaceError(ValueError):
-    """A space that cannot be searched: one line that names the space, the key and what would be right."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One searched metaparameter, in Optuna's terms.
-
-    Attributes:
-        name: the family's keyword.
-        type: int, float or categorical.
-        low, high: range of a number, both included.
-        step: distance between neighbours; None for a continuous float.
-        log: drawn uniformly in the logarithm.
-        choices: of a categorical.
-        when: exists only if each named parameter has one of these values.
-    """
-
-    name: str
-    type: str
-    low: float = 0
-    high: float = 0
-    step: float | None = None
-    log: bool = False
-    choices: tuple[Any, ...] = ()
-    when: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-
-    @cached_property
-    def values(self) -> tuple[Any, ...] | None:
-        """All values in order; None if there is a continuum."""
-        if self.type == "categorical":
-            return self.choices
-        if self.step is None:
-            return (self.low,) if self.low == self.high else None
-        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        return tuple(self.low + i * self.step for i in range(count))
-
-    def suggest(self, trial: Any) -> Any:
-        """Asks an Optuna trial for a value."""
-        match self.type:
-            case "categorical":
-                return trial.suggest_categorical(self.name, self.choices)
-            case "int":
-                return trial.suggest_int(
-                    self.name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log
-                )
-            case _:
-                return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
-
-    def draw(self, rng: Random) -> Any:
-        """A uniform draw (in the logarithm, if `log`)."""
-        if self.values is not None and not self.log:
-            return rng.choice(self.values)
-        if not self.log:
-            return rng.uniform(self.low, self.high)
-        value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
-        return min(max(round(value), int(self.low)), int(self.high)) if self.type == "int" else value
-
-    def contains(self, value: Any) -> bool:
-        """Whether the value can be drawn."""
-        if self.type == "categorical":
-            return value in self.choices
-        if self.values is not None:
-            return any(math.isclose(value, own) for own in self.values)
-        return bool(self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
@@ -213,7 +143,7 @@ class DesignSpace:
         """Plain data that `parse` reads back."""
         return {
             "family": self.family,
-            "search": {parameter.name: _plain(parameter) for parameter in self.parameters},
+            "search": {parameter.name: as_plain(parameter) for parameter in self.parameters},
             "fixed": dict(self.fixed),
             "options": dict(self.options),
             "limits": dict(self.limits),
@@ -316,7 +246,7 @@ def parse(name: str, data: Mapping[str, Any]) -> DesignSpace:
         if key in sections["fixed"] or key in sections["options"]:
             raise wrong(f"search.{key}", "is also fixed; set one of the two to null")
         settled = {p.name for p in parameters} | set(sections["fixed"]) | set(sections["options"])
-        parameters.append(_parameter(name, str(key), entry, settled))
+        parameters.append(read_parameter(name, str(key), entry, settled))
     return DesignSpace(
         name,
         str(family),
@@ -326,68 +256,3 @@ def parse(name: str, data: Mapping[str, Any]) -> DesignSpace:
         dict(sections["limits"]),
         tuple(anchors),
     )
-
-
-def _parameter(space: str, name: str, entry: Any, settled: set[str]) -> Parameter:
-    where = f"space {space}: search.{name}"
-    if not isinstance(entry, Mapping) or entry.get("type") not in KEYS:
-        found = entry.get("type") if isinstance(entry, Mapping) else entry
-        raise SpaceError(f"{where}.type: is {found!r}, expected one of {', '.join(KEYS)}")
-    kind = entry["type"]
-    for key in entry:
-        if key not in KEYS[kind]:
-            raise SpaceError(f"{where}.{key}: no such key for {kind}, expected one of {', '.join(sorted(KEYS[kind]))}")
-    when = tuple((key, tuple(_several(values))) for key, values in (entry.get("when") or {}).items())
-    for key, _ in when:
-        if key not in settled:
-            raise SpaceError(
-                f"{where}.when: {key!r} is not settled before {name}, expected one of {', '.join(sorted(settled))}"
-            )
-    if kind == "categorical":
-        choices = tuple(_several(entry.get("choices") or ()))
-        if not choices or len(set(choices)) < len(choices):
-            raise SpaceError(f"{where}.choices: is {list(choices)}, expected at least one choice, each once")
-        return Parameter(name, kind, choices=choices, when=when)
-    return _number(where, name, entry, when)
-
-
-def _number(
-    where: str, name: str, entry: Mapping[str, Any], when: tuple[tuple[str, tuple[Any, ...]], ...]
-) -> Parameter:
-    kind, log = entry["type"], bool(entry.get("log", False))
-    number = int if kind == "int" else int | float
-    for key in ("low", "high", *(("step",) if entry.get("step") is not None else ())):
-        value = entry.get(key)
-        if not isinstance(value, number) or isinstance(value, bool) or not math.isfinite(value):
-            raise SpaceError(f"{where}.{key}: is {value!r}, expected {'a whole' if kind == 'int' else 'a'} number")
-    low, high, step = entry["low"], entry["high"], entry.get("step")
-    if low > high:
-        raise SpaceError(f"{where}: the range is upside down, low {low} is above high {high}")
-    if step is not None and (step <= 0 or log):
-        raise SpaceError(
-            f"{where}.step: is {step}, expected a positive number" + (" and no log beside it" if log else "")
-        )
-    if log and low <= 0:
-        raise SpaceError(f"{where}.low: is {low}, expected a positive number with log")
-    if kind == "int" and step is None and not log:
-        step = 1
-    return Parameter(name, kind, low, high, step, log, when=when)
-
-
-def _several(value: Any) -> list[Any]:
-    return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
-
-
-def _plain(parameter: Parameter) -> dict[str, Any]:
-    plain: dict[str, Any] = {"type": parameter.type}
-    if parameter.type == "categorical":
-        plain["choices"] = list(parameter.choices)
-    else:
-        plain |= {"low": parameter.low, "high": parameter.high}
-        if parameter.log:
-            plain["log"] = True
-        elif parameter.step is not None:
-            plain["step"] = parameter.step
-    if parameter.when:
-        plain["when"] = {key: list(values) for key, values in parameter.when}
-    return plain
