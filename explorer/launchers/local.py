@@ -133,6 +133,6 @@ def _end_with_parent() -> None:
 def _import_training() -> None:
     import torch
 
-    import explorer.train  # noqa: F401  (what takes seconds to import)
+    import explorer.recorder  # noqa: F401 - with Lightning, what takes seconds to import
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
