@@ -165,7 +165,7 @@ def test_several_seeds_a_trial(folder: Path) -> None:
 
 def test_a_space_can_be_exhausted(folder: Path) -> None:
     words = ["sampler=grid", "~sampler.n_startup_trials", "space.anchors=[]", "space.search.base_e.high=16"]
-    words += ["space.search.freq.high=1", "space.search.pct_3x3.high=0.125", "space.search.squeeze_ratio.high=0.125"]
+    words += ["space.search.freq.high=1", "space.search.pct_3x3.high=0.25", "space.search.squeeze_ratio.high=0.125"]
     printed = run(folder, "explorer.search", *[word for word in SHORT if "sampler" not in word], *words[:1], *words[2:])
     assert "2 trials, the space holds no other network" in printed
     assert len(study(folder).trials) == 2
