@@ -133,6 +133,8 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
 
     # Its notes on accelerators and tips are no news to anyone who reads a search's output.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # On a machine of a SLURM cluster it asks for srun, which a launcher has seen to.
+    warnings.filterwarnings("ignore", "The `srun` command is available")
     # Dying filters have denormal gradients, which a CPU multiplies slowly.
     torch.set_flush_denormal(True)
     # Deterministic algorithms would fill every new tensor with NaN first, to find who reads what was never written.
