@@ -1,0 +1,91 @@
+"""python -m explorer.paper: the paper's tables and figures beside what is counted and what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.plots.sweep import SweepInfo
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from explorer.reproduction.sheet import Sheet
+
+DEFAULT_STORAGE = "sqlite:///study.db"
+
+
+def main(config: DictConfig) -> int:
+    """Runs the command; returns its exit code."""
+    from rich.console import Console
+
+    from explorer.config import ConfigError, plain
+    from explorer.reproduction import page, text
+    from explorer.reproduction.caveat import caveat
+
+    if config.format not in ("table", "markdown"):
+        raise ConfigError(f"format is {config.format!r}, expected table or markdown")
+    studies = read(str(config.storage), plain(config.studies))
+    sheets = build(studies)
+    words = caveat(list(studies.values()))
+    output = None if config.output is None else Path(str(config.output))
+    if output:
+        _write(output, page.html(sheets, words))
+    if config.format == "markdown":
+        print(text.markdown(sheets, words, config.pictures))
+        return 0
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    text.show(sheets, console)
+    console.print(f"\n{words}", highlight=False)
+    if output:
+        console.print(f"{output} shows all of this with the figures", highlight=False)
+    return 0
+
+
+def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
+    """The sweeps that the storage holds, by metaparameter; None for one that is not there.
+
+    Raises:
+        StudyError: if the storage is not there, unless it is the default one, or cannot be read.
+        SweepError, ConfigError: if a study or the names are not what they should be.
+    """
+    from explorer import store
+    from explorer.config import ConfigError
+    from explorer.plots import sweep
+    from explorer.reproduction.sweeps import PARAMETERS
+
+    if not isinstance(names, dict) or set(names) != set(PARAMETERS):
+        raise ConfigError(f"studies is {names!r}, expected a name for each of {', '.join(PARAMETERS)}")
+    if storage == DEFAULT_STORAGE and not Path("study.db").exists():
+        return dict.fromkeys(PARAMETERS)
+    known = {study.study_name for study in store.open_storage(storage).get_all_studies()}
+    return {
+        parameter: sweep.info(store.load(storage, names[parameter]), parameter) if names[parameter] in known else None
+        for parameter in PARAMETERS
+    }
+
+
+def build(studies: dict[str, SweepInfo | None]) -> list[Sheet]:
+    """Every sheet, in the paper's order."""
+    from explorer.reproduction import sweeps, tables
+
+    figure_3a, figure_3b, table_3, strategy_3 = sweeps.sheets(studies)
+    first = [tables.table_1(), tables.table_2(), figure_3a, figure_3b, table_3]
+    return [*first, strategy_3, tables.macs(), tables.megabytes()]
+
+
+def _write(path: Path, text: str) -> None:
+    from explorer.config import ConfigError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"output {path}: {error.strerror}, expected a file that can be written") from None
+
+
+if __name__ == "__main__":
+    from explorer.config import command
+
+    command("paper", main)

@@ -1,0 +1,171 @@
+"""The sheets as one HTML page that needs nothing else: plotly inside once, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from explorer.plots import sweep, tradeoff
+from explorer.reproduction.sheet import SOURCES, Sheet
+
+STYLE = """
+:root { color-scheme: light dark; --ground: #fff; --ink: #22262b; --soft: #5b626b; --line: #d9dde2; --grid: #ebedf0;
+  --printed: #8a6d1d; --counted: #00704f; --measured: #0065a0;
+  --printed-ground: #fbf5e3; --counted-ground: #e6f5ef; --measured-ground: #e6f1f9; --differs: #b34a00; }
+@media (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e4e7eb; --soft: #a2a9b2; --line: #363c44;
+  --grid: #2a2f36; --printed: #e0bf62; --counted: #52c9a0; --measured: #6ab8ee;
+  --printed-ground: #2a2516; --counted-ground: #14291f; --measured-ground: #14242f; --differs: #f0955c; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--ink); line-height: 1.45;
+  font: 15px/1.45 Inter, "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; }
+main { max-width: 1180px; margin: 0 auto; padding: 20px 20px 60px; }
+h1 { font-size: 26px; margin: 8px 0 4px; } h2 { font-size: 19px; margin: 0 0 4px; }
+p { margin: 4px 0 10px; max-width: 76ch; } a { color: var(--measured); }
+section { border-top: 1px solid var(--line); margin-top: 34px; padding-top: 18px; }
+.about, .foot { color: var(--soft); }
+nav { display: flex; flex-wrap: wrap; gap: 6px 16px; margin: 12px 0; }
+.legend span { display: inline-block; padding: 1px 9px; border-radius: 3px; margin: 0 6px 6px 0; font-size: 14px; }
+.printed { background: var(--printed-ground); color: var(--printed); }
+.counted { background: var(--counted-ground); color: var(--counted); }
+.measured { background: var(--measured-ground); color: var(--measured); }
+.scroll { overflow-x: auto; margin: 10px 0; }
+table { border-collapse: separate; border-spacing: 0; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { padding: 3px 9px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--grid); }
+th { font-weight: 600; vertical-align: bottom; } thead tr:first-child th { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--ground); z-index: 1; }
+td.word { text-align: left; } .edge { border-left: 6px solid var(--ground); }
+tr.differs td.counted { color: var(--differs); font-weight: 600; }
+td.printed, td.counted, td.measured { color: var(--ink); }
+ul { margin: 6px 0 10px; padding-left: 20px; } li { margin: 3px 0; max-width: 84ch; }
+.box { border-left: 4px solid; padding: 6px 12px; margin: 12px 0; border-radius: 0 4px 4px 0; }
+.box.counted { border-color: var(--counted); } .box.measured { border-color: var(--measured); }
+.box strong { display: block; } .box ul, .box p { color: var(--ink); }
+code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 12px; }
+.figures > div { min-width: 0; } .figure { width: 100%; }
+.js-plotly-plot .main-svg:not(.hoverlayer) text { fill: var(--ink) !important; }
+.js-plotly-plot .hoverlayer text, .js-plotly-plot .hoverlayer tspan { fill: #22262b !important; }
+.js-plotly-plot .gridlayer path { stroke: var(--grid) !important; }
+.js-plotly-plot .xlines-above, .js-plotly-plot .ylines-above, .js-plotly-plot path.xtick, .js-plotly-plot path.ytick,
+.js-plotly-plot .xaxislayer-above path, .js-plotly-plot .yaxislayer-above path { stroke: var(--soft) !important; }
+@media (max-width: 600px) { main { padding: 12px 12px 40px; } h1 { font-size: 22px; } table { font-size: 13px; }
+  th, td { padding: 3px 6px; } }
+@media print { .scroll { overflow: visible; } }
+"""
+CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+def html(sheets: Sequence[Sheet], caveat: str) -> str:
+    """The page. Equal sheets give equal pages.
+
+    Args:
+        sheets: in order.
+        caveat: what the reader must know of the measured part.
+    """
+    body = "\n".join(_section(sheet) for sheet in sheets)
+    links = " ".join(f'<a href="#{sheet.key}">{escape(sheet.title.partition(":")[0])}</a>' for sheet in sheets)
+    legend = " ".join(f'<span class="{source}">{escape(words)}</span>' for source, words in SOURCES.items())
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>SqueezeNet: the paper, counted and measured</title>
+<style>{STYLE}</style>
+{_plotly() if any(sheet.sweep for sheet in sheets) else ""}
+</head>
+<body>
+<main>
+<h1>SqueezeNet: the paper, counted and measured</h1>
+<p class="about">Every table and figure of <a href="https://arxiv.org/abs/1602.07360">arXiv:1602.07360</a> (version 4)
+beside what this program counts and what it measured. Each column belongs to one of three sources:</p>
+<p class="legend">{legend}</p>
+<p>{escape(caveat)}</p>
+<nav>{links}</nav>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return f"<script>{get_plotlyjs()}</script>"
+
+
+def _section(sheet: Sheet) -> str:
+    parts = [f'<section id="{sheet.key}">', f"<h2>{escape(sheet.title)}</h2>"]
+    parts += [f'<p class="about">{escape(sheet.about)}</p>', _table(sheet)]
+    if sheet.notes:
+        parts.append(_box("counted", "What does not agree, and how it was counted", sheet.notes))
+    if sheet.measured:
+        lines = [trend.text for trend in sheet.trends]
+        parts.append(_box("measured", sheet.measured, lines))
+    if sheet.sweep and sheet.sweep.points:
+        parts.append(_figures(sheet, sheet.sweep))
+    return "\n".join([*parts, "</section>"])
+
+
+def _table(sheet: Sheet) -> str:
+    bands, heads, column = [], [], 0
+    for part in sheet.parts:
+        words = escape(SOURCES[part.source])
+        bands.append(f'<th class="{part.source} edge" colspan="{len(part.heads)}">{words}</th>')
+        heads += [
+            f'<th class="{_classes(sheet, column + 1 + i)}">{escape(head)}</th>' for i, head in enumerate(part.heads)
+        ]
+        column += len(part.heads)
+    top = f"<thead><tr><th></th>{''.join(bands)}</tr><tr><th>{escape(sheet.label)}</th>{''.join(heads)}</tr></thead>"
+    rows = []
+    for row in sheet.rows:
+        cells = [f'<td class="{_classes(sheet, i)}">{escape(cell)}</td>' for i, cell in enumerate(row.cells, 1)]
+        rows.append(f"<tr{' class=differs' * row.differs}><td>{escape(row.label)}</td>{''.join(cells)}</tr>")
+    return f'<div class="scroll"><table>{top}<tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _classes(sheet: Sheet, column: int) -> str:
+    source = sheet.source_of(column)
+    words = [str(source)]
+    if source != sheet.source_of(column - 1):
+        words.append("edge")
+    if not sheet.heads[column]:
+        words.append("word")
+    return " ".join(words)
+
+
+def _box(source: str, title: str, lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<div class="box {source}"><strong>{_code(title)}</strong>{f"<ul>{items}</ul>" if items else ""}</div>'
+
+
+def _code(text: str) -> str:
+    """Escaped, a command in it set as code."""
+    before, found, command = text.partition("python -m")
+    command, closing = (command[:-1], ")") if command.endswith(")") else (command, "")
+    return escape(before) + (f"<code>{escape(found + command)}</code>{closing}" if found else "")
+
+
+def _figures(sheet: Sheet, info: sweep.SweepInfo) -> str:
+    drawn = [sweep.figure(info, sheet.elsewhere)]
+    if sheet.tradeoff:
+        drawn.append(tradeoff.figure(info))
+    note = "Bars: one standard error over the seeds; faint dots: each seed. The panels have axes of their own."
+    inner = "".join(f"<div>{_figure(f'{sheet.key}_{i}', figure)}</div>" for i, figure in enumerate(drawn))
+    return f'<div class="figures">{inner}</div><p class="foot">{note}</p>'
+
+
+def _figure(name: str, figure: Any) -> str:
+    data = figure.to_plotly_json()
+    # "</" would end the script inside which the JSON stands.
+    arguments = ",".join(_json(part) for part in (data["data"], data["layout"], CONFIG))
+    return f'<div id="figure_{name}" class="figure"></div><script>Plotly.newPlot("figure_{name}",{arguments})</script>'
+
+
+def _json(value: Any) -> str:
+    from plotly.utils import PlotlyJSONEncoder
+
+    return json.dumps(value, cls=PlotlyJSONEncoder).replace("</", "<\\/")
