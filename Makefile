@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search test check lock clean
+.PHONY: help setup search paper test check lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ setup: $(READY)  ## Make .venv with the locked dependencies (nothing to do while
 
 search: $(READY)  ## Run the main job: search the Fire design space on digits, show its front
 	$(PY) -m explorer.search +space=fire_micro
+
+paper: $(READY)  ## Hold the SqueezeNet paper against this program: printed, counted, measured (paper.html)
+	$(PY) -m explorer.paper
 
 test: $(READY)  ## Run every test
 	$(PY) -m pytest

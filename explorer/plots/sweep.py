@@ -1,6 +1,6 @@
 """A sweep over one metaparameter: accuracy at each of its values, every seed, and bars over the seeds.
 
-Accuracies from elsewhere (a paper's, on other images) stand in a panel of their own, above.
+Accuracies from elsewhere (a paper's, on other images) are a figure of their own, with the same values along the bottom.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from explorer.space import DesignSpace, SpaceError, parse
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+
+OCHRE = "#9A7B22"
 
 
 class SweepError(ValueError):
@@ -61,8 +64,8 @@ class SweepInfo:
         data: name of the data set.
         images: size of the validation split.
         epochs: of each training.
-        points: in the order of the space's values, those that are trained.
-        missing: values that are not trained to the end.
+        order: the values, as the space lists them.
+        points: in that order, those that are trained.
     """
 
     study: str
@@ -70,8 +73,13 @@ class SweepInfo:
     data: str
     images: int
     epochs: int
+    order: tuple[Any, ...]
     points: tuple[SweepPoint, ...]
-    missing: tuple[Any, ...]
+
+    @property
+    def missing(self) -> tuple[Any, ...]:
+        """Values that are not trained to the end."""
+        return tuple(value for value in self.order if self.at(value) is None)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -86,10 +94,10 @@ class SweepInfo:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Accuracies from elsewhere for the panel of their own.
+    """Accuracies from elsewhere.
 
     Attributes:
-        title: of the panel.
+        title: of the figure.
         values: of the metaparameter.
         accuracies: in per cent.
     """
@@ -109,6 +117,7 @@ def info(record: StudyRecord, parameter: str) -> SweepInfo:
     trials = {trial.identity: trial for trial in record.finished if trial.accuracies}
     shape, classes = record.facts["input_shape"], record.facts["classes"]
     values: dict[str, list[Any]] = {}
+    order = [point[parameter] for point in space.points()]
     for point in space.points():
         network = space.architecture(point, (shape[0], shape[1], shape[2]), classes)
         values.setdefault(network.identity, []).append(point[parameter])
@@ -119,51 +128,60 @@ def info(record: StudyRecord, parameter: str) -> SweepInfo:
         data=str(data.get("name", "")) if isinstance(data, dict) else str(data),
         images=record.val_images,
         epochs=max((trials[identity].epochs for identity in values if identity in trials), default=0),
+        order=tuple(order),
         points=tuple(
             _point(tuple(same), trials[identity], record.val_images)
             for identity, same in values.items()
             if identity in trials
         ),
-        missing=tuple(value for identity, same in values.items() if identity not in trials for value in same),
     )
 
 
-def figure(info: SweepInfo, elsewhere: Elsewhere | None = None) -> Figure:
-    """Draws it: a panel of accuracies from elsewhere if there are any, then the measured one."""
-    from plotly.subplots import make_subplots
+def figure(info: SweepInfo) -> Figure:
+    """The measured accuracies: the mean over the seeds with its bars, and each seed as a faint dot."""
+    from plotly import graph_objects as go
 
-    rows = 2 if elsewhere else 1
-    own = f"measured: {info.data}, {len(info.seeds)} seeds, {info.epochs} epochs"
-    titles = [elsewhere.title, own] if elsewhere else [own]
-    figure = make_subplots(rows=rows, shared_xaxes=True, vertical_spacing=0.16, subplot_titles=titles)
-    values = [value for point in info.points for value in point.values]
-    if elsewhere:
-        values = [*elsewhere.values, *(value for value in values if value not in elsewhere.values)]
-        figure.add_trace(_printed(elsewhere), row=1, col=1)
-    for trace in _measured(info):
-        figure.add_trace(trace, row=rows, col=1)
-    figure.update_layout(layout(height=300 * rows))
-    figure.update_xaxes(AXIS | _value_axis(values))
-    figure.update_yaxes(AXIS | {"tickformat": ".1%"}, row=rows)
-    if elsewhere:
-        figure.update_yaxes(AXIS | {"ticksuffix": " %"}, row=1)
-    figure.update_xaxes(title={"text": info.parameter}, row=rows)
-    for title in figure.layout.annotations:
-        title.update(x=0, xanchor="left", font={"size": 13}, yshift=4)
-    return figure
+    seeds = len(info.seeds)
+    title = f"measured: {info.data}, {seeds} seed{'s' * (seeds != 1)}, {info.epochs} epoch{'s' * (info.epochs != 1)}"
+    values = sorted({value for point in info.points for value in point.values}, key=info.order.index)
+    return go.Figure(_measured(info), layout(title, info.parameter, values) | {"yaxis": AXIS | {"tickformat": ".1%"}})
 
 
-def layout(height: int) -> dict[str, Any]:
-    """What the figures of a page share: no ground of their own, so that the page may be light or dark."""
+def elsewhere_figure(elsewhere: Elsewhere, parameter: str) -> Figure:
+    """The accuracies from elsewhere, in per cent as they are given."""
+    from plotly import graph_objects as go
+
+    trace = go.Scatter(
+        x=list(elsewhere.values),
+        y=list(elsewhere.accuracies),
+        mode=_mode(elsewhere.values),
+        line={"color": faded(OCHRE, 0.6), "width": 1.5, "dash": "dot"},
+        marker={"color": OCHRE, "size": 9, "symbol": "square"},
+        hovertemplate="printed: %{y} at %{x}<extra></extra>",
+    )
+    axis = AXIS | {"ticksuffix": " %"}
+    return go.Figure(trace, layout(elsewhere.title, parameter, elsewhere.values) | {"yaxis": axis})
+
+
+def layout(title: str, below: str, values: Sequence[Any] = ()) -> dict[str, Any]:
+    """What the figures of a page share: no ground of their own, so that the page may be light or dark.
+
+    Args:
+        title: above, small.
+        below: title of the lower axis.
+        values: that the lower axis has ticks for; none: any.
+    """
     return {
         "template": "plotly_white",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 13, "color": INK},
-        "margin": {"l": 58, "r": 14, "t": 34, "b": 52},
-        "height": height,
+        "title": {"text": title, "font": {"size": 13}, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top"},
+        "margin": {"l": 58, "r": 18, "t": 36, "b": 48},
+        "height": 310,
         "showlegend": False,
         "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "color": INK}},
+        "xaxis": AXIS | {"title": {"text": below, "font": {"size": 13}}} | (_value_axis(values) if values else {}),
     }
 
 
@@ -214,19 +232,6 @@ def _point(values: tuple[Any, ...], trial: TrialRecord, images: int) -> SweepPoi
     )
 
 
-def _printed(elsewhere: Elsewhere) -> Any:
-    from plotly import graph_objects as go
-
-    return go.Scatter(
-        x=list(elsewhere.values),
-        y=list(elsewhere.accuracies),
-        mode="lines+markers",
-        line={"color": faded(GREY, 0.6), "width": 1.5, "dash": "dot"},
-        marker={"color": GREY, "size": 9, "symbol": "square"},
-        hovertemplate="printed: %{y} at %{x}<extra></extra>",
-    )
-
-
 def _measured(info: SweepInfo) -> list[Any]:
     from plotly import graph_objects as go
 
@@ -241,7 +246,7 @@ def _measured(info: SweepInfo) -> list[Any]:
     means = go.Scatter(
         x=[point.values[0] for point in info.points],
         y=[point.accuracy for point in info.points],
-        mode="lines+markers",
+        mode=_mode([point.values[0] for point in info.points]),
         line={"color": faded(BLUE, 0.5), "width": 1.5},
         marker={"color": BLUE, "size": 10},
         error_y=bars(info.points),
@@ -249,6 +254,11 @@ def _measured(info: SweepInfo) -> list[Any]:
         hovertemplate="%{customdata}<extra></extra>",
     )
     return [dots, means]
+
+
+def _mode(values: Sequence[Any]) -> str:
+    """A line between numbers; words have nothing between them."""
+    return "markers" if any(isinstance(value, str) for value in values) else "lines+markers"
 
 
 def _value_axis(values: Sequence[Any]) -> dict[str, Any]:
@@ -271,8 +281,8 @@ def _value_axis(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """Those values that keep a tenth of the axis between them."""
-    least = 0.1 * (values[-1] - values[0]) if values else 0
+    """Those values that keep a seventh of the axis between them, which is room for their figures on a phone."""
+    least = 0.14 * (values[-1] - values[0]) if values else 0
     kept: list[float] = []
     for value in values:
         if not kept or value - kept[-1] >= least:

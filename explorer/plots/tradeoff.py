@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from explorer.plots.style import AXIS, BLUE, faded
 from explorer.plots.sweep import SweepInfo, bars, hover, layout
@@ -11,32 +11,15 @@ from explorer.plots.sweep import info as info
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-
-def figure(info: SweepInfo) -> Figure:
-    """Two panels that share nothing but the networks: val_acc over macs, val_acc over activation bytes."""
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(
-        rows=2,
-        vertical_spacing=0.2,
-        subplot_titles=["val_acc over multiply-accumulates", "val_acc over activation memory (KiB)"],
-    )
-    figure.add_trace(_trace(info, [point.macs for point in info.points]), row=1, col=1)
-    figure.add_trace(_trace(info, [point.activation_bytes / 1024 for point in info.points]), row=2, col=1)
-    figure.update_layout(layout(height=640))
-    figure.update_yaxes(AXIS | {"tickformat": ".1%"})
-    figure.update_xaxes(AXIS)
-    figure.update_xaxes(title={"text": "macs"}, row=1)
-    figure.update_xaxes(title={"text": "KiB of layer outputs, one image"}, row=2)
-    for title in figure.layout.annotations:
-        title.update(x=0, xanchor="left", font={"size": 13}, yshift=4)
-    return figure
+COSTS = {"macs": "million multiply-accumulates", "activations": "KiB of activations (all layer outputs)"}
 
 
-def _trace(info: SweepInfo, costs: list[Any]) -> Any:
+def figure(info: SweepInfo, cost: Literal["macs", "activations"]) -> Figure:
+    """val_acc over one of the costs, for one image; each network named by its value of the metaparameter."""
     from plotly import graph_objects as go
 
-    return go.Scatter(
+    costs = [point.macs / 1e6 if cost == "macs" else point.activation_bytes / 1024 for point in info.points]
+    trace = go.Scatter(
         x=costs,
         y=[point.accuracy for point in info.points],
         mode="lines+markers+text",
@@ -49,3 +32,9 @@ def _trace(info: SweepInfo, costs: list[Any]) -> Any:
         hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
     )
+    title = f"measured: val_acc over {'macs' if cost == 'macs' else 'activation memory'}"
+    figure = go.Figure(trace, layout(title, COSTS[cost]) | {"yaxis": AXIS | {"tickformat": ".1%"}})
+    if costs:  # room for the last name
+        margin = 0.1 * (max(costs) - min(costs)) or 1
+        figure.update_xaxes(range=[min(costs) - margin, max(costs) + 1.5 * margin])
+    return figure

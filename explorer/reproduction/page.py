@@ -22,7 +22,7 @@ body { margin: 0; background: var(--ground); color: var(--ink); line-height: 1.4
   font: 15px/1.45 Inter, "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 20px 20px 60px; }
 h1 { font-size: 26px; margin: 8px 0 4px; } h2 { font-size: 19px; margin: 0 0 4px; }
-p { margin: 4px 0 10px; max-width: 76ch; } a { color: var(--measured); }
+p { margin: 4px 0 10px; max-width: 100ch; } a { color: var(--measured); }
 section { border-top: 1px solid var(--line); margin-top: 34px; padding-top: 18px; }
 .about, .foot { color: var(--soft); }
 nav { display: flex; flex-wrap: wrap; gap: 6px 16px; margin: 12px 0; }
@@ -36,14 +36,15 @@ th, td { padding: 3px 9px; text-align: right; white-space: nowrap; border-bottom
 th { font-weight: 600; vertical-align: bottom; } thead tr:first-child th { text-align: left; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--ground); z-index: 1; }
 td.word { text-align: left; } .edge { border-left: 6px solid var(--ground); }
-tr.differs td.counted { color: var(--differs); font-weight: 600; }
+td.counted.differs { color: var(--differs); font-weight: 600; }
 td.printed, td.counted, td.measured { color: var(--ink); }
-ul { margin: 6px 0 10px; padding-left: 20px; } li { margin: 3px 0; max-width: 84ch; }
-.box { border-left: 4px solid; padding: 6px 12px; margin: 12px 0; border-radius: 0 4px 4px 0; }
-.box.counted { border-color: var(--counted); } .box.measured { border-color: var(--measured); }
+ul { margin: 6px 0 10px; padding-left: 20px; } li { margin: 3px 0; max-width: 100ch; }
+.box { border-left: 4px solid; padding: 6px 12px; margin: 12px 0; border-radius: 0 4px 4px 0;
+  max-width: 900px; }
+.box.notes { border-color: var(--line); } .box.measured { border-color: var(--measured); }
 .box strong { display: block; } .box ul, .box p { color: var(--ink); }
 code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 12px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 12px; }
 .figures > div { min-width: 0; } .figure { width: 100%; }
 .js-plotly-plot .main-svg:not(.hoverlayer) text { fill: var(--ink) !important; }
 .js-plotly-plot .hoverlayer text, .js-plotly-plot .hoverlayer tspan { fill: #22262b !important; }
@@ -51,7 +52,8 @@ code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap
 .js-plotly-plot .xlines-above, .js-plotly-plot .ylines-above, .js-plotly-plot path.xtick, .js-plotly-plot path.ytick,
 .js-plotly-plot .xaxislayer-above path, .js-plotly-plot .yaxislayer-above path { stroke: var(--soft) !important; }
 @media (max-width: 600px) { main { padding: 12px 12px 40px; } h1 { font-size: 22px; } table { font-size: 13px; }
-  th, td { padding: 3px 6px; } }
+  th, td { padding: 3px 6px; } th:first-child, td:first-child { white-space: normal; max-width: 36vw; } }
+@media (prefers-color-scheme: dark) { .js-plotly-plot .scatterlayer { filter: brightness(1.5); } }
 @media print { .scroll { overflow: visible; } }
 """
 CONFIG = {"displayModeBar": False, "responsive": True}
@@ -101,7 +103,7 @@ def _section(sheet: Sheet) -> str:
     parts = [f'<section id="{sheet.key}">', f"<h2>{escape(sheet.title)}</h2>"]
     parts += [f'<p class="about">{escape(sheet.about)}</p>', _table(sheet)]
     if sheet.notes:
-        parts.append(_box("counted", "What does not agree, and how it was counted", sheet.notes))
+        parts.append(_box("notes", "Notes", sheet.notes))
     if sheet.measured:
         lines = [trend.text for trend in sheet.trends]
         parts.append(_box("measured", sheet.measured, lines))
@@ -122,8 +124,11 @@ def _table(sheet: Sheet) -> str:
     top = f"<thead><tr><th></th>{''.join(bands)}</tr><tr><th>{escape(sheet.label)}</th>{''.join(heads)}</tr></thead>"
     rows = []
     for row in sheet.rows:
-        cells = [f'<td class="{_classes(sheet, i)}">{escape(cell)}</td>' for i, cell in enumerate(row.cells, 1)]
-        rows.append(f"<tr{' class=differs' * row.differs}><td>{escape(row.label)}</td>{''.join(cells)}</tr>")
+        cells = [
+            f'<td class="{_classes(sheet, i)}{" differs" * (i - 1 in row.differs)}">{escape(cell)}</td>'
+            for i, cell in enumerate(row.cells, 1)
+        ]
+        rows.append(f"<tr><td>{escape(row.label)}</td>{''.join(cells)}</tr>")
     return f'<div class="scroll"><table>{top}<tbody>{"".join(rows)}</tbody></table></div>'
 
 
@@ -150,10 +155,14 @@ def _code(text: str) -> str:
 
 
 def _figures(sheet: Sheet, info: sweep.SweepInfo) -> str:
-    drawn = [sweep.figure(info, sheet.elsewhere)]
+    drawn = [sweep.elsewhere_figure(sheet.elsewhere, info.parameter)] if sheet.elsewhere else []
+    drawn.append(sweep.figure(info))
     if sheet.tradeoff:
-        drawn.append(tradeoff.figure(info))
-    note = "Bars: one standard error over the seeds; faint dots: each seed. The panels have axes of their own."
+        drawn += [tradeoff.figure(info, "macs"), tradeoff.figure(info, "activations")]
+    note = (
+        "Bars: one standard error, over the seeds (binomial if there is one). Faint dots: each seed. Every figure "
+        "has an axis of its own."
+    )
     inner = "".join(f"<div>{_figure(f'{sheet.key}_{i}', figure)}</div>" for i, figure in enumerate(drawn))
     return f'<div class="figures">{inner}</div><p class="foot">{note}</p>'
 

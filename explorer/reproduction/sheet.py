@@ -29,12 +29,12 @@ class Row:
     """A line: a name, then a cell for each head of each part.
 
     Attributes:
-        differs: whether what is counted is not what is printed.
+        differs: places, from 0, of the cells that are not what is printed.
     """
 
     label: str
     cells: tuple[str, ...]
-    differs: bool = False
+    differs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

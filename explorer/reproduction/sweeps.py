@@ -181,7 +181,8 @@ def _row(value: Any, theirs: tuple[str, ...], cost: Cost, info: SweepInfo | None
     point = info.at(value) if info else None
     params = f"{point.params:,}" if point else ""
     label = value if isinstance(value, str) else f"{value:g}"
-    return Row(label, (*theirs, *sizes, params, *_accuracy(point)), not good)
+    differs = () if good else (len(theirs) + 3, len(theirs) + 4)
+    return Row(label, (*theirs, *sizes, params, *_accuracy(point)), differs)
 
 
 def _accuracy(point: SweepPoint | None) -> tuple[str, str, str, str]:

@@ -22,6 +22,7 @@ def table_1() -> Sheet:
             "pruned": (line.pruned, pruned),
         }
         wrong = [name for name, (theirs, ours) in said.items() if theirs != ours]
+        places = [5 + list(said).index(name) for name in wrong]  # five cells are printed
         rows.append(
             Row(
                 line.name,
@@ -37,7 +38,7 @@ def table_1() -> Sheet:
                     _count(pruned),
                     f"{' and '.join(wrong)} differ" + "s" * (len(wrong) == 1) if wrong else EXACT,
                 ),
-                bool(wrong),
+                (*places, 9) if wrong else (),
             )
         )
     return Sheet(
@@ -61,7 +62,7 @@ def _total(layers: dict[str, counted.Layer]) -> Row:
     total = printed.TOTAL
     good = (params, pruned) == (total.params, total.pruned)
     cells = ("", "", "", _count(total.params), _count(total.pruned), "", "", _count(params), _count(pruned))
-    return Row("total", (*cells, "exact, with fire8 at 30 %" if good else "differs"), not good)
+    return Row("total", (*cells, "exact, with fire8 at 30 %" if good else "differs"), () if good else (7, 8, 9))
 
 
 def _pruned_as_shipped(layers: dict[str, counted.Layer]) -> int:
@@ -98,11 +99,13 @@ def table_2() -> Sheet:
     for line in printed.TABLE_2:
         theirs = (f"{line.megabytes} MB", f"{line.times}x", line.top1, line.top5)
         quotient = f"{whole / float(line.megabytes):.1f}x"
-        ours, differs = ("", "", ""), False
+        ours = ("", "", "")
+        differs: tuple[int, ...] = ()
         if line.method == "none":
             count = counts[line.network]
             smaller = f"{counts['AlexNet'] / count:.1f}x"
-            ours, differs = (f"{count:,}", f"{count / 2**20:.2f}", smaller), smaller != f"{line.times}.0x"
+            ours = (f"{count:,}", f"{count / 2**20:.2f}", smaller)
+            differs = () if smaller == f"{line.times}.0x" else (6,)
         rows.append(Row(f"{line.network}, {line.method}, {line.type}", (*theirs, *ours, quotient), differs))
     alexnet, squeezenet = counts["AlexNet"], counts["SqueezeNet"]
     return Sheet(
@@ -150,7 +153,7 @@ def macs() -> Sheet:
             label = f"{title}, {side} px" + (", conv10 padded by 1" if padding else "")
             cells = (theirs, f"{cost.macs:,}", f"{2 * cost.macs / 1e9:.3f}", EXACT if same else "not it")
             activations = (f"{cost.activation_bytes / 2**20:.2f}", f"{cost.peak_activation_bytes / 2**20:.2f}")
-            rows.append(Row(label, (*cells[:3], *activations, cells[3]), never))
+            rows.append(Row(label, (*cells[:3], *activations, cells[3]), (2, 5) if never else ()))
     return Sheet(
         key="macs",
         title="Computation: v1.0 and v1.1",
@@ -180,7 +183,7 @@ def megabytes() -> Sheet:
     for what, count, theirs in sizes:
         ours = [counted.megabytes(count, convention) for convention in counted.CONVENTIONS]
         cells = (theirs, f"{count:,}", f"{count / 2**20:.3f}", *ours)
-        rows.append(Row(what, cells, ours[-1] != theirs))
+        rows.append(Row(what, cells, tuple(3 + i for i, own in enumerate(ours) if own != theirs)))
     matches = [
         sum(counted.megabytes(count, convention) == theirs for _, count, theirs in sizes)
         for convention in counted.CONVENTIONS

@@ -15,7 +15,6 @@ STYLES: dict[Source | None, str] = {None: "bold", "printed": "yellow", "counted"
 
 def show(sheets: Sequence[Sheet], console: Console) -> None:
     """Prints the sheets; the colour of a column is that of its source, which its head names too."""
-    from rich.padding import Padding
     from rich.table import Table
 
     for sheet in sheets:
@@ -31,12 +30,13 @@ def show(sheets: Sequence[Sheet], console: Console) -> None:
                 no_wrap=True,
             )
         for row in sheet.rows:
-            table.add_row(row.label, *row.cells)
+            cells = [f"[bold red]{cell}[/]" if i in row.differs else cell for i, cell in enumerate(row.cells)]
+            table.add_row(row.label, *cells)
         console.print(f"\n[bold]{sheet.title}[/]", highlight=False)
         console.print(sheet.about, style="dim", highlight=False)
         console.print(table)
         for note in sheet.notes:
-            console.print(Padding(f"[green]counted[/]   {note}", (0, 0, 0, 0)), highlight=False)
+            console.print(f"[dim]note[/]      {note}", highlight=False)
         if sheet.measured:
             console.print(f"[blue]measured[/]  {sheet.measured}", highlight=False)
         for trend in sheet.trends:
@@ -73,7 +73,7 @@ def _markdown_table(sheet: Sheet) -> list[str]:
     heads = []
     for column, head in enumerate(sheet.heads):
         source = sheet.source_of(column)
-        heads.append(f"{source}: {head or 'check'}" if source else head)
+        heads.append(f"{SOURCES[source].split()[0]}: {head or 'check'}" if source else head)
     alignment = ["---", *("---:" if head else "---" for head in sheet.heads[1:])]
     rows = [[row.label, *row.cells] for row in sheet.rows]
     return [f"| {' | '.join(cells)} |" for cells in [heads, alignment, *rows]]
