@@ -106,6 +106,18 @@ def whole(config: DictConfig, key: str, least: int) -> int:
     return value
 
 
+def positive(config: DictConfig, key: str) -> float | None:
+    """A positive number of the config, or None where it says null.
+
+    Raises:
+        ConfigError: if it is neither.
+    """
+    value = OmegaConf.select(config, key)
+    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or not value > 0):
+        raise ConfigError(f"{key} is {value!r}, expected a positive number or null")
+    return value
+
+
 def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None) -> NoReturn:
     """Runs a command under Hydra and leaves with its exit code.
 

@@ -32,6 +32,7 @@ class TrialRecord:
             seconds.
         device: where it trained, in words.
         started, ended: seconds since 1970 at which the trial was created and told; ended is 0 while it runs.
+        adjusted: keys of the recipe that this trial had to change, such as batch_size after memory ran out.
         reason: why it failed or stopped, or "".
     """
 
@@ -49,6 +50,7 @@ class TrialRecord:
     device: str = ""
     started: float = 0.0
     ended: float = 0.0
+    adjusted: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
 
     @property
@@ -133,5 +135,6 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         device=known.get("device", ""),
         started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
         ended=trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0,
+        adjusted=known.get("adjusted", {}),
         reason=known.get("reason", ""),
     )

@@ -95,7 +95,7 @@ def _rebuilt(record: StudyRecord, trial: TrialRecord) -> Architecture:
 def _job(record: StudyRecord, trial: TrialRecord, seed: int, split: str, folder: Path) -> dict[str, Any]:
     return {
         "architecture": trial.architecture,
-        "recipe": record.config["recipe"],
+        "recipe": record.config["recipe"] | trial.adjusted,
         "data": record.config["data"],
         "seed": seed,
         "first_epoch": 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 from contextlib import closing
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.budget import Budget
 from explorer.space import DesignSpace
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ class Plan:
     space: DesignSpace
     config: dict[str, Any]
     launcher: dict[str, Any]
-    n_trials: int
+    budget: Budget
+    deterministic: bool
+    timeout: float
     storage: str
     tracking: str
     folder: Path
@@ -59,7 +63,7 @@ def read(config: DictConfig) -> Plan:
     Raises:
         ConfigError, SpaceError: naming what is wrong.
     """
-    from explorer.config import ConfigError, plain, space_choice, space_files, space_of, whole
+    from explorer.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
 
     name = space_choice()
     if name is None:
@@ -67,6 +71,10 @@ def read(config: DictConfig) -> Plan:
     space = space_of(config, name)
     for key, least in (("n_trials", 1), ("epochs", 1), ("seed", 0), ("seeds", 1)):
         whole(config, key, least)
+    if config.max_epochs_total is not None:
+        whole(config, "max_epochs_total", 1)
+    if not isinstance(config.deterministic, bool):
+        raise ConfigError(f"deterministic is {config.deterministic!r}, expected true or false")
     study = str(config.study or name)
     if not re.fullmatch(r"[\w.-]+", study):
         raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
@@ -76,7 +84,14 @@ def read(config: DictConfig) -> Plan:
         space=space,
         config=settings | {"space": space.as_dict()},
         launcher=plain(config.launcher),
-        n_trials=config.n_trials,
+        budget=Budget(
+            config.n_trials,
+            positive(config, "max_hours"),
+            positive(config, "max_device_hours"),
+            config.max_epochs_total,
+        ),
+        deterministic=bool(config.deterministic),
+        timeout=positive(config, "timeout") or math.inf,
         storage=str(config.storage),
         tracking=str(config.tracking),
         folder=Path(config.runs) / study,
@@ -94,7 +109,8 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
     from explorer.tracking import Tracker
     from explorer.view import View
 
-    proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"])
+    lag = len(launcher.slots) if plan.deterministic else None
+    proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"], lag)
     facts = stored_facts(plan.storage, plan.study)
     if facts is None:
         facts = launcher.submit(0, data_facts, plan.config["data"]).result()
@@ -102,7 +118,7 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
         facts |= {"versions": versions(), "git_commit": git_commit()}
     store = Store(plan.storage, plan.study, plan.config, facts)
     rule = stopping.make(plan.config["stopping"])
-    controller = Controller(store, plan.space, proposer, rule, launcher, plan.n_trials, plan.folder)
+    controller = Controller(store, plan.space, proposer, rule, launcher, plan.budget, plan.folder, plan.timeout)
     tracker = Tracker(plan.tracking, warn=lambda line: console.print(line, style="yellow", highlight=False))
     stopped = False
     try:
@@ -125,12 +141,7 @@ def _closing_words(console: Console, controller: Controller, stopped: bool, plan
     record = controller.record
     done = sum(trial.state != "RUNNING" for trial in record.trials)
     failed = sum(trial.state == "FAIL" for trial in record.trials)
-    if stopped:
-        why = "stopped; the same command goes on"
-    elif controller.exhausted:
-        why = "the space holds no other network"
-    else:
-        why = "done; a larger n_trials goes on"
+    why = "stopped; the same command goes on" if stopped else controller.ending
     console.print(
         f"\nstudy {record.name}: {done} trials{f', {failed} failed' if failed else ''}, {why}", highlight=False
     )

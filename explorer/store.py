@@ -105,10 +105,8 @@ def stored_facts(url: str, name: str) -> dict[str, Any] | None:
     storage = open_storage(url, create=True)
     for study in storage.get_all_studies():
         if study.study_name == name:
-            attributes = storage.get_study_user_attrs(study._study_id)
-            if "facts" not in attributes:
-                raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
-            return dict(attributes["facts"])
+            facts = storage.get_study_user_attrs(study._study_id).get("facts")
+            return dict(facts) if facts else None
     return None
 
 
@@ -128,14 +126,18 @@ class Store:
     def __init__(self, url: str, name: str, config: dict[str, Any], facts: dict[str, Any]) -> None:
         self.storage = open_storage(url, create=True)
         known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
-        if name in known:
-            self.study_id = known[name]
-            self._compare(name, self.storage.get_study_user_attrs(self.study_id)["config"], config)
-        else:
-            self.study_id = self.storage.create_new_study(list(DIRECTIONS), name)
+        self.study_id = known[name] if name in known else self.storage.create_new_study(list(DIRECTIONS), name)
+        stored = self.storage.get_study_user_attrs(self.study_id)
+        if "facts" in stored:
+            self._compare(name, stored["config"], config)
+        elif self.storage.get_n_trials(self.study_id):
+            raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
+        else:  # new, or cut off while it was being made
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
+        self.wall_seconds = float(attributes.get("wall_seconds", 0.0))
+        """Time during which a search was at work on the study."""
         self._base = StudyRecord(name, attributes["config"], attributes["facts"])
         self.frozen = {trial.number: trial for trial in self.storage.get_all_trials(self.study_id)}
         self.trials = {number: read_trial(trial) for number, trial in self.frozen.items()}
@@ -166,6 +168,20 @@ class Store:
         self._ids[trial.number] = trial_id
         self.trials[trial.number] = trial
         return trial
+
+    def worked(self, seconds: float) -> None:
+        """Adds to the time during which a search was at work."""
+        self.wall_seconds += seconds
+        self.storage.set_study_user_attr(self.study_id, "wall_seconds", self.wall_seconds)
+
+    def adjust(self, number: int, changes: dict[str, Any]) -> TrialRecord:
+        """Starts a trial anew with some keys of the recipe changed."""
+        trial = self.trials[number]
+        for seed in trial.seeds:
+            self.storage.set_trial_user_attr(self._ids[number], f"curve_{seed}", [])
+        self.storage.set_trial_user_attr(self._ids[number], "adjusted", changes)
+        self.trials[number] = replace(trial, curves=tuple(() for _ in trial.seeds), adjusted=changes)
+        return self.trials[number]
 
     def save_curve(self, number: int, seed: int, curve: list[dict[str, float]], device: str) -> TrialRecord:
         """Stores a seed's epochs so far."""

@@ -6,6 +6,8 @@ checkpoint, return the epochs. Whatever ends a process costs at most the rung it
 
 from __future__ import annotations
 
+import errno
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.arch import Architecture, Cost, cost
+from explorer.budget import Budget
 from explorer.launchers import Launcher, WorkerDied
 from explorer.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposer
@@ -21,8 +24,13 @@ from explorer.space import DesignSpace
 from explorer.stopping import NoStopping
 from explorer.store import Store
 
-TRIES = 3
+TRIES = 5
 """Times that a rung is started before its trial is given up."""
+OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
+
+
+class DiskFullError(ValueError):
+    """No space for a checkpoint. Everything finished is kept."""
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +59,8 @@ class InFlight:
     slot: int
     tries: int
     folder: Path
+    since: float
+    """Time of its start (time.time)."""
 
 
 class Controller:
@@ -62,8 +72,9 @@ class Controller:
         proposer: its sampler.
         stopping: its stopping rule.
         launcher: where jobs run.
-        n_trials: trials in the study in all.
+        budget: what the study may spend in all.
         runs: folder of the study's checkpoints.
+        timeout: seconds without a finished epoch after which a worker is taken for hung; None: never.
     """
 
     def __init__(
@@ -73,20 +84,22 @@ class Controller:
         proposer: Proposer,
         stopping: NoStopping,
         launcher: Launcher,
-        n_trials: int,
+        budget: Budget,
         runs: Path,
+        timeout: float | None = None,
     ) -> None:
         self.store, self.space, self.proposer, self.stopping, self.launcher = store, space, proposer, stopping, launcher
-        self.n_trials, self.runs = n_trials, runs
+        self.budget, self.runs, self.timeout = budget, runs, timeout
         config, facts = store.record.config, store.record.facts
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
         self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
         self.input_shape: tuple[int, int, int] = tuple(facts["input_shape"])
         self.classes = int(facts["classes"])
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
-        self.exhausted = False
+        self.ending = ""
+        """Why nothing new is begun: a spent budget, an exhausted space; "" while the search goes on."""
+        self._clock = time.monotonic()
         self._waiting: deque[tuple[int, int]] = deque()  # (trial, tries of its rung so far)
-        self._asked: dict[int, int] = {}  # trial -> its number in the proposer
         self._identities: dict[str, int] = {}
         self._anchors: list[str] = []
         self._catch_up()
@@ -104,27 +117,35 @@ class Controller:
             seen: called about twice a second, for a view of the work.
         """
         free = list(range(len(self.launcher.slots)))
-        while True:
-            while free and (task := self._next()) is not None:
-                self._submit(free.pop(0), *task)
-            seen(self)
-            if not self.in_flight:
-                return
-            done, _ = wait(self.in_flight, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in done:
-                flight = self.in_flight.pop(future)
-                free.append(flight.slot)
-                self._settle(flight, future)
-            if done:
-                stored(self.record)
+        try:
+            while True:
+                while free and (task := self._next()) is not None:
+                    self._submit(free.pop(0), *task)
+                seen(self)
+                if not self.in_flight:
+                    return
+                done, _ = wait(self.in_flight, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    flight = self.in_flight.pop(future)
+                    free.append(flight.slot)
+                    self._settle(flight, future)
+                self._end_hung_workers()
+                if done:
+                    self._note_time()
+                    stored(self.record)
+        finally:
+            self._note_time()
+
+    def _note_time(self) -> None:
+        now = time.monotonic()
+        self.store.worked(now - self._clock)
+        self._clock = now
 
     def _catch_up(self) -> None:
         """Learns what the study holds already; trials left running go on first."""
         for trial in list(self.store.trials.values()):
             self._identities.setdefault(trial.identity, trial.number)
-            frozen = self.store.frozen[trial.number]
-            if frozen.params and trial.state != "FAIL":
-                self._asked[trial.number] = self.proposer.learn(frozen)
+            self.proposer.learn(self.store.frozen[trial.number])
             if trial.state == "RUNNING" and trial.epochs < self.epochs:
                 self._waiting.append((trial.number, 0))
             elif trial.state == "RUNNING":  # cut off between its last epoch and the telling
@@ -134,9 +155,16 @@ class Controller:
 
     def _next(self) -> tuple[int, int] | None:
         """The next rung to train: of a trial under way, of an anchor, of a new point."""
+        spent = self.budget.spent(self.store.trials.values(), self.store.wall_seconds)
+        if spent is not None:
+            self.ending = spent
+            return None
         if self._waiting:
             return self._waiting.popleft()
-        while len(self.store.trials) < self.n_trials and not self.exhausted:
+        while not self.ending and self.proposer.ready(len(self.store.trials)):
+            if len(self.store.trials) >= self.budget.n_trials:
+                self.ending = f"n_trials={self.budget.n_trials} are done"
+                return None
             trial = self._new_anchor(self._anchors.pop(0)) if self._anchors else self._new_point()
             if trial is not None:
                 return trial.number, 0
@@ -147,7 +175,7 @@ class Controller:
         if architecture.identity in self._identities:
             return None
         point = self.space.point_of(name)
-        proposal = self.proposer.at(point) if point is not None else None
+        proposal = self.proposer.at(len(self.store.trials), point) if point is not None else None
         return self._create(proposal, architecture, cost(architecture), name)
 
     def _new_point(self) -> TrialRecord | None:
@@ -165,7 +193,7 @@ class Controller:
 
         proposal = self.proposer.propose(len(self.store.trials), gate)
         if proposal is None:
-            self.exhausted = True
+            self.ending = "the space holds no other network"
             return None
         return self._create(proposal, *passed[0], None)
 
@@ -181,8 +209,6 @@ class Controller:
         }
         trial = self.store.create(proposal, attributes)
         self._identities[trial.identity] = trial.number
-        if proposal is not None:
-            self._asked[trial.number] = proposal.number
         return trial
 
     def _submit(self, slot: int, number: int, tries: int) -> None:
@@ -193,7 +219,7 @@ class Controller:
         folder = self.runs / str(number) / f"seed_{trial.seeds[at]}"
         job = {
             "architecture": trial.architecture,
-            "recipe": self.recipe,
+            "recipe": self.recipe | trial.adjusted,
             "data": self.data,
             "seed": trial.seeds[at],
             "first_epoch": first,
@@ -202,7 +228,7 @@ class Controller:
             "folder": str(folder),
         }
         future = self.launcher.submit(slot, train, job)
-        self.in_flight[future] = InFlight(trial, trial.seeds[at], first, last, slot, tries + 1, folder)
+        self.in_flight[future] = InFlight(trial, trial.seeds[at], first, last, slot, tries + 1, folder, time.time())
 
     def _settle(self, flight: InFlight, future: Future[dict[str, Any]]) -> None:
         """Stores a rung's epochs; then the trial goes on, is told, or is given up."""
@@ -223,18 +249,45 @@ class Controller:
     def _tell(self, number: int, reason: str = "") -> None:
         """Ends a trial: with its result, or as failed for a reason."""
         trial = self.store.finish(number, reason)
-        if number in self._asked:
-            values = None if reason else (trial.accuracy or 0.0, float(trial.params))
-            self.proposer.tell(self._asked[number], values)
+        self.proposer.tell(number, None if reason else (trial.accuracy or 0.0, float(trial.params)))
 
     def _recover(self, flight: InFlight, error: BaseException) -> None:
-        number = flight.trial.number
-        if isinstance(error, WorkerDied) and flight.tries < TRIES:
-            self._waiting.appendleft((number, flight.tries))
-            return
-        if type(error).__name__ == "CheckpointError" and flight.first_epoch:
-            self.store.save_curve(number, flight.seed, [], flight.trial.device)
+        """After a rung that was not finished: the trial goes on, starts anew, or is given up; or the search ends."""
+        number, trial = flight.trial.number, self.store.trials[flight.trial.number]
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"the disk of {self.runs} is full; free some space, then the same command goes on")
+        if isinstance(error, WorkerDied):
+            if flight.tries < TRIES:
+                self._waiting.appendleft((number, flight.tries))
+            else:
+                self._tell(number, f"{what} ({flight.tries} times)")
+        elif type(error).__name__ == "CheckpointError" and flight.first_epoch:
+            epoch = drop_checkpoint(flight.folder, flight.first_epoch)
+            curve = trial.curves[trial.seeds.index(flight.seed)][:epoch]
+            self.store.save_curve(number, flight.seed, list(curve), trial.device)
             self._waiting.appendleft((number, 0))
+        elif type(error).__name__ in OUT_OF_MEMORY and not trial.adjusted and self.recipe["batch_size"] > 1:
+            half = self.recipe["batch_size"] // 2
+            self.store.adjust(number, {"batch_size": half, "accumulate": 2 * self.recipe.get("accumulate", 1)})
+            self.launcher.kill(flight.slot)  # what it held is given back
+            self._waiting.appendleft((number, 0))
+        else:
+            self._tell(number, what)
+
+    def _end_hung_workers(self) -> None:
+        """A worker that finishes no epoch for too long is killed; its rung is then trained again."""
+        if self.timeout is None:
             return
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        self._tell(number, f"{reason} ({flight.tries} times)" if isinstance(error, WorkerDied) else reason)
+        for flight in self.in_flight.values():
+            progress = flight.folder / "progress.jsonl"
+            last = max(flight.since, progress.stat().st_mtime if progress.exists() else 0.0)
+            if time.time() - last > self.timeout:
+                self.launcher.kill(flight.slot)
+
+
+def drop_checkpoint(folder: Path, epoch: int) -> int:
+    """Removes a checkpoint that cannot be read; returns the epoch of the one before it, 0 if there is none."""
+    (folder / f"epoch_{epoch:04d}.safetensors").unlink(missing_ok=True)
+    earlier = [int(path.stem.removeprefix("epoch_")) for path in folder.glob("epoch_*.safetensors")]
+    return max((own for own in earlier if own < epoch), default=0)

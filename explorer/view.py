@@ -58,15 +58,17 @@ class View:
         for trial in ended:
             if trial.number not in self._reported:
                 self._reported.add(trial.number)
-                self.console.print(f"{len(ended)}/{controller.n_trials} {line(trial)}", highlight=False, soft_wrap=True)
+                self.console.print(
+                    f"{len(ended)}/{controller.budget.n_trials} {line(trial)}", highlight=False, soft_wrap=True
+                )
 
     def _screen(self, controller: Controller, record: StudyRecord, ended: list[TrialRecord]) -> RenderableType:
         elapsed = time.monotonic() - self.started
         new = len(ended) - (self._finished_before or 0)
-        left = max(0, controller.n_trials - len(ended))
+        left = max(0, controller.budget.n_trials - len(ended))
         eta = f", about {clock(elapsed / new * left)} left" if new else ""
         failed = sum(trial.state == "FAIL" for trial in ended)
-        head = Text(f"{record.name}  {len(ended)}/{controller.n_trials} trials", style="bold")
+        head = Text(f"{record.name}  {len(ended)}/{controller.budget.n_trials} trials", style="bold")
         head.append(f"  {failed} failed" if failed else "", style="red")
         head.append(f"  {clock(elapsed)}{eta}  Ctrl-C stops, the same command goes on", style="dim")
         slots = Table(box=None, padding=(0, 2, 0, 0), show_header=False)

@@ -41,12 +41,12 @@ def told(trials: list[optuna.trial.FrozenTrial], proposer: Proposer, count: int)
             break
         seen.append(trial.params)
         values = (0.5 + 0.01 * trial.params["freq"], 1000.0 * trial.params["freq"])
-        proposer.tell(trial.number, values)
-        trials.append(
-            optuna.trial.create_trial(
-                values=values, params=trial.params, distributions=trial.distributions, system_attrs=trial.system_attrs
-            )
+        proposer.tell(number, values)
+        ended = optuna.trial.create_trial(
+            values=values, params=trial.params, distributions=trial.distributions, system_attrs=trial.system_attrs
         )
+        ended.number = number
+        trials.append(ended)
     return seen
 
 
@@ -109,3 +109,21 @@ def test_refused_points_are_no_results() -> None:
 def test_a_bad_sampler_is_refused(config: dict[str, Any], message: str) -> None:
     with pytest.raises(SamplerError, match=message):
         Proposer(SMALL, config, 0)
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "nsga2", "grid"])
+def test_with_a_lag_the_order_of_results_does_not_count(name: str) -> None:
+    def trials(first_to_end: int) -> list[dict[str, Any]]:
+        """Three slots; of the trials under way always the same place in the queue ends first."""
+        proposer, under_way, seen = Proposer(SMALL, CONFIGS[name], seed=2, lag=3), [], []
+        while len(seen) < 9:
+            while len(under_way) < 3 and len(seen) < 9 and proposer.ready(len(seen)):
+                trial = proposer.propose(len(seen), gate(seen))
+                assert trial is not None
+                under_way.append(len(seen))
+                seen.append(trial.params)
+            ended = under_way.pop(min(first_to_end, len(under_way) - 1))
+            proposer.tell(ended, (0.5 + 0.01 * seen[ended]["freq"], 1000.0 + ended))
+        return seen
+
+    assert trials(0) == trials(1) == trials(2)

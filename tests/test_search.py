@@ -118,7 +118,7 @@ def test_a_search_trains_the_anchor_first_and_shows_the_front(searched: tuple[Pa
     assert record.facts["images"] == {"train": 1077, "val": 360, "test": 360}
     assert "★ SqueezeNet v1.0" in printed
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in printed
-    assert "5 trials, done" in printed
+    assert "5 trials, n_trials=5 are done" in printed
 
 
 def test_mlflow_shows_the_study(searched: tuple[Path, str]) -> None:

@@ -29,6 +29,9 @@ class Launcher(Protocol):
     def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Runs a function of this package on a free slot. The future raises WorkerDied if its process is lost."""
 
+    def kill(self, slot: int) -> None:
+        """Ends a slot's worker at once; its job raises WorkerDied, the next one gets a new worker."""
+
     def close(self) -> None:
         """Ends every worker at once."""
 

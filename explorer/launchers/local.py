@@ -66,6 +66,12 @@ class LocalLauncher:
         inner.add_done_callback(pass_on)
         return outer
 
+    def kill(self, slot: int) -> None:
+        """See `explorer.launchers.Launcher`."""
+        pool = self._pools[slot]
+        for process in list((pool._processes or {}).values()) if pool is not None else []:
+            process.kill()
+
     def close(self) -> None:
         """See `explorer.launchers.Launcher`."""
         for pool in self._pools:

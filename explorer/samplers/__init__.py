@@ -14,7 +14,7 @@ from typing import Any
 
 import optuna
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from explorer.arch.families import nearest
 from explorer.space import ENUMERABLE, DesignSpace
@@ -59,10 +59,17 @@ class Proposer:
         space: the space.
         config: `name` of a sampler and its arguments.
         seed: of the search.
+        lag: None: a result counts from the next proposal on. A number: trial k is proposed from the results of the
+            trials up to k - lag, no more and no less, so that the same seed gives the same trials however long each
+            takes; with as many slots as the lag.
     """
 
-    def __init__(self, space: DesignSpace, config: Mapping[str, Any], seed: int) -> None:
+    def __init__(self, space: DesignSpace, config: Mapping[str, Any], seed: int, lag: int | None = None) -> None:
         self.space = space
+        self.lag = lag
+        self._shadow_numbers: dict[int, int] = {}  # number in the real study -> number in the shadow
+        self._results: dict[int, tuple[float, float] | None] = {}  # not yet told to the shadow
+        self._ended: set[int] = set()
         self.seed = seed
         self.arguments = {key: value for key, value in config.items() if key != "name"}
         self.name = str(config.get("name"))
@@ -77,14 +84,29 @@ class Proposer:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.shadow = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
 
-    def learn(self, trial: FrozenTrial) -> int:
-        """Adds a trial of the real study that lies in the space; returns its number for `tell`."""
-        self.shadow.add_trial(trial)
-        return len(self.shadow.get_trials(deepcopy=False)) - 1
+    def learn(self, trial: FrozenTrial) -> None:
+        """Adds a trial of the real study, running or not, that was proposed by an earlier process."""
+        if trial.params:
+            running = create_trial(
+                state=TrialState.RUNNING,
+                params=trial.params,
+                distributions=trial.distributions,
+                system_attrs=trial.system_attrs,
+            )
+            self._shadow_numbers[trial.number] = len(self.shadow.get_trials(deepcopy=False))
+            self.shadow.add_trial(running)
+        if trial.state.is_finished():
+            self.tell(trial.number, (trial.values[0], trial.values[1]) if trial.values else None)
 
-    def tell(self, asked: int, values: tuple[float, float] | None) -> None:
-        """The result of a point: (val_acc, params), or None if it failed."""
-        self.shadow.tell(asked, values, state=None if values else TrialState.FAIL)
+    def tell(self, number: int, values: tuple[float, float] | None) -> None:
+        """The result of a trial of the real study: (val_acc, params), or None if it failed."""
+        self._ended.add(number)
+        if number in self._shadow_numbers:
+            self._results[number] = values
+
+    def ready(self, number: int) -> bool:
+        """Whether all results are there from which this trial is to be proposed."""
+        return self.lag is None or all(earlier in self._ended for earlier in range(number - self.lag + 1))
 
     def propose(self, number: int, accept: Callable[[dict[str, Any]], bool]) -> FrozenTrial | None:
         """A running trial at a point that `accept` takes, or None if the space has no more such points.
@@ -93,15 +115,19 @@ class Proposer:
             number: that the trial will have in the real study.
             accept: the gate.
         """
+        for told in sorted(self._results):
+            if self.lag is None or told <= number - self.lag:
+                values = self._results.pop(told)
+                self.shadow.tell(self._shadow_numbers[told], values, state=None if values else TrialState.FAIL)
         for trial in self._candidates(number):
             if accept(trial.params):
-                return self._frozen(trial)
+                return self._keep(number, trial)
             self.shadow.tell(trial, state=TrialState.FAIL)
         return None
 
-    def at(self, params: dict[str, Any]) -> FrozenTrial:
+    def at(self, number: int, params: dict[str, Any]) -> FrozenTrial:
         """A running trial at the given point."""
-        return self._frozen(self._ask(params))
+        return self._keep(number, self._ask(params))
 
     def _candidates(self, number: int) -> Iterator[Trial]:
         if self.name == "grid":
@@ -117,7 +143,8 @@ class Proposer:
         if self.space.size <= ENUMERABLE:
             yield from map(self._ask, self.space.points())
 
-    def _frozen(self, trial: Trial) -> FrozenTrial:
+    def _keep(self, number: int, trial: Trial) -> FrozenTrial:
+        self._shadow_numbers[number] = trial.number
         return self.shadow.get_trials(deepcopy=False)[trial.number]
 
     def _ask(self, params: dict[str, Any] | None = None) -> Trial:
