@@ -20,8 +20,9 @@ class WorkerDied(Exception):  # noqa: N818 - an event, not a mistake
 class Launcher(Protocol):
     """What every launcher offers."""
 
-    slots: tuple[str, ...]
-    """Names of the places where one job runs at a time, such as `cpu 0` or `cuda:1`."""
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the places where one job runs at a time, such as `cpu 0` or `gpu 1`; of a cluster, those of now."""
 
     def warm_up(self) -> None:
         """Begins to start every worker, without waiting for it."""
@@ -38,8 +39,15 @@ class Launcher(Protocol):
 
 def make(config: Mapping[str, Any]) -> Launcher:
     """The launcher of a config."""
-    from explorer.launchers.local import LocalLauncher
+    options = {str(key): value for key, value in config.items() if key != "name"}
+    match config.get("name"):
+        case "local":
+            from explorer.launchers.local import LocalLauncher
 
-    if config.get("name") != "local":
-        raise LauncherError(f"launcher.name is {config.get('name')!r}, expected local")
-    return LocalLauncher(**{str(key): value for key, value in config.items() if key != "name"})
+            return LocalLauncher(**options)
+        case "ray":
+            from explorer.launchers.ray import RayLauncher
+
+            return RayLauncher(**options)
+        case name:
+            raise LauncherError(f"launcher.name is {name!r}, expected local or ray")

@@ -1,0 +1,227 @@
+"""Workers on a Ray cluster: one actor a slot, holding its share of CPUs and GPUs.
+
+Ray carries two strings, a job and its answer (see `explorer.launchers.jobs`). A cluster started here listens on
+127.0.0.1 alone and wants a token that nobody else knows; one that runs already listens where it was told to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from explorer.launchers import LauncherError, WorkerDied, jobs
+
+T = TypeVar("T")
+
+WATCH_SECONDS = 2.0
+"""How often the cluster is asked what it has."""
+PATIENCE_SECONDS = 30.0
+"""How long a job waits on a slot that the cluster no longer has, before it is given back."""
+
+
+class Worker:
+    """What runs in an actor."""
+
+    def __init__(self, folder: str) -> None:
+        os.chdir(folder)
+
+    def ready(self) -> None:
+        """Returns once the worker has its place."""
+
+    def run(self, job: str) -> str:
+        """See `explorer.launchers.jobs.run`."""
+        return jobs.run(job)
+
+
+@dataclass
+class _Actor:
+    handle: Any
+    since: float = field(default_factory=time.monotonic)
+    up: bool = False
+
+
+class RayLauncher:
+    """One actor a slot.
+
+    Args:
+        address: `local` (a cluster of this machine, for as long as the launcher lives), `auto` (the one that runs
+            here), or HOST:PORT of its head.
+        slots: `auto` (as many as the cluster holds, more when nodes join it and fewer when they leave), or a number.
+        cpus: CPUs of a slot.
+        gpus: GPUs of a slot, 0.5 for two slots on one; `auto` is 1 if the cluster has any.
+        threads: torch threads of a worker.
+    """
+
+    def __init__(
+        self,
+        address: str = "local",
+        slots: str | int = "auto",
+        cpus: float = 1,
+        gpus: str | float = "auto",
+        threads: int = 1,
+    ) -> None:
+        _check(slots, cpus, gpus, threads)
+        self.ray = _connect(str(address), None if slots == "auto" else int(slots) * cpus)
+        has = self.ray.cluster_resources()
+        self.cpus, self.gpus = cpus, float(has.get("GPU", 0) > 0) if gpus == "auto" else float(gpus)
+        self._fixed = None if slots == "auto" else int(slots)
+        self._count = self._fixed or self._room(has)
+        if not self._count:
+            self.ray.shutdown()
+            want = f"{cpus:g} CPUs" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
+            have = f"{has.get('CPU', 0):g} CPUs and {has.get('GPU', 0):g} GPUs"
+            raise LauncherError(f"launcher: a slot takes {want}, the Ray cluster has {have}")
+        variables = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        if not self.gpus:
+            variables["CUDA_VISIBLE_DEVICES"] = ""
+        self._remote = self.ray.remote(Worker).options(
+            num_cpus=cpus, num_gpus=self.gpus, runtime_env={"env_vars": variables}
+        )
+        self._actors: dict[int, _Actor] = {}
+        self._deaths: queue.Queue[tuple[Future[Any], WorkerDied] | None] = queue.Queue()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """See `explorer.launchers.Launcher`. With `auto` they change with the cluster, but one is always left."""
+        return tuple(f"ray {i}" for i in range(self._count))
+
+    def warm_up(self) -> None:
+        """See `explorer.launchers.Launcher`."""
+        for slot in range(self._count):
+            self._actor(slot).handle.run.remote(jobs.pack(jobs.warm_up, ()))
+
+    def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """See `explorer.launchers.Launcher`."""
+        job = jobs.pack(function, arguments)
+        outer: Future[T] = Future()
+        outer.set_running_or_notify_cancel()
+        actor = self._actor(slot)
+
+        def pass_on(done: Future[str]) -> None:
+            try:
+                result = jobs.unpack(done.result())
+            except self.ray.exceptions.RayError as error:
+                if self._actors.get(slot) is actor:
+                    del self._actors[slot]
+                # The watcher tells, after it has looked at what the cluster still has.
+                self._deaths.put((outer, WorkerDied(f"the worker on ray {slot} died: {_why(error)}")))
+            except Exception as error:  # noqa: BLE001 - it belongs to whom asked for the job
+                outer.set_exception(error)
+            else:
+                outer.set_result(result)
+
+        actor.handle.run.remote(job).future().add_done_callback(pass_on)
+        return outer
+
+    def kill(self, slot: int) -> None:
+        """See `explorer.launchers.Launcher`. A worker that still waits for its place goes on waiting."""
+        actor = self._actors.get(slot)
+        if actor is not None and actor.up:
+            self.ray.kill(actor.handle)
+
+    def close(self) -> None:
+        """See `explorer.launchers.Launcher`."""
+        self._deaths.put(None)
+        self._watcher.join()
+        if self.ray.is_initialized():
+            for actor in list(self._actors.values()):
+                self.ray.kill(actor.handle)
+            self.ray.shutdown()
+
+    def _actor(self, slot: int) -> _Actor:
+        actor = self._actors.get(slot)
+        if actor is None:
+            actor = self._actors[slot] = _Actor(self._remote.remote(os.getcwd()))
+
+            def began(done: Future[None]) -> None:
+                actor.up = done.exception() is None
+
+            actor.handle.ready.remote().future().add_done_callback(began)
+        return actor
+
+    def _room(self, has: dict[str, float]) -> int:
+        room = has.get("CPU", 0.0) / self.cpus
+        return int(min(room, has.get("GPU", 0.0) / self.gpus) if self.gpus else room)
+
+    def _watch(self) -> None:
+        """Follows what the cluster has, and tells of deaths."""
+        while True:
+            try:
+                death = self._deaths.get(timeout=WATCH_SECONDS)
+                if death is None:
+                    return
+            except queue.Empty:
+                death = None
+            if self._fixed is None:
+                with contextlib.suppress(Exception):  # a cluster that does not answer now is asked again
+                    self._count = max(1, self._room(self.ray.cluster_resources()))
+            for slot, actor in list(self._actors.items()):
+                if slot >= self._count and not actor.up and time.monotonic() - actor.since > PATIENCE_SECONDS:
+                    self.ray.kill(actor.handle)
+            if death is not None:
+                death[0].set_exception(death[1])
+
+
+def _check(slots: str | int, cpus: float, gpus: str | float, threads: int) -> None:
+    if slots != "auto" and not (isinstance(slots, int) and slots >= 1):
+        raise LauncherError(f"launcher.slots is {slots!r}, expected auto or a whole number of at least 1")
+    if not (isinstance(cpus, int | float) and cpus > 0):
+        raise LauncherError(f"launcher.cpus is {cpus!r}, expected a number above 0")
+    if gpus != "auto" and not (isinstance(gpus, int | float) and (0 <= gpus < 1 or gpus == int(gpus) > 0)):
+        raise LauncherError(f"launcher.gpus is {gpus!r}, expected auto, a share such as 0.5, or a whole number")
+    if not (isinstance(threads, int) and threads >= 1):
+        raise LauncherError(f"launcher.threads is {threads!r}, expected a whole number of at least 1")
+
+
+def _connect(address: str, cpus: float | None) -> Any:
+    """Connects to a cluster, or starts one; returns the module `ray`."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*A worker died or was killed.*")  # we say it ourselves
+    if address == "local":
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # its name for: nodes are on 127.0.0.1
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    try:
+        import ray
+    except ImportError:
+        raise LauncherError("launcher=ray needs Ray: pip install 'explorer[ray]'") from None
+    new: dict[str, Any] = {"num_cpus": cpus, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+    try:
+        with _signals_kept():
+            ray.init(
+                address=address, log_to_driver=False, logging_level=logging.ERROR, **new if address == "local" else {}
+            )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        hint = "start one with `ray start --head`, or take launcher.address=local" if address == "auto" else ""
+        why = str(error).strip().splitlines()[0]
+        raise LauncherError(f"launcher.address is {address!r}, but no Ray cluster answers: {hint or why}") from None
+    return ray
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself; what the controller does on it stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def _why(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1] if "creation task" in lines[0] else lines[0]
