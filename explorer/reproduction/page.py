@@ -76,7 +76,7 @@ def html(sheets: Sequence[Sheet], caveat: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>SqueezeNet: the paper, counted and measured</title>
 <style>{STYLE}</style>
-{_plotly() if any(sheet.sweep for sheet in sheets) else ""}
+{_plotly()}
 </head>
 <body>
 <main>
@@ -107,8 +107,7 @@ def _section(sheet: Sheet) -> str:
     if sheet.measured:
         lines = [trend.text for trend in sheet.trends]
         parts.append(_box("measured", sheet.measured, lines))
-    if sheet.sweep and sheet.sweep.points:
-        parts.append(_figures(sheet, sheet.sweep))
+    parts.append(_figures(sheet))
     return "\n".join([*parts, "</section>"])
 
 
@@ -154,17 +153,19 @@ def _code(text: str) -> str:
     return escape(before) + (f"<code>{escape(found + command)}</code>{closing}" if found else "")
 
 
-def _figures(sheet: Sheet, info: sweep.SweepInfo) -> str:
-    drawn = [sweep.elsewhere_figure(sheet.elsewhere, info.parameter)] if sheet.elsewhere else []
-    drawn.append(sweep.figure(info))
-    if sheet.tradeoff:
-        drawn += [tradeoff.figure(info, "macs"), tradeoff.figure(info, "activations")]
-    note = (
-        "Bars: one standard error, over the seeds (binomial if there is one). Faint dots: each seed. Every figure "
-        "has an axis of its own."
-    )
+def _figures(sheet: Sheet) -> str:
+    drawn = [sweep.elsewhere_figure(sheet.elsewhere, sheet.key)] if sheet.elsewhere else []
+    note = ""
+    if sheet.sweep and sheet.sweep.points:
+        drawn.append(sweep.figure(sheet.sweep))
+        if sheet.tradeoff:
+            drawn += [tradeoff.figure(sheet.sweep, "macs"), tradeoff.figure(sheet.sweep, "activations")]
+        note = (
+            '<p class="foot">Bars: one standard error, over the seeds (binomial if there is one). '
+            "Faint dots: each seed. Every figure has an axis of its own.</p>"
+        )
     inner = "".join(f"<div>{_figure(f'{sheet.key}_{i}', figure)}</div>" for i, figure in enumerate(drawn))
-    return f'<div class="figures">{inner}</div><p class="foot">{note}</p>'
+    return f'<div class="figures">{inner}</div>{note}' if drawn else ""
 
 
 def _figure(name: str, figure: Any) -> str:
