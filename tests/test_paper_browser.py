@@ -47,9 +47,13 @@ def test_the_page(browser: Any, address: str, device: str, width: int, scheme: s
 
     # Only tables scroll sideways, each in its own box; figures keep to the page.
     assert browser.execute_script("return document.documentElement.scrollWidth") == width
-    for figure in browser.find_elements("css selector", ".figure .main-svg"):
-        assert figure.rect["x"] >= 0
-        assert figure.rect["x"] + figure.rect["width"] <= width
+    boxes = browser.find_elements("css selector", ".figure")
+    assert len(boxes) == 3 * 2 + 3
+    for box in boxes:
+        drawn = box.find_element("css selector", ".main-svg").rect
+        assert (drawn["x"], drawn["width"]) == pytest.approx((box.rect["x"], box.rect["width"]), abs=1)
+        assert drawn["x"] >= 0
+        assert drawn["x"] + drawn["width"] <= width
 
     # What is drawn: 5 points printed; 5 means and 15 seeds measured; every error bar.
     assert len(browser.find_elements("css selector", "#figure_squeeze_ratio_0 .point")) == 5

@@ -56,6 +56,8 @@ code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap
 @media (prefers-color-scheme: dark) { .js-plotly-plot .scatterlayer { filter: brightness(1.5); } }
 @media print { .scroll { overflow: visible; } }
 """
+# Drawn when all of the page is there: a figure takes the width that its neighbours leave.
+DRAW = "for (const [name, data, layout, config] of figures) Plotly.newPlot(name, data, layout, config);"
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -88,6 +90,7 @@ beside what this program counts and what it measured. Each column belongs to one
 <nav>{links}</nav>
 {body}
 </main>
+<script>{DRAW}</script>
 </body>
 </html>
 """
@@ -96,7 +99,7 @@ beside what this program counts and what it measured. Each column belongs to one
 def _plotly() -> str:
     from plotly.offline import get_plotlyjs
 
-    return f"<script>{get_plotlyjs()}</script>"
+    return f"<script>{get_plotlyjs()}</script><script>const figures = [];</script>"
 
 
 def _section(sheet: Sheet) -> str:
@@ -172,7 +175,7 @@ def _figure(name: str, figure: Any) -> str:
     data = figure.to_plotly_json()
     # "</" would end the script inside which the JSON stands.
     arguments = ",".join(_json(part) for part in (data["data"], data["layout"], CONFIG))
-    return f'<div id="figure_{name}" class="figure"></div><script>Plotly.newPlot("figure_{name}",{arguments})</script>'
+    return f'<div id="figure_{name}" class="figure"></div><script>figures.push(["figure_{name}",{arguments}])</script>'
 
 
 def _json(value: Any) -> str:
