@@ -1,4 +1,6 @@
-"""Memory of activations, counted by hand."""
+"""Memory of activations, counted by hand and by torch."""
+
+import pytest
 
 from explorer.arch import Architecture, architecture, cost
 from explorer.arch import layers as L
@@ -42,3 +44,23 @@ def test_in_place_layers_write_nothing_unless_their_input_is_needed():
     chain = L.Sequential("", (relu, L.ReLU(), L.Conv2d("c", 3, 1)))
     bypassed = cost(Architecture((3, 2, 2), (L.Add("", (chain, L.Sequential("", ()))),)))
     assert [layer.live for layer in bypassed.layers] == [24, 24, 36]
+
+
+@pytest.mark.parametrize(
+    "name", ["squeezenet_v1_0", "squeezenet_v1_1", "squeezenet_v1_0_complex_bypass", "alexnet_caffe", "vgg16", "nin_imagenet"]
+)
+def test_all_outputs_are_torchs(name):
+    import torch
+
+    from explorer.nets import build
+
+    network = architecture(name, (3, 64, 64), 10)
+    module = build(network).eval()
+    written = []
+    for leaf in module.modules():
+        kind = type(leaf).__name__.lstrip("_")
+        if not list(leaf.children()) and kind not in ("ReLU", "Dropout", "Flatten", "Identity"):
+            leaf.register_forward_hook(lambda _, inputs, output: written.append(output.numel()))
+    with torch.no_grad():
+        module(torch.zeros(1, 3, 64, 64))
+    assert cost(network).activation_bytes == 4 * sum(written)

@@ -178,6 +178,15 @@ def test_values_that_build_the_same_network_are_one_point():
     assert sheet.trends[0].answer == "Not measured"
 
 
+def test_numbers_rise_whatever_the_order_of_training():
+    record = sweep_study("pct_3x3", {0.99: [0.9], 0.01: [0.8], 0.5: [0.85]})
+    record.config["space"]["search"]["pct_3x3"]["choices"].reverse()
+    info = sweep_plot.info(record, "pct_3x3")
+    assert [point.values for point in info.points] == [(0.01,), (0.5,), (0.99,)]
+    assert info.order[:3] == (0.01, 0.125, 0.25)
+    assert sweep("bypass", {"simple": [0.9], "none": [0.8]}).order == ("none", "simple", "complex")
+
+
 def test_error_bars_are_over_the_seeds():
     (point,) = sweep("bypass", {"none": [0.9, 0.93, 0.96]}).points
     assert point.error == pytest.approx(0.03 / math.sqrt(3))

@@ -64,7 +64,7 @@ class SweepInfo:
         data: name of the data set.
         images: size of the validation split.
         epochs: of each training.
-        order: the values, as the space lists them.
+        order: the values: numbers rising, words as the space lists them.
         points: in that order, those that are trained.
     """
 
@@ -116,11 +116,13 @@ def info(record: StudyRecord, parameter: str) -> SweepInfo:
     space = _space(record, parameter)
     trials = {trial.identity: trial for trial in record.finished if trial.accuracies}
     shape, classes = record.facts["input_shape"], record.facts["classes"]
-    values: dict[str, list[Any]] = {}
     order = [point[parameter] for point in space.points()]
-    for point in space.points():
-        network = space.architecture(point, (shape[0], shape[1], shape[2]), classes)
-        values.setdefault(network.identity, []).append(point[parameter])
+    if not any(isinstance(value, str) for value in order):
+        order.sort()
+    values: dict[str, list[Any]] = {}
+    for value in order:
+        network = space.architecture({parameter: value}, (shape[0], shape[1], shape[2]), classes)
+        values.setdefault(network.identity, []).append(value)
     data = record.config.get("data", "")
     return SweepInfo(
         study=record.name,
