@@ -4,6 +4,7 @@ import pytest
 
 from explorer.arch import Architecture, architecture, cost
 from explorer.arch import layers as L
+from explorer.arch.families import named
 
 
 def test_activation_bytes_of_squeezenet_v1_0():
@@ -47,7 +48,8 @@ def test_in_place_layers_write_nothing_unless_their_input_is_needed():
 
 
 @pytest.mark.parametrize(
-    "name", ["squeezenet_v1_0", "squeezenet_v1_1", "squeezenet_v1_0_complex_bypass", "alexnet_caffe", "vgg16", "nin_imagenet"]
+    "name",
+    ["squeezenet_v1_0", "squeezenet_v1_1", "squeezenet_v1_0_complex_bypass", "alexnet_caffe", "vgg16", "nin_imagenet"],
 )
 def test_all_outputs_are_torchs(name):
     import torch
