@@ -22,7 +22,16 @@ class Classifier(LightningModule):
     Everything random is a function of the seed: the initial weights here, the dropout by reseeding with (seed, epoch),
     so that nothing but the weights, the optimizer's state and the epoch has to be kept to go on with the same bits.
     Sums stay tensors until the epoch ends: a GPU is waited for once an epoch.
+
+    Of several ranks each has its share of every batch; their gradients' mean is that of the whole batch, their sums are
+    added up when the epoch ends. Batch normalisation goes by each rank's own share.
     """
+
+    _train_loss: Tensor
+    _loss: Tensor
+    _right: Tensor
+    _trained: int
+    images_evaluated: int
 
     def __init__(self, architecture: Architecture, recipe: Recipe, seed: int, steps: int, first_step: int) -> None:
         """Builds the network and draws its weights.
@@ -53,11 +62,15 @@ class Classifier(LightningModule):
         logits: Tensor = self.network(images)
         return logits
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
         loss = F.cross_entropy(self(images), labels, label_smoothing=self.recipe.label_smoothing)
         self._train_loss += loss.detach() * len(labels)
         self._trained += len(labels)
+        ranks = self.trainer.world_size
+        if ranks > 1:  # the shares of a batch may differ by one image
+            whole = self.trainer.datamodule.images_of(batch_idx)  # type: ignore[attr-defined]
+            loss = loss * (len(labels) * ranks / whole)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
@@ -69,7 +82,13 @@ class Classifier(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._clear()
-        torch.manual_seed(generator(self.seed, self.epoch + 1).initial_seed())
+        rank = (self.global_rank,) if self.global_rank else ()  # different images, different dropout
+        torch.manual_seed(generator(self.seed, self.epoch + 1, *rank).initial_seed())
+
+    def on_validation_start(self) -> None:
+        if self.trainer.world_size > 1:  # one network is evaluated and kept
+            for buffer in self.network.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self.lr = self.recipe.rate(self.first_step + self.global_step, self.steps)
@@ -85,6 +104,15 @@ class Classifier(LightningModule):
         if recipe.optimizer == "sgd":
             return torch.optim.SGD(groups, recipe.lr, recipe.momentum, fused=True)
         return torch.optim.AdamW(groups, recipe.lr, (recipe.momentum, recipe.beta2), fused=True)
+
+    def add_up(self) -> None:
+        """Adds up the sums of all ranks; whole numbers stay exact."""
+        if self.trainer.world_size > 1:
+            counts = torch.tensor([self._trained, self.images_evaluated], device=self.device)
+            sums = torch.stack([self._train_loss, self._loss, self._right, *counts]).double()
+            torch.distributed.all_reduce(sums)
+            self._train_loss, self._loss, self._right = sums[:3]
+            self._trained, self.images_evaluated = int(sums[3]), int(sums[4])
 
     def trained(self) -> dict[str, float]:
         """Numbers of the training epoch that ended."""

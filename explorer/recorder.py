@@ -21,6 +21,8 @@ PROGRESS = "progress.jsonl"
 class Recorder(Callback):
     """Goes on from the checkpoint of `first_epoch`, tells of every epoch, leaves a checkpoint at the end.
 
+    Of several ranks the first writes.
+
     Attributes:
         curve: one dict for each epoch trained.
     """
@@ -38,7 +40,8 @@ class Recorder(Callback):
             checkpoint = checkpoints.load(self.folder, self.first_epoch)
             check_facts(checkpoint, self.facts, checkpoints.path(self.folder, self.first_epoch))
             restore(checkpoint, cast("Classifier", pl_module), trainer.optimizers[0])
-        self._clear_later()
+        if trainer.is_global_zero:
+            self._clear_later()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         cast("Classifier", pl_module).epoch = self.first_epoch + trainer.current_epoch
@@ -46,15 +49,20 @@ class Recorder(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         classifier = cast("Classifier", pl_module)
+        classifier.add_up()
         numbers: dict[str, float] = {"epoch": classifier.epoch + 1, **classifier.trained()}
         if classifier.images_evaluated:
             numbers |= classifier.evaluated(self.part)
         numbers["seconds"] = round(time.perf_counter() - self.started, 4)
         self.curve.append(numbers)
+        if not trainer.is_global_zero:
+            return
         with (self.folder / PROGRESS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(numbers) + "\n")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         classifier = cast("Classifier", pl_module)
         tensors = capture(classifier, trainer.optimizers[0])
         checkpoints.save(self.folder, Checkpoint(classifier.epoch + 1, tensors, self.facts))

@@ -16,6 +16,7 @@ from explorer import data as datasets
 from explorer import recipe as recipes
 from explorer.arch import Architecture, cost
 from explorer.checkpoint import CheckpointError
+from explorer.ranks import together
 from explorer.recipe import TrainingError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Job:
         epochs: full length, for which the schedule is laid out.
         folder: takes checkpoints and `progress.jsonl`.
         split: `train` (evaluated on val, every epoch) or `trainval` (evaluated on test, after the last epoch alone).
+        devices: trains on so many devices at once. The recipe's batch_size is that of all of them together, so that
+            the training is the same but for rounding (and for the dropout's draws).
     """
 
     architecture: str
@@ -52,6 +55,7 @@ class Job:
     epochs: int
     folder: str
     split: str = "train"
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,16 @@ def run(job: Job) -> Result:
         ArchitectureError, RecipeError, DataError: if the job asks for what does not exist.
         CheckpointError: if the checkpoint to go on from is absent, torn, or another training's.
         TrainingError: if a loss is no longer finite, or there are no such epochs.
+        RankDied: if, with several devices, one of their processes is lost.
     """
     if not 0 <= job.first_epoch < job.last_epoch <= job.epochs:
         raise TrainingError(f"epochs {job.first_epoch + 1} to {job.last_epoch} of {job.epochs} cannot be trained")
+    recipes.read(job.recipe)
+    return train(0, 1, job) if job.devices == 1 else together(job.devices, train, job)
+
+
+def train(rank: int, ranks: int, job: Job) -> Result:
+    """Does a job as one of several processes, each on a device of its own; see `run`."""
     recipe = recipes.read(job.recipe)
     architecture = Architecture.from_json(job.architecture)
     data = _load(json.dumps(job.data, sort_keys=True))
@@ -101,16 +112,22 @@ def run(job: Job) -> Result:
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
     if not data.fit_images or not data.images[data.evaluated_part]:
         raise datasets.DataError(f"data {data.name} has {data.images}: nothing to train on, or nothing to evaluate on")
-    batches = -(-data.fit_images // recipe.batch_size)
-    steps = -(-batches // recipe.accumulate)
+    least = min(data.images_of(data.batches - 1), data.images[data.evaluated_part])
+    if least < ranks:
+        raise TrainingError(f"{ranks} devices cannot share a batch, or an evaluation, of {least} images")
+    steps = -(-data.batches // recipe.accumulate)
     classifier = Classifier(architecture, recipe, job.seed, job.epochs * steps, job.first_epoch * steps)
     if recipe.revive and not job.first_epoch:
-        revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())
+        revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())  # the whole batch, on every rank
+    data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, data.device, rank, ranks)
     with warnings.catch_warnings():
         # Lightning 2.6 asks torch 2.14 for a name that is going away.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+        # Channels-last gradients of 1x1 convolutions: the same numbers in the same places.
+        warnings.filterwarnings("ignore", "Grad strides do not match", UserWarning)
         trainer.fit(classifier, datamodule=data)
-    return Result(recorder.curve, device_name(trainer.strategy.root_device))
+    device = device_name(trainer.strategy.root_device)
+    return Result(recorder.curve, device if ranks == 1 else f"{ranks} x {device}")
 
 
 def weights(folder: str | Path) -> dict[str, Tensor]:
@@ -130,6 +147,7 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
     import torch
     from pytorch_lightning import Trainer
     from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
+    from pytorch_lightning.strategies import DDPStrategy
 
     # Its notes on accelerators and tips are no news to anyone who reads a search's output.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -143,7 +161,10 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
     evaluated = job.split == "train" or job.last_epoch == job.epochs
     return Trainer(
         accelerator="auto",
-        devices=1,
+        devices=job.devices,
+        # The ranks evaluate different numbers of batches, so nothing may be exchanged there; see `Classifier`.
+        strategy="auto" if job.devices == 1 else DDPStrategy(forward_sync_buffers=False),
+        use_distributed_sampler=False,
         precision=recipe.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         # The test images are looked at once, at the very end.
@@ -152,7 +173,7 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
         gradient_clip_val=recipe.clip,
         accumulate_grad_batches=recipe.accumulate,
         callbacks=[recorder],
-        # One device, whatever cluster this runs in: Lightning must not join other processes.
+        # Whatever cluster this runs in: Lightning must not join other processes than ours.
         plugins=[LightningEnvironment()],
         deterministic=True,
         logger=False,

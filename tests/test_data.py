@@ -161,7 +161,7 @@ def test_the_order_is_that_of_seed_and_epoch(example: tuple[str, dict[str, Any]]
     def epoch(seed: int, first: int, then: int) -> tuple[torch.Tensor, torch.Tensor]:
         data.arrange("train", 7, seed, first)
         loader = data.train_dataloader()
-        loader.sampler.set_epoch(then)
+        (loader.batch_sampler or loader).sampler.set_epoch(then)
         return every(loader)
 
     images, labels = epoch(3, 0, 5)

@@ -6,7 +6,7 @@ Decoded, resized to `resize` pixels, cropped to `crop`, in 0..255, channels in `
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import functional as F
 
 from explorer.data import DataError
-from explorer.data.module import DataModule, generator
+from explorer.data.module import DataModule, Order, generator, share
 
 RESIZES = ("warp", "short_side")
 ORDERS = ("bgr", "rgb")
@@ -101,6 +101,23 @@ class Files(Dataset[tuple[Tensor, int]]):
         return self.preparation.image(file, chance), label
 
 
+@dataclass(frozen=True)
+class Batches(Sampler[list[int]]):
+    """An order of images, cut into batches; of each, one rank's share. Lightning tells `sampler` the epoch."""
+
+    sampler: Order
+    batches: int
+    rank: int
+    ranks: int
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in torch.tensor(list(self.sampler)).tensor_split(self.batches):
+            yield share(batch, self.rank, self.ranks).tolist()
+
+
 class FilesDataModule(DataModule):
     """A data set of image files, in three lists."""
 
@@ -123,20 +140,16 @@ class FilesDataModule(DataModule):
 
     def training(self, parts: tuple[str, ...]) -> DataLoader[Any]:
         samples = [sample for part in parts for sample in self.parts[part]]
-        return self._loader(Files(samples, self.preparation, self.seed), sampler=self.order())
+        batches = Batches(self.order(), self.batches, self.rank, self.ranks)
+        return self._loader(Files(samples, self.preparation, self.seed), batch_sampler=batches)
 
     def evaluation(self, part: str) -> DataLoader[Any]:
-        return self._loader(Files(self.parts[part], self.preparation))
+        chosen = share(torch.arange(len(self.parts[part])), self.rank, self.ranks).tolist()
+        files = Files([self.parts[part][i] for i in chosen], self.preparation)
+        return self._loader(files, batch_size=max(1, self.batch_size // self.ranks))
 
     def _loader(self, files: Files, **more: Any) -> DataLoader[Any]:
-        return DataLoader(
-            files,
-            self.batch_size,
-            num_workers=self.workers,
-            pin_memory=self.device.type == "cuda",
-            #
-            **more,
-        )
+        return DataLoader(files, num_workers=self.workers, pin_memory=self.device.type == "cuda", **more)
 
 
 def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.data import DataError
-from explorer.data.module import DataModule, Order
+from explorer.data.module import DataModule, Order, share
 from explorer.data.split import Indices, carve
 
 EVALUATION_BATCH = 512
@@ -61,8 +61,7 @@ class MemoryLoader:
     """Batches of tensors: iterable, sized, nothing more.
 
     With an order (Lightning finds it under the name `sampler` and tells it the epoch) the batches are shuffled and
-    augmented, and an epoch is cut into batches of equal size, give or take one image: a last batch of a handful would
-    be a step on noise.
+    augmented. Of each batch one of several ranks gets its share.
     """
 
     images: Tensor
@@ -70,6 +69,8 @@ class MemoryLoader:
     pixels: Pixels
     batch_size: int
     sampler: Order | None
+    rank: int = 0
+    ranks: int = 1
     batch_sampler: None = None
 
     def __len__(self) -> int:
@@ -84,8 +85,8 @@ class MemoryLoader:
         generator = self.sampler.generator()
         order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
         for batch in order.tensor_split(len(self)):
-            varied = self.pixels.varied(self.images[batch], generator)
-            yield self.pixels.normalised(varied), self.labels[batch]
+            varied = share(self.pixels.varied(self.images[batch], generator), self.rank, self.ranks)
+            yield self.pixels.normalised(varied), self.labels[share(batch, self.rank, self.ranks)]
 
 
 class MemoryDataModule(DataModule):
@@ -122,8 +123,10 @@ class MemoryDataModule(DataModule):
 
     def _loader(self, parts: tuple[str, ...], batch_size: int, order: Order | None) -> MemoryLoader:
         chosen = torch.cat([self._parts[part] for part in parts])
+        if order is None:
+            chosen = share(chosen, self.rank, self.ranks)
         images, labels = self._images[chosen].to(self.device), self._labels[chosen].to(self.device)
-        return MemoryLoader(images, labels, self.pixels, batch_size, order)
+        return MemoryLoader(images, labels, self.pixels, batch_size, order, self.rank, self.ranks)
 
 
 def official(labels: NDArray[np.int64], test_images: int, val: float, split_seed: int) -> dict[str, Indices]:

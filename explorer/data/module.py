@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,11 @@ class Order(Sampler[int]):
         return self.images
 
 
+def share(held: Tensor, rank: int, ranks: int) -> Tensor:
+    """What one of `ranks` processes has of a batch or a part: the shares differ by at most one image."""
+    return held.tensor_split(ranks)[rank]
+
+
 def generator(*key: int) -> torch.Generator:
     """A generator for each tuple of whole numbers."""
     seed = 0
@@ -84,27 +90,46 @@ class DataModule(LightningDataModule):
         self.arrange("train")
 
     def arrange(
-        self, split: str, batch_size: int = 256, seed: int = 0, first_epoch: int = 0, device: str | torch.device = "cpu"
+        self,
+        split: str,
+        batch_size: int = 256,
+        seed: int = 0,
+        first_epoch: int = 0,
+        device: str | torch.device = "cpu",
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         """Chooses what the loaders give out.
 
         Args:
             split: `train` (fit on train, evaluate on val) or `trainval` (fit on train and val, evaluate on test).
-            batch_size: images of one training batch; the batches of an epoch differ by at most one image where the
-                data set sits in memory.
+            batch_size: images of one training batch, at most; the batches of an epoch differ by at most one image: a
+                last batch of a handful would be a step on noise.
             seed: decides, with the epoch, the order and the augmentation.
             first_epoch: epochs trained before.
             device: where data sets that sit in memory give out their batches.
+            rank, ranks: which of how many processes that train together this is: the loaders then give out its share
+                of every batch, and its share of the images evaluated on.
         """
         if split not in SPLITS:
             raise DataError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         self.fit_parts, self.evaluated_part = SPLITS[split]
         self.batch_size, self.seed, self.first_epoch, self.device = batch_size, seed, first_epoch, torch.device(device)
+        self.rank, self.ranks = rank, ranks
 
     @property
     def fit_images(self) -> int:
         """Images trained on in the arranged split."""
         return sum(self.images[part] for part in self.fit_parts)
+
+    @property
+    def batches(self) -> int:
+        """Training batches of an epoch."""
+        return math.ceil(self.fit_images / self.batch_size)
+
+    def images_of(self, batch: int) -> int:
+        """Images of an epoch's training batch (from 0), over all ranks."""
+        return self.fit_images // self.batches + (batch < self.fit_images % self.batches)
 
     def order(self) -> Order:
         """The order of the arranged training images."""
