@@ -47,10 +47,7 @@ def test_in_place_layers_write_nothing_unless_their_input_is_needed():
     assert [layer.live for layer in bypassed.layers] == [24, 24, 36]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["squeezenet_v1_0", "squeezenet_v1_1", "squeezenet_v1_0_complex_bypass", "alexnet_caffe", "vgg16", "nin_imagenet"],
-)
+@pytest.mark.parametrize("name", named())
 def test_all_outputs_are_torchs(name):
     import torch
 
