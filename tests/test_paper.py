@@ -447,7 +447,8 @@ def test_studies_of_a_storage(tmp_path):
         store.finish(number)
     code, out, err = paper("studies.bypass=mine", "output=null", folder=tmp_path)
     assert (code, err) == (0, "")
-    assert "Study mine: digits, 360 validation images, 3 seeds, 1 epoch; not trained yet: complex" in out
+    assert "Study mine: digits, 360 validation images, 3 seeds, 1 epoch, trained at commit cb17646;" in out
+    assert "not trained yet: complex (python -m explorer.search +experiment=paper_bypass)" in " ".join(out.split())
     assert re.search(r"simple +4.8 +60.4 +82.5 +1,248,424 .* 94.00% +0.58 +93.00% +95.00%", out)
     assert "Does simple bypass beat vanilla? Yes (simple minus none: +3.00 points;" in out
     code, _, err = paper("studies.pct_3x3=mine", folder=tmp_path)

@@ -64,6 +64,7 @@ class SweepInfo:
         data: name of the data set.
         images: size of the validation split.
         epochs: of each training.
+        commit: of the program that trained, 7 digits; empty if unknown.
         order: the values: numbers rising, words as the space lists them.
         points: in that order, those that are trained.
     """
@@ -73,6 +74,7 @@ class SweepInfo:
     data: str
     images: int
     epochs: int
+    commit: str
     order: tuple[Any, ...]
     points: tuple[SweepPoint, ...]
 
@@ -130,6 +132,7 @@ def info(record: StudyRecord, parameter: str) -> SweepInfo:
         data=str(data.get("name", "")) if isinstance(data, dict) else str(data),
         images=record.val_images,
         epochs=max((trials[identity].epochs for identity in values if identity in trials), default=0),
+        commit=str(record.facts.get("git_commit") or "")[:7],
         order=tuple(order),
         points=tuple(
             _point(tuple(same), trials[identity], record.val_images)

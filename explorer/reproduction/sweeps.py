@@ -201,6 +201,8 @@ def _measured(info: SweepInfo | None, name: str) -> str:
         f"Study {info.study}: {info.data}, {info.images:,} validation images, {seeds} seed{'s' * (seeds != 1)}, "
         f"{info.epochs} epoch{'s' * (info.epochs != 1)}"
     )
+    if info.commit:
+        text += f", trained at commit {info.commit}"
     if info.missing:
         text += f"; not trained yet: {', '.join(map(str, info.missing))} ({make})"
     return text
