@@ -80,7 +80,7 @@ class View:
             flight = busy[i]
             epoch, accuracy = _progress(flight.folder, flight.first_epoch)
             done = round(20 * epoch / controller.epochs)
-            bar = Text("━" * done, style="green") + Text("━" * (20 - done), style="dim")
+            bar = Text("━" * done, style="green") + Text("┄" * (20 - done), style="dim")
             slots.add_row(
                 slot,
                 f"trial {flight.trial.number}",

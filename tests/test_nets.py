@@ -2,6 +2,7 @@
 
 import copy
 from itertools import product
+from random import Random
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torchvision import models
 from explorer.arch import Architecture, ArchitectureError, architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
+from explorer.config import load_space, space_files
 from explorer.nets import build
 from tests.test_arch import fire_points
 
@@ -237,3 +239,19 @@ def test_names_that_a_torch_module_has_already(name):
 def test_the_impossible_is_refused_before_any_weight_is_made():
     with pytest.raises(ArchitectureError, match="stem: a 9x9 kernel"):
         build(Architecture((1, 8, 8), (L.Conv2d("stem", 2**24, 9),)))
+
+
+@pytest.mark.parametrize("name", sorted(space_files()))
+def test_cost_equals_torch_on_random_points_of_every_space(name: str) -> None:
+    space = load_space(name)
+    rng = Random(name)
+    for _ in range(6):
+        network = space.architecture(space.sample(rng), (1, 8, 8), 10)
+        module = build(network)
+        rows = {row.name: row.params for row in cost(network).layers if row.params}
+        counted: dict[str, int] = {}
+        for path, parameter in module.named_parameters():
+            layer = path.rpartition(".")[0]
+            counted[layer] = counted.get(layer, 0) + parameter.numel()
+        assert counted == rows
+        assert module(torch.zeros(2, 1, 8, 8)).shape == (2, 10)

@@ -4,50 +4,14 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from explorer import store
-from explorer.record import StudyRecord
+from tests.processes import SHORT, SPACE, children, run, search, start, study, training, wait_for
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
-
-SPACE = """
-defaults: [fire_micro, _self_]
-search:
-  base_e: {low: 16, high: 32}
-  squeeze_ratio: {high: 0.25}
-  incr_e: null
-fixed: {incr_e: 16}
-"""
-SHORT = ["+space=small", "--config-dir", ".", "epochs=3", "stopping.rung=1", "sampler.n_startup_trials=2"]
-
-
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", *words]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
-
-
-def run(folder: Path, *words: str, code: int = 0) -> str:
-    process = start(folder, *words)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == code, out + err
-    return out + err
-
-
-def search(folder: Path, *words: str, code: int = 0) -> str:
-    return run(folder, "explorer.search", *SHORT, *words, code=code)
-
-
-def study(folder: Path) -> StudyRecord:
-    return store.load(f"sqlite:///{folder}/study.db", "small")
 
 
 def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
@@ -57,36 +21,6 @@ def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
     experiment = client.get_experiment_by_name("small")
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id], max_results=100))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def children(pid: int) -> list[int]:
-    """Worker processes of a controller (the resource tracker of multiprocessing is none)."""
-    found: list[int] = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            line = (stat.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if parent == pid and b"spawn_main" in line:
-            found.append(int(stat.parent.name))
-    return found
-
-
-def training(folder: Path) -> Callable[[], bool]:
-    """Whether some rung of the study is stored and another is being trained."""
-
-    def some() -> bool:
-        return len(list(folder.glob("runs/small/*/seed_0/*.safetensors"))) >= 2
-
-    return some
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""Searches as processes: started, watched, killed. Short trainings in a small space."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from explorer import store
+from explorer.record import StudyRecord
+
+SPACE = """
+defaults: [fire_micro, _self_]
+search:
+  base_e: {low: 16, high: 32}
+  squeeze_ratio: {high: 0.25}
+  incr_e: null
+fixed: {incr_e: 16}
+"""
+SHORT = ["+space=small", "--config-dir", ".", "epochs=3", "stopping.rung=1", "sampler.n_startup_trials=2"]
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", *words]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def run(folder: Path, *words: str, code: int = 0) -> str:
+    process = start(folder, *words)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, out + err
+    return out + err
+
+
+def search(folder: Path, *words: str, code: int = 0) -> str:
+    return run(folder, "explorer.search", *SHORT, *words, code=code)
+
+
+def study(folder: Path) -> StudyRecord:
+    return store.load(f"sqlite:///{folder}/study.db", "small")
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of a controller (the resource tracker of multiprocessing is none)."""
+    found: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            line = (stat.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == pid and b"spawn_main" in line:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def training(folder: Path) -> Callable[[], bool]:
+    """Whether some rung of the study is stored and another is being trained."""
+
+    def some() -> bool:
+        return len(list(folder.glob("runs/small/*/seed_0/*.safetensors"))) >= 2
+
+    return some

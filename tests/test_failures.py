@@ -1,0 +1,249 @@
+"""What goes wrong in a long search, done for real: nothing finished is lost, one line, the same command goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks import chaos
+from explorer.budget import Budget
+from explorer.config import folder as folder_of
+from explorer.config import load_space
+from explorer.launchers.local import LocalLauncher
+from explorer.record import StudyRecord
+from explorer.samplers import Proposer
+from explorer.stopping import NoStopping
+from explorer.store import Store
+from explorer.study import Controller, data_facts
+from tests.processes import SPACE, children, run, search, start, study, training, wait_for
+
+RECIPE, DATA = (
+    yaml.safe_load((folder_of("conf") / name).read_text()) for name in ("recipe/fast.yaml", "data/digits.yaml")
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "small.yaml").write_text(SPACE)
+    return tmp_path
+
+
+class Saboteur(LocalLauncher):
+    """The real launcher; `before` may change a job, or raise what the job shall raise."""
+
+    def __init__(self, before: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(["cpu", "cpu"])
+        self.before = before
+        self.jobs: list[dict[str, Any]] = []
+
+    def submit(self, slot: int, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        if "architecture" in arguments[0]:
+            self.jobs.append(arguments[0])
+            try:
+                self.before(arguments[0])
+            except MemoryError as error:
+                failed: Future[Any] = Future()
+                failed.set_exception(error)
+                return failed
+        return super().submit(slot, function, *arguments)
+
+
+@pytest.fixture
+def controlled(tmp_path: Path) -> Iterator[Callable[..., tuple[StudyRecord, Saboteur]]]:
+    """Runs a search of 4 trials, 2 epochs, in this process, with real workers and one act of sabotage."""
+    launchers: list[Saboteur] = []
+
+    def go(before: Callable[[dict[str, Any]], None]) -> tuple[StudyRecord, Saboteur]:
+        (tmp_path / "small.yaml").write_text(SPACE)
+        space = load_space(tmp_path / "small.yaml")
+        launcher = Saboteur(before)
+        launchers.append(launcher)
+        config = {"space": space.as_dict(), "data": DATA, "recipe": RECIPE, "epochs": 2, "seed": 0, "seeds": 1}
+        facts = launcher.submit(0, data_facts, DATA).result()
+        record_store = Store(f"sqlite:///{tmp_path}/study.db", "small", config, facts)
+        proposer = Proposer(space, {"name": "random"}, 0)
+        controller = Controller(
+            record_store, space, proposer, NoStopping(1), launcher, Budget(4), tmp_path / "runs", timeout=None
+        )
+        controller.run(lambda record: None, lambda now: None)
+        return study(tmp_path), launcher
+
+    yield go
+    for launcher in launchers:
+        launcher.close()
+
+
+def of_trial(job: dict[str, Any], number: int) -> bool:
+    return Path(job["folder"]).parent.name == str(number)
+
+
+@pytest.mark.parametrize("lr", [1e30, float("inf")])
+def test_a_loss_that_is_no_number_fails_one_trial_and_says_why(controlled: Any, lr: float) -> None:
+    def poison(job: dict[str, Any]) -> None:
+        if of_trial(job, 2):
+            job["recipe"] = job["recipe"] | {"lr": lr, "clip": None}
+
+    record, _ = controlled(poison)
+    assert [trial.state for trial in record.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
+    assert record.trials[2].reason.startswith(("TrainingError: epoch 1", "RecipeError: "))
+    assert record.trials[2].accuracy is None
+
+
+def test_out_of_memory_is_tried_once_with_smaller_batches(controlled: Any) -> None:
+    def exhaust(job: dict[str, Any]) -> None:
+        if of_trial(job, 1) and job["recipe"]["batch_size"] == 64:
+            raise MemoryError("out of it")
+
+    record, launcher = controlled(exhaust)
+    assert [trial.state for trial in record.trials] == ["COMPLETE"] * 4
+    assert record.trials[1].adjusted == {"batch_size": 32, "accumulate": 2}
+    last = next(job for job in reversed(launcher.jobs) if of_trial(job, 1))
+    assert last["recipe"]["batch_size"] * last["recipe"]["accumulate"] == 64
+    assert all(trial.adjusted == {} for trial in record.trials if trial.number != 1)
+
+
+def test_out_of_memory_for_good_fails_one_trial(controlled: Any) -> None:
+    def exhaust(job: dict[str, Any]) -> None:
+        if of_trial(job, 1):
+            raise MemoryError("out of it")
+
+    record, launcher = controlled(exhaust)
+    assert [trial.state for trial in record.trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert record.trials[1].reason == "MemoryError: out of it"
+    assert sum(of_trial(job, 1) for job in launcher.jobs) == 2
+
+
+def test_a_torn_checkpoint_costs_a_rung(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    calm = tmp_path_factory.mktemp("calm")
+    (calm / "small.yaml").write_text(SPACE)
+    words = ["n_trials=1", "epochs=6", "launcher.devices=[cpu]"]
+    search(calm, *words)
+    process = start(folder, "explorer.search", "+space=small", "--config-dir", ".", "stopping.rung=1", *words)
+    wait_for(lambda: study_of(folder) is not None and sum(map(len, study(folder).trials[0].curves)) >= 3)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    done = len(study(folder).trials[0].curves[0])
+    newest = folder / f"runs/small/0/seed_0/epoch_{done:04d}.safetensors"
+    os.truncate(newest, newest.stat().st_size // 2)
+    search(folder, *words)
+    (mine,), (theirs,) = study(folder).trials, study(calm).trials
+    assert [e["val_loss"] for e in mine.curves[0]] == [e["val_loss"] for e in theirs.curves[0]]
+
+
+def study_of(folder: Path) -> StudyRecord | None:
+    """The study, once it has a trial."""
+    try:
+        record = study(folder)
+    except ValueError:
+        return None
+    return record if record.trials else None
+
+
+def test_a_hanging_worker_is_replaced(folder: Path) -> None:
+    process = start(
+        folder,
+        "explorer.search",
+        "+space=small",
+        "--config-dir",
+        ".",
+        "epochs=3",
+        "stopping.rung=1",
+        "n_trials=3",
+        "timeout=12",
+    )
+    wait_for(training(folder))
+    os.kill(children(process.pid)[0], signal.SIGSTOP)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    assert [trial.state for trial in study(folder).trials] == ["COMPLETE"] * 3
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_sigterm_stops_cleanly_and_a_second_one_at_once(folder: Path, signals: int) -> None:
+    process = start(folder, "explorer.search", "+space=small", "--config-dir", ".", "stopping.rung=1", "n_trials=30")
+    wait_for(training(folder))
+    for _ in range(signals):
+        os.kill(process.pid, signal.SIGTERM)
+        time.sleep(0.2)
+    begun = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    if signals == 1:
+        assert "stopped; the same command goes on" in out
+    else:
+        assert time.monotonic() - begun < 10
+    assert any(trial.curves[0] for trial in study(folder).trials)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_stops_the_search_in_one_line_and_nothing_is_lost(folder: Path) -> None:
+    (folder / "runs").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", str(folder / "runs")]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        words = ["n_trials=3", "launcher.devices=[cpu]"]
+        printed = search(folder, *words, code=2)
+        assert "the disk of runs/small is full; free some space, then the same command goes on" in printed
+        assert "Traceback" not in printed
+        subprocess.run(["mount", "-o", "remount,size=100m", str(folder / "runs")], check=True)
+        search(folder, *words)
+        assert [trial.state for trial in study(folder).trials] == ["COMPLETE"] * 3
+    finally:
+        subprocess.run(["umount", str(folder / "runs")], check=False)
+
+
+def test_sixteen_starts_in_one_empty_folder(folder: Path) -> None:
+    words = ["explorer.search", "+space=small", "--config-dir", ".", "epochs=1", "n_trials=1", "space.anchors=[]"]
+    processes = [start(folder, *words) for _ in range(16)]
+    results = [process.communicate(timeout=200) for process in processes]
+    codes = sorted(process.returncode for process in processes)
+    assert codes[0] == 0, results
+    for process, (_, err) in zip(processes, results, strict=True):
+        if process.returncode != 0:
+            assert process.returncode == 2, err
+            assert "another search is at work on runs/small (process" in err
+    assert [trial.state for trial in study(folder).trials] == ["COMPLETE"]
+
+
+def test_budgets_survive_a_restart(folder: Path) -> None:
+    one = search(folder, "n_trials=9", "max_epochs_total=4", "launcher.devices=[cpu]")
+    assert "max_epochs_total=4 is spent" in one
+    record = study(folder)
+    assert sum(len(curve) for trial in record.trials for curve in trial.curves) == 4
+    again = search(folder, "n_trials=9", "max_epochs_total=4", "launcher.devices=[cpu]")
+    assert "max_epochs_total=4 is spent" in again
+    assert study(folder).trials == record.trials
+    assert "max_hours=0.0001 is spent" in search(folder, "n_trials=9", "max_hours=0.0001")
+    assert "max_device_hours=1e-06 is spent" in search(folder, "n_trials=9", "max_device_hours=0.000001")
+
+
+def test_chaos_leaves_the_result_as_it_is(tmp_path: Path) -> None:
+    undisturbed = chaos.finish(tmp_path / "calm", 5)
+    outcomes = chaos.torment(tmp_path / "torn", 5, 5, random.Random(1))
+    assert sum(outcomes.values()) >= 3
+    assert not any("LEFT BEHIND" in outcome for _, outcome in outcomes)
+    assert chaos.compare(undisturbed, chaos.load(tmp_path / "torn")) == []
+
+
+def test_a_difference_is_a_difference(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    record = chaos.finish(tmp_path / "calm", 2)
+    other = replace(record, trials=(record.trials[0], replace(record.trials[1], identity="0" * 16)))
+    assert chaos.compare(record, other) != []
+    assert chaos.compare(record, replace(record, trials=record.trials[:1])) == ["2 and 1 trials"]
+
+
+def test_run_helper_sees_exit_codes(folder: Path) -> None:
+    with pytest.raises(AssertionError):
+        run(folder, "explorer.search", code=0)
