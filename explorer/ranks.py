@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+DEVICES = "EXPLORER_DEVICES"
+"""Environment variable in which a launcher tells a worker how many devices its slot has; a training uses all."""
 GRACE = 2.0
 """Seconds in which the process that failed first is told from those that failed because of it."""
 

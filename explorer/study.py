@@ -7,6 +7,7 @@ checkpoint, return the epochs. Whatever ends a process costs at most the rung it
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 from explorer.arch import Architecture, Cost, cost
 from explorer.budget import Budget
 from explorer.launchers import Launcher, WorkerDied
+from explorer.ranks import DEVICES, RankDied
 from explorer.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposer
 from explorer.space import DesignSpace
@@ -26,6 +28,8 @@ from explorer.store import Store
 
 TRIES = 5
 """Times that a rung is started before its trial is given up."""
+SIGN = 15.0
+"""Seconds after which the controller says at the latest that it is still there."""
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 
 
@@ -34,10 +38,13 @@ class DiskFullError(ValueError):
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
-    """Runs a job in a worker: plain data in, plain data out."""
+    """Runs a job in a worker, on all devices of its slot: plain data in, plain data out."""
     from explorer.train import Job, run
 
-    return asdict(run(Job(**job)))
+    try:
+        return asdict(run(Job(devices=int(os.environ.get(DEVICES, "1")), **job)))
+    except RankDied:
+        os._exit(1)  # whoever looks after the worker starts another and tries again
 
 
 def data_facts(data: dict[str, Any]) -> dict[str, Any]:
@@ -130,11 +137,13 @@ class Controller:
                     free.append(flight.slot)
                     self._settle(flight, future)
                 self._end_hung_workers()
-                if done:
+                if done or time.monotonic() - self._clock > SIGN:
                     self._note_time()
+                if done:
                     stored(self.record)
         finally:
             self._note_time()
+            self.store.release()
 
     def _note_time(self) -> None:
         now = time.monotonic()

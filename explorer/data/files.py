@@ -149,7 +149,8 @@ class FilesDataModule(DataModule):
         return self._loader(files, batch_size=max(1, self.batch_size // self.ranks))
 
     def _loader(self, files: Files, **more: Any) -> DataLoader[Any]:
-        return DataLoader(files, num_workers=self.workers, pin_memory=self.device.type == "cuda", **more)
+        more |= {"persistent_workers": self.workers > 0, "pin_memory": self.device.type == "cuda"}
+        return DataLoader(files, num_workers=self.workers, **more)
 
 
 def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:

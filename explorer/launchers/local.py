@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied
+from explorer.ranks import DEVICES, end_with_parent
 
 T = TypeVar("T")
 
@@ -23,18 +24,25 @@ class LocalLauncher:
     Args:
         devices: `auto` (every visible GPU, or without GPU one `cpu` a core), or a list of GPU indices and `cpu`.
         per_device: processes that share a device.
+        devices_per_trial: devices that one training uses at once, or `all` of them.
         threads: torch threads of a process. Two processes with two threads each on two cores are several times slower
             than with one each, so a thread count is set, never left to torch.
     """
 
-    def __init__(self, devices: str | Sequence[int | str] = "auto", per_device: int = 1, threads: int = 1) -> None:
+    def __init__(
+        self,
+        devices: str | Sequence[int | str] = "auto",
+        per_device: int = 1,
+        threads: int = 1,
+        devices_per_trial: int | str = 1,
+    ) -> None:
         if not isinstance(per_device, int) or per_device < 1:
             raise LauncherError(f"launcher.per_device is {per_device!r}, expected a whole number of at least 1")
         if not isinstance(threads, int) or threads < 1:
             raise LauncherError(f"launcher.threads is {threads!r}, expected a whole number of at least 1")
         self.threads = threads
-        self.devices = [device for device in _devices(devices) for _ in range(per_device)]
-        self.slots = tuple(f"cpu {i}" if device == "cpu" else f"gpu {device}" for i, device in enumerate(self.devices))
+        self.devices = _grouped(_devices(devices), devices_per_trial, per_device)
+        self.slots = tuple(_name(i, group) for i, group in enumerate(self.devices))
         self._pools: list[ProcessPoolExecutor | None] = [None] * len(self.slots)
 
     def warm_up(self) -> None:
@@ -85,7 +93,7 @@ class LocalLauncher:
         pool = self._pools[slot]
         if pool is None:
             pool = self._pools[slot] = ProcessPoolExecutor(
-                1, get_context("spawn"), initializer=_start, initargs=(str(self.devices[slot]), self.threads)
+                1, get_context("spawn"), initializer=_start, initargs=(self.devices[slot], self.threads)
             )
         return pool
 
@@ -105,6 +113,26 @@ def _devices(devices: str | Sequence[int | str]) -> list[int | str]:
     return list(devices)
 
 
+def _grouped(devices: list[int | str], each: int | str, per_device: int) -> list[list[int | str]]:
+    """The devices of each slot."""
+    each = len(devices) if each == "all" else each
+    if not isinstance(each, int) or isinstance(each, bool) or not 1 <= each <= len(devices) or len(devices) % each:
+        raise LauncherError(
+            f"launcher.devices_per_trial is {each!r}, expected all or a divisor of the {len(devices)} devices"
+        )
+    if each > 1 and per_device > 1:
+        raise LauncherError(f"launcher.per_device is {per_device}, expected 1 where a training has several devices")
+    if each > 1 and len(set(map(type, devices))) > 1:
+        raise LauncherError(f"launcher.devices is {devices}, expected GPUs or cpu where a training has several devices")
+    return [devices[i : i + each] for i in range(0, len(devices), each) for _ in range(per_device)]
+
+
+def _name(slot: int, group: list[int | str]) -> str:
+    if group[0] != "cpu":
+        return f"gpu {'+'.join(map(str, group))}"
+    return f"cpu {slot}" if len(group) == 1 else f"{len(group)} cpu {slot}"
+
+
 def _gpus() -> int:
     """Visible NVIDIA GPUs, counted without importing torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -117,23 +145,15 @@ def _gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
-def _start(device: str, threads: int) -> None:
+def _start(devices: list[int | str], threads: int) -> None:
     """First thing in a worker: the environment that torch reads when it is imported."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the controller decides
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    if device != "cpu" and visible != [""]:
-        device = visible[int(device)]
-    os.environ["CUDA_VISIBLE_DEVICES"] = "" if device == "cpu" else device
+    gpus = [str(device) if visible == [""] else visible[int(device)] for device in devices if device != "cpu"]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    os.environ[DEVICES] = str(len(devices))
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A controller that is killed takes its workers along."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    threading.Thread(target=end_with_parent, daemon=True).start()  # a controller that is killed takes its workers along
 
 
 def _import_training() -> None:
