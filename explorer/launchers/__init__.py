@@ -49,5 +49,9 @@ def make(config: Mapping[str, Any]) -> Launcher:
             from explorer.launchers.ray import RayLauncher
 
             return RayLauncher(**options)
+        case "slurm":
+            from explorer.launchers.slurm import SlurmLauncher
+
+            return SlurmLauncher(**options)
         case name:
-            raise LauncherError(f"launcher.name is {name!r}, expected local or ray")
+            raise LauncherError(f"launcher.name is {name!r}, expected local, ray or slurm")

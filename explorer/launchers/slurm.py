@@ -1,0 +1,297 @@
+"""Workers on a SLURM cluster: each slot is an allocation whose worker does one job after another.
+
+Jobs and results are JSON files in a folder that every node sees (see `explorer.launchers.mailbox`). submitit's own
+files beside them are pickles of the same user's; they name a function of this package and a folder, and carry no job.
+An allocation that ends is replaced when its slot has work; one that SLURM requeues goes on when it starts again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from explorer.launchers import LauncherError, WorkerDied, jobs, slurm_queue, slurm_worker
+from explorer.launchers.mailbox import PATIENCE_SECONDS, Pulse, read, write
+from explorer.launchers.slurm_queue import ENDED, WAITING
+
+T = TypeVar("T")
+
+LOOK_SECONDS, ASK_SECONDS = 0.1, 2.0
+"""How often the folder is looked at, and SLURM is asked."""
+SETTLE_SECONDS = 10.0
+"""After which what a worker's file and SLURM say about it should agree."""
+
+
+@dataclass
+class _Job:
+    number: int
+    text: str
+    future: Future[Any]
+    posted: bool = False
+    taken_by: str | None = None
+    """The start of the worker that took it."""
+
+
+@dataclass
+class _Allocation:
+    id: str
+    folder: Path
+    state: str = "PENDING"
+    told: dict[str, Any] = field(default_factory=dict)
+    """What its worker said last; see `explorer.launchers.slurm_worker`."""
+    pulse: Pulse = field(default_factory=Pulse)
+
+    def look(self) -> float:
+        """Reads what its worker says; returns how long it has been silent, in seconds."""
+        self.told = read(self.folder / "worker.json") or self.told
+        return self.pulse.silent((self.told.get("start"), self.told.get("beat")))
+
+
+@dataclass
+class _Slot:
+    name: str
+    numbers: int = 0
+    job: _Job | None = None
+    allocation: _Allocation | None = None
+    not_before: float = 0.0
+    """When SLURM may be asked again after a refusal (time.monotonic)."""
+
+
+class SlurmLauncher:
+    """One allocation a slot.
+
+    Args:
+        slots: allocations.
+        partition: of the cluster; None: its default.
+        minutes: that an allocation lasts.
+        cpus: CPUs of an allocation.
+        gpus: GPUs of an allocation.
+        mem: memory of an allocation, such as 8GB; None: the cluster's default.
+        options: other options of sbatch, such as {account: NAME, qos: NAME}.
+        folder: takes jobs, results and logs; every node has to see it under the same path.
+        threads: torch threads of a worker.
+    """
+
+    def __init__(
+        self,
+        slots: int = 2,
+        partition: str | None = None,
+        minutes: int = 240,
+        cpus: int = 1,
+        gpus: int = 0,
+        mem: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        folder: str = "runs/slurm",
+        threads: int = 1,
+    ) -> None:
+        counts = {"slots": slots, "minutes": minutes, "cpus": cpus, "threads": threads, "gpus": gpus}
+        for key, value in counts.items():
+            least = 0 if key == "gpus" else 1
+            if not isinstance(value, int) or value < least:
+                raise LauncherError(f"launcher.{key} is {value!r}, expected a whole number of at least {least}")
+        variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "SRUN_CPUS_PER_TASK": cpus}
+        setup = [f"export {key}={value}" for key, value in variables.items()]
+        if not gpus:
+            setup.append("export CUDA_VISIBLE_DEVICES=")
+        asked: dict[str, Any] = {
+            "partition": partition,
+            "mem": mem,
+            "gpus_per_node": gpus or None,
+            "job_name": "explorer",
+        }
+        asked |= {"time": minutes, "cpus_per_task": cpus, "setup": setup}
+        asked["additional_parameters"] = {"requeue": True, **(options or {})}
+        self._queue = slurm_queue.Queue({key: value for key, value in asked.items() if value is not None})
+        self._slots = [_Slot(f"slurm {i}") for i in range(slots)]
+        self._folder = Path(folder).absolute()
+        self._root = self._folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+        self._ordered: dict[str, Any] = {}
+        self._lost = False
+        self._lock = threading.RLock()
+        self._closing, self._changed = threading.Event(), threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """See `explorer.launchers.Launcher`."""
+        return tuple(slot.name for slot in self._slots)
+
+    def warm_up(self) -> None:
+        """Asks for every allocation.
+
+        Raises:
+            LauncherError: if SLURM refuses one.
+        """
+        self._open()
+        with self._lock:
+            for slot in self._slots:
+                slot.allocation = slot.allocation or self._allocate(slot, "warm")
+
+    def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """See `explorer.launchers.Launcher`."""
+        text = jobs.pack(function, arguments)
+        self._open()
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        with self._lock:
+            own = self._slots[slot]
+            own.numbers += 1
+            own.job = _Job(own.numbers, text, future)
+        self._changed.set()
+        return future
+
+    def kill(self, slot: int) -> None:
+        """See `explorer.launchers.Launcher`. A job that still waits in SLURM's queue goes on waiting."""
+        with self._lock:
+            own = self._slots[slot]
+            if own.allocation is not None and own.job is not None and own.job.taken_by is not None:
+                slurm_queue.cancel([own.allocation.id], kill=True)
+                self._lose(own, "killed")
+                own.allocation = None
+
+    def close(self) -> None:
+        """See `explorer.launchers.Launcher`. Logs stay if a worker was lost."""
+        if self._keeper is None:
+            return
+        self._closing.set()
+        self._keeper.join()
+        ids = [slot.allocation.id for slot in self._slots if slot.allocation is not None]
+        self._order(stop=True)
+        slurm_queue.cancel(ids)
+        lost = self._lost
+        for slot in self._slots:
+            self._lose(slot, "closed")
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline and set((slurm_queue.states(ids) or {}).values()) - ENDED:
+            time.sleep(0.2)
+        for folder in self._root.glob("*") if lost else [self._root]:
+            if folder.name != "log":
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _open(self) -> None:
+        """Makes the folder and starts the thread that keeps it, once."""
+        with self._lock:
+            if self._keeper is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _end_orphans(self._folder)
+                self._root.mkdir(mode=0o700)
+                self._order()
+                self._keeper = threading.Thread(target=self._keep, daemon=True)
+                self._keeper.start()
+
+    def _allocate(self, slot: _Slot, *more: str) -> _Allocation:
+        folder = self._root / f"{slot.name.replace(' ', '_')}_{uuid.uuid4().hex[:6]}"
+        folder.mkdir()
+        orders = self._root / "orders.json"
+        id = self._queue.allocate(self._root / "log", slurm_worker.serve, str(folder), str(orders), *more)
+        return _Allocation(id, folder)
+
+    def _keep(self) -> None:
+        """The thread that gives out jobs, collects results and notices deaths."""
+        asked = time.monotonic()
+        while not self._closing.is_set():
+            self._changed.wait(LOOK_SECONDS)
+            self._changed.clear()
+            with self._lock:
+                for slot in self._slots:
+                    self._tend(slot)
+                self._order()
+                allocations = [slot.allocation for slot in self._slots if slot.allocation is not None]
+            if time.monotonic() - asked > ASK_SECONDS:
+                asked = time.monotonic()
+                states = slurm_queue.states([allocation.id for allocation in allocations])
+                for allocation in allocations if states else []:
+                    allocation.state = states[allocation.id] if states else allocation.state
+
+    def _tend(self, slot: _Slot) -> None:
+        """Looks after a slot: its worker, its job's result, a job that waits for a worker."""
+        if slot.allocation is not None:
+            self._look(slot, slot.allocation)
+        job = slot.job
+        try:
+            if job is not None and slot.allocation is None and time.monotonic() > slot.not_before:
+                slot.not_before = time.monotonic() + SETTLE_SECONDS
+                slot.allocation = self._allocate(slot)
+            if job is not None and slot.allocation is not None and not job.posted:
+                write(slot.allocation.folder / f"job_{job.number}.json", job.text)
+                job.posted = True
+        except LauncherError:
+            pass  # SLURM is asked again later: what could never work was refused in warm_up
+        except OSError as error:
+            slot.job = None
+            if job is not None:
+                job.future.set_exception(error)
+
+    def _look(self, slot: _Slot, allocation: _Allocation) -> None:
+        """Compares what a worker tells with what SLURM says about it."""
+        silent = allocation.look()
+        told, job = allocation.told, slot.job
+        if job is not None and told.get("taken", 0) >= job.number and job.taken_by is None:
+            job.taken_by = told["start"]
+        if job is not None and told.get("done", 0) >= job.number and self._collect(slot, job, allocation):
+            return
+        ended = allocation.state in ENDED
+        dead = bool(told) and silent > PATIENCE_SECONDS
+        requeued = bool(told) and silent > SETTLE_SECONDS and allocation.state in WAITING
+        if job is not None and job.taken_by is not None:
+            another = job.taken_by != told["start"]
+            if ended or dead or requeued or another or told["left"]:
+                why = allocation.state.lower() if ended else "silent" if dead else "cancelled or requeued"
+                self._lose(slot, f"{why} (job {allocation.id} of SLURM)")
+        if dead and not requeued:
+            slurm_queue.cancel([allocation.id], kill=True)
+        if ended or (dead and not requeued):
+            slot.allocation = None
+            slot.not_before = 0.0
+            if slot.job is not None:  # never taken: the next worker has it
+                slot.job.posted = False
+
+    def _collect(self, slot: _Slot, job: _Job, allocation: _Allocation) -> bool:
+        answer = read(allocation.folder / f"result_{job.number}.json")
+        if answer is None:
+            return False
+        slot.job = None
+        for kind in ("job", "result"):
+            (allocation.folder / f"{kind}_{job.number}.json").unlink(missing_ok=True)
+        try:
+            job.future.set_result(jobs.unpack(answer))
+        except Exception as error:  # noqa: BLE001 - it belongs to whom asked for the job
+            job.future.set_exception(error)
+        return True
+
+    def _lose(self, slot: _Slot, why: str) -> None:
+        job, slot.job = slot.job, None
+        if job is not None:
+            self._lost = True
+            job.future.set_exception(WorkerDied(f"the worker on {slot.name} is gone: {why}"))
+
+    def _order(self, stop: bool = False) -> None:
+        """Writes what workers are to do, and that the controller lives."""
+        placed = [(slot, slot.allocation) for slot in self._slots if slot.allocation is not None]
+        posted = {own.folder.name: slot.job.number for slot, own in placed if slot.job and slot.job.posted}
+        order = {"host": platform.node(), "pid": os.getpid(), "beat": int(time.monotonic()), "stop": stop}
+        order |= {"allocations": [own.id for _, own in placed], "jobs": posted}
+        if order != self._ordered:
+            try:
+                write(self._root / "orders.json", order)
+            except OSError:  # a full disk may have room again in a moment
+                return
+            self._ordered = order
+
+
+def _end_orphans(folder: Path) -> None:
+    """Ends workers whose controller on this machine was killed, sooner than they notice it themselves."""
+    for orders in folder.glob("*/orders.json"):
+        told = read(orders)
+        if told and told["host"] == platform.node() and not Path(f"/proc/{told['pid']}").exists():
+            slurm_queue.cancel(told["allocations"], kill=True)
+            shutil.rmtree(orders.parent, ignore_errors=True)
