@@ -1,6 +1,7 @@
 """The paper held against the program: every count, the statistics of the trends, the command, the page."""
 
 import html.parser
+import io
 import math
 import random
 import re
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from explorer.paper import build
 from explorer.plots import sweep as sweep_plot
@@ -122,13 +124,13 @@ def test_table_3():
 def test_macs_of_both_versions():
     rows = {row.label: row for row in tables.macs().rows}
     assert {label: row.cells[1] for label, row in rows.items()} == {
-        "v1.0, 227 px, conv10 padded by 1": "861,339,936",
+        "v1.0, 227 px, conv10 padded": "861,339,936",
         "v1.0, 227 px": "832,667,936",
         "v1.0, 224 px": "818,924,576",
         "v1.1, 227 px": "387,747,520",
         "v1.1, 224 px": "349,151,936",
     }
-    assert [label for label, row in rows.items() if row.cells[-1] == "exact"] == ["v1.0, 227 px, conv10 padded by 1"]
+    assert [label for label, row in rows.items() if row.cells[-1] == "exact"] == ["v1.0, 227 px, conv10 padded"]
 
 
 def test_how_many_sizes_each_reading_of_mb_meets():
@@ -352,7 +354,7 @@ def test_the_papers_accuracies_and_ours_share_no_figure_and_no_column():
         for row in sheet.rows:
             assert len(row.cells) == sum(len(part.heads) for part in sheet.parts)
             for column, cell in enumerate(row.cells, 1):
-                assert ("%" in cell) <= (sheet.source_of(column) == "measured")
+                assert ("%" in cell) <= (sheet.part_of(column).source == "measured")
 
 
 def test_names_from_a_study_cannot_break_the_page():
@@ -373,6 +375,21 @@ def test_tradeoff(cost):
     first = info.points[0]
     assert trace.x[0] == pytest.approx(first.macs / 1e6 if cost == "macs" else first.activation_bytes / 1024)
     assert list(trace.x) == sorted(trace.x)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_no_number_is_cut_in_a_narrow_terminal(width):
+    console = Console(width=width, file=io.StringIO())
+    sheets = build(every_sweep())
+    text.show(sheets, console)
+    shown = console.file.getvalue()
+    assert "…" not in shown
+    for sheet in sheets:
+        for row in sheet.rows:
+            for cell in row.cells:
+                assert cell in shown
+    if width >= 80:
+        assert max(map(len, shown.splitlines())) <= width
 
 
 def test_markdown_tables_are_whole():

@@ -135,9 +135,9 @@ def _table(sheet: Sheet) -> str:
 
 
 def _classes(sheet: Sheet, column: int) -> str:
-    source = sheet.source_of(column)
-    words = [str(source)]
-    if source != sheet.source_of(column - 1):
+    part = sheet.part_of(column)
+    words: list[str] = [part.source] if part else []
+    if part != sheet.part_of(column - 1):
         words.append("edge")
     if not sheet.heads[column]:
         words.append("word")

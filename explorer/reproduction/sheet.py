@@ -72,10 +72,10 @@ class Sheet:
         """The head of every column, sources left out."""
         return [self.label, *(head for part in self.parts for head in part.heads)]
 
-    def source_of(self, column: int) -> Source | None:
-        """The source of a column; None for the first, the label's."""
+    def part_of(self, column: int) -> Part | None:
+        """The part that a column belongs to; None for the first column, the label's."""
         for part in self.parts:
             if 1 <= column <= len(part.heads):
-                return part.source
+                return part
             column -= len(part.heads)
         return None

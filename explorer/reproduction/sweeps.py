@@ -124,7 +124,7 @@ def _table_3(info: SweepInfo | None) -> Sheet:
 def _strategy_3(info: SweepInfo | None) -> Sheet:
     values = (0.0, 0.125, 0.1875, 0.25, 0.3125, 0.375, 0.4375, 0.5)
     shown = [value for point in info.points for value in point.values] if info else []
-    known = {0.25: "0.25 (v1.1's pools)", 0.4375: "0.4375 (v1.0)"}
+    known = {0.25: "0.25 (v1.1's)", 0.4375: "0.4375 (v1.0's)"}
     rows = []
     for value in sorted({*values, *shown}):
         cost = counted.downsampling(value)
@@ -154,8 +154,8 @@ def _strategy_3(info: SweepInfo | None) -> Sheet:
         "conv1 (0) to the second half (0.5) at equal parameters (after He and Sun, arXiv:1412.1710).",
         label="downsampling",
         parts=(
-            Part("counted", ("params", "M macs", "activations MiB", "peak MiB")),
-            Part("measured", ("M macs", "activ. KiB", "peak KiB", *MEASURED.heads[1:])),
+            Part("counted", ("params", "M macs", "act. MiB", "peak MiB")),
+            Part("measured", ("M macs", "act. KiB", "peak KiB", *MEASURED.heads[1:])),
         ),
         rows=tuple(rows),
         notes=(

@@ -116,7 +116,7 @@ def table_2() -> Sheet:
         label="network",
         parts=(
             Part("printed", ("size", "smaller", "top-1", "top-5")),
-            Part("counted", ("bytes", "MiB", "smaller", "240 MB / printed MB")),
+            Part("counted", ("bytes", "MiB", "smaller", "240 / MB")),
         ),
         rows=tuple(rows),
         notes=(
@@ -129,7 +129,7 @@ def table_2() -> Sheet:
                 f"4.8 MB is {squeezenet / 2**20:.2f} MiB rounded up, {squeezenet / 1e6:.2f} million bytes. The two "
                 "rows do not share a unit."
             ),
-            "Quotients of the printed sizes: 363x and 510x are rounded down, 9x (8.9) and 35x (34.8) are not.",
+            "Quotients of the sizes as printed: 363x and 510x are rounded down, 9x (8.9) and 35x (34.8) are not.",
             (
                 f"0.66 MB is the authors' file of {printed.COMPRESSED_FILE_BYTES:,} bytes "
                 f"({printed.COMPRESSED_FILE_BYTES / 1024:.1f} KiB): {alexnet / printed.COMPRESSED_FILE_BYTES:.0f}x "
@@ -150,7 +150,7 @@ def macs() -> Sheet:
             theirs = printed.GFLOPS[name]
             same = f"{2 * cost.macs / 1e9:.2f}" == theirs
             never = name == "squeezenet_v1_1"  # neither size meets it
-            label = f"{title}, {side} px" + (", conv10 padded by 1" if padding else "")
+            label = f"{title}, {side} px" + (", conv10 padded" if padding else "")
             cells = (theirs, f"{cost.macs:,}", f"{2 * cost.macs / 1e9:.3f}", EXACT if same else "not it")
             activations = (f"{cost.activation_bytes / 2**20:.2f}", f"{cost.peak_activation_bytes / 2**20:.2f}")
             rows.append(Row(label, (*cells[:3], *activations, cells[3]), (2, 5) if never else ()))
@@ -163,7 +163,7 @@ def macs() -> Sheet:
         label="network",
         parts=(
             Part("printed", ("GFLOPS (README)",)),
-            Part("counted", ("macs", "2 macs / 10^9", "activations MiB", "peak MiB", "")),
+            Part("counted", ("macs", "GFLOPS", "act. MiB", "peak MiB", "")),
         ),
         rows=tuple(rows),
         notes=(
@@ -192,11 +192,12 @@ def megabytes() -> Sheet:
     return Sheet(
         key="megabytes",
         title="Which MB?",
-        about="The paper does not say what its MB is nor how it rounds. Three readings of Figure 3 and Table 3:",
+        about="The paper does not say what its MB is nor how it rounds. Three readings of Figure 3 and Table 3: 10^6 "
+        "bytes to the nearest, 2^20 bytes (MiB) to the nearest, MiB up.",
         label="network",
         parts=(
             Part("printed", ("MB",)),
-            Part("counted", ("bytes", "MiB", "10^6, rounded", "MiB, rounded", "MiB, rounded up")),
+            Part("counted", ("bytes", "MiB", "10^6 round", "MiB round", "MiB up")),
         ),
         rows=(*rows, Row("met", ("", "", "", *scores))),
         notes=(

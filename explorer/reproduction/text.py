@@ -3,44 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from explorer.reproduction.sheet import SOURCES, Sheet, Source
+from explorer.reproduction.sheet import SOURCES, Part, Sheet, Source
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
-STYLES: dict[Source | None, str] = {None: "bold", "printed": "yellow", "counted": "green", "measured": "blue"}
+STYLES: dict[Source, str] = {"printed": "yellow", "counted": "green", "measured": "cyan"}
 
 
 def show(sheets: Sequence[Sheet], console: Console) -> None:
-    """Prints the sheets; the colour of a column is that of its source, which its head names too."""
-    from rich.table import Table
+    """Prints the sheets; the colour of a column is that of its source, which its head names too.
+
+    Where a sheet is wider than the terminal its parts stand one below the other; no number is ever cut.
+    """
+    from rich.markup import escape
 
     for sheet in sheets:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-        for column, head in enumerate(sheet.heads):
-            source = sheet.source_of(column)
-            first = _first(sheet, column)
-            over = SOURCES[source].split()[0] if source and first else ""
-            table.add_column(
-                f"{over}\n{head}",
-                justify="left" if column == 0 or not head else "right",
-                style=STYLES[source] if column else "",
-                no_wrap=True,
-            )
-        for row in sheet.rows:
-            cells = [f"[bold red]{cell}[/]" if i in row.differs else cell for i, cell in enumerate(row.cells)]
-            table.add_row(row.label, *cells)
-        console.print(f"\n[bold]{sheet.title}[/]", highlight=False)
-        console.print(sheet.about, style="dim", highlight=False)
-        console.print(table)
+        console.print(f"\n[bold]{escape(sheet.title)}[/]", highlight=False)
+        console.print(sheet.about, style="dim", highlight=False, markup=False)
+        whole = _table(sheet, sheet.parts)
+        tables = [whole] if _width(whole, console) <= console.width else [_table(sheet, (p,)) for p in sheet.parts]
+        for table in tables:
+            width = console.width
+            console.width = max(width, _width(table, console))  # print() would cut what is wider than the console
+            console.print(table)
+            console.width = width
         for note in sheet.notes:
-            console.print(f"[dim]note[/]      {note}", highlight=False)
-        if sheet.measured:
-            console.print(f"[blue]measured[/]  {sheet.measured}", highlight=False)
-        for trend in sheet.trends:
-            console.print(f"[blue]measured[/]  {trend.text}", highlight=False)
+            console.print(f"[dim]note[/]      {escape(note)}", highlight=False)
+        for line in [sheet.measured] * bool(sheet.measured) + [trend.text for trend in sheet.trends]:
+            console.print(f"[{STYLES['measured']}]measured[/]  {escape(line)}", highlight=False)
+
+
+def _table(sheet: Sheet, parts: Sequence[Part]) -> Table:
+    """The first column and those of the parts."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column(f"\n{sheet.label}", no_wrap=True)
+    shown = [column for column in range(1, len(sheet.heads)) if sheet.part_of(column) in parts]
+    for part in parts:
+        for i, head in enumerate(part.heads):
+            over = "" if i else SOURCES[part.source].split()[0]
+            justify: Literal["left", "right"] = "right" if head else "left"
+            table.add_column(f"{over}\n{head}", justify=justify, style=STYLES[part.source], no_wrap=True)
+    for row in sheet.rows:
+        cells = [
+            f"[bold red]{row.cells[column - 1]}[/]" if column - 1 in row.differs else row.cells[column - 1]
+            for column in shown
+        ]
+        table.add_row(row.label, *cells)
+    return table
+
+
+def _width(table: Table, console: Console) -> int:
+    """Columns of a terminal that the table needs."""
+    return console.measure(table, options=console.options.update(width=1000)).maximum
 
 
 def markdown(sheets: Sequence[Sheet], caveat: str, pictures: str | None = None) -> str:
@@ -72,16 +92,11 @@ def markdown(sheets: Sequence[Sheet], caveat: str, pictures: str | None = None) 
 def _markdown_table(sheet: Sheet) -> list[str]:
     heads = []
     for column, head in enumerate(sheet.heads):
-        source = sheet.source_of(column)
-        heads.append(f"{SOURCES[source].split()[0]}: {head or 'check'}" if source else head)
+        part = sheet.part_of(column)
+        heads.append(f"{SOURCES[part.source].split()[0]}: {head or 'check'}" if part else head)
     alignment = ["---", *("---:" if head else "---" for head in sheet.heads[1:])]
     rows = [[row.label, *row.cells] for row in sheet.rows]
     return [f"| {' | '.join(cells)} |" for cells in [heads, alignment, *rows]]
-
-
-def _first(sheet: Sheet, column: int) -> bool:
-    """Whether a column is the first of its part."""
-    return sheet.source_of(column) != sheet.source_of(column - 1) if column > 1 else column == 1
 
 
 def _code(text: str) -> str:
