@@ -115,14 +115,11 @@ def _section(sheet: Sheet) -> str:
 
 
 def _table(sheet: Sheet) -> str:
-    bands, heads, column = [], [], 0
-    for part in sheet.parts:
-        words = escape(SOURCES[part.source])
-        bands.append(f'<th class="{part.source} edge" colspan="{len(part.heads)}">{words}</th>')
-        heads += [
-            f'<th class="{_classes(sheet, column + 1 + i)}">{escape(head)}</th>' for i, head in enumerate(part.heads)
-        ]
-        column += len(part.heads)
+    bands = [
+        f'<th class="{part.source} edge" colspan="{len(part.heads)}">{escape(SOURCES[part.source])}</th>'
+        for part in sheet.parts
+    ]
+    heads = [f'<th class="{_classes(sheet, i)}">{escape(head)}</th>' for i, head in enumerate(sheet.heads) if i]
     top = f"<thead><tr><th></th>{''.join(bands)}</tr><tr><th>{escape(sheet.label)}</th>{''.join(heads)}</tr></thead>"
     rows = []
     for row in sheet.rows:
@@ -173,12 +170,14 @@ def _figures(sheet: Sheet) -> str:
 
 def _figure(name: str, figure: Any) -> str:
     data = figure.to_plotly_json()
-    # "</" would end the script inside which the JSON stands.
     arguments = ",".join(_json(part) for part in (data["data"], data["layout"], CONFIG))
-    return f'<div id="figure_{name}" class="figure"></div><script>figures.push(["figure_{name}",{arguments}])</script>'
+    label = escape(figure.layout.title.text)
+    box = f'<div id="figure_{name}" class="figure" role="img" aria-label="{label}"></div>'
+    return f'{box}<script>figures.push(["figure_{name}",{arguments}])</script>'
 
 
 def _json(value: Any) -> str:
+    """JSON that can stand inside a script: nothing in it begins a tag or a comment."""
     from plotly.utils import PlotlyJSONEncoder
 
-    return json.dumps(value, cls=PlotlyJSONEncoder).replace("</", "<\\/")
+    return json.dumps(value, cls=PlotlyJSONEncoder).replace("<", "\\u003c")
