@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from explorer.lock import alone
 from explorer.record import StudyRecord, TrialRecord, read, read_trial
 from explorer.samplers import DIRECTIONS
 
@@ -25,6 +27,8 @@ DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
 
 
+SILENCE = 120.0
+"""Seconds without a sign after which a controller on another machine is taken for dead; it gives one every 15."""
 DATABASE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
 
 
@@ -54,8 +58,9 @@ def open_storage(url: str, create: bool = False) -> RDBStorage:
         )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
-        storage.get_all_studies()  # a database of something else shows itself here
+        with alone(Path(parsed.database or "")):
+            storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
+            storage.get_all_studies()  # a database of something else shows itself here
     except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
         why = _why(error)
         raise StudyError(
@@ -139,6 +144,7 @@ class Store:
         self.wall_seconds = float(attributes.get("wall_seconds", 0.0))
         """Time during which a search was at work on the study."""
         self._base = StudyRecord(name, attributes["config"], attributes["facts"])
+        self._claim(name, attributes.get("controller"))
         self.frozen = {trial.number: trial for trial in self.storage.get_all_trials(self.study_id)}
         self.trials = {number: read_trial(trial) for number, trial in self.frozen.items()}
         self._ids = {number: trial._trial_id for number, trial in self.frozen.items()}
@@ -170,9 +176,21 @@ class Store:
         return trial
 
     def worked(self, seconds: float) -> None:
-        """Adds to the time during which a search was at work."""
+        """Adds to the time during which a search was at work, and says that this one still is."""
         self.wall_seconds += seconds
         self.storage.set_study_user_attr(self.study_id, "wall_seconds", self.wall_seconds)
+        self.storage.set_study_user_attr(self.study_id, "controller", _me())
+
+    def release(self) -> None:
+        """Says that no search is at work on the study any more."""
+        self.storage.set_study_user_attr(self.study_id, "controller", None)
+
+    def _claim(self, name: str, holder: dict[str, Any] | None) -> None:
+        """Refuses a second controller, on this machine or another that shares the storage."""
+        if holder and _alive(holder):
+            where = f"process {holder['pid']} on {holder['host']}"
+            raise StudyError(f"another search is at work on study {name} ({where}); wait, or use another study=NAME")
+        self.storage.set_study_user_attr(self.study_id, "controller", _me())
 
     def adjust(self, number: int, changes: dict[str, Any]) -> TrialRecord:
         """Starts a trial anew with some keys of the recipe changed."""
@@ -213,6 +231,25 @@ class Store:
                 what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
                 change = f"{key} was {old.get(key)}, now {new.get(key)}"
                 raise StudyError(f"study {name} {what}: {change}; give the search another name with study=NAME")
+
+
+def _me() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "time": time.time()}
+
+
+def _alive(holder: Mapping[str, Any]) -> bool:
+    """Whether a controller that signed in is still there: asked of the system here, of its last sign elsewhere."""
+    if holder["host"] != socket.gethostname():
+        return bool(time.time() - holder["time"] < SILENCE)
+    if holder["pid"] == os.getpid():
+        return False
+    try:
+        os.kill(holder["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return bool(time.time() - holder["time"] < SILENCE)  # the number may be another process's by now
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from explorer.launchers.local import LocalLauncher
 from explorer.record import StudyRecord
 from explorer.samplers import Proposer
 from explorer.stopping import NoStopping
-from explorer.store import Store
+from explorer.store import Store, open_storage
 from explorer.study import Controller, data_facts
 from tests.processes import SPACE, children, run, search, start, study, training, wait_for
 
@@ -213,6 +213,27 @@ def test_sixteen_starts_in_one_empty_folder(folder: Path) -> None:
             assert process.returncode == 2, err
             assert "another search is at work on runs/small (process" in err
     assert [trial.state for trial in study(folder).trials] == ["COMPLETE"]
+
+
+def test_four_studies_begin_in_one_empty_folder(folder: Path) -> None:
+    words = ["explorer.search", "+space=small", "--config-dir", ".", "epochs=1", "n_trials=1", "space.anchors=[]"]
+    processes = [start(folder, *words, f"study=number{i}", "launcher.devices=[cpu]") for i in range(4)]
+    for process in processes:
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0, out + err
+        assert "not up to date" not in out + err
+
+
+def test_a_study_held_on_another_machine_is_refused_until_it_falls_silent(folder: Path) -> None:
+    words = ["n_trials=1", "epochs=1", "space.anchors=[]"]
+    search(folder, *words)
+    storage = open_storage(f"sqlite:///{folder}/study.db")
+    (held,) = storage.get_all_studies()
+    holder = {"host": "elsewhere", "pid": 1, "time": time.time()}
+    storage.set_study_user_attr(held._study_id, "controller", holder)
+    assert "another search is at work on study small (process 1 on elsewhere)" in search(folder, *words, code=2)
+    storage.set_study_user_attr(held._study_id, "controller", holder | {"time": time.time() - 1000})
+    search(folder, *words)
 
 
 def test_budgets_survive_a_restart(folder: Path) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.record import StudyRecord, TrialRecord
 from explorer.tracking.address import TrackingError, reason, redact, resolve
-from explorer.tracking.mirror import PARENT, STUDY, Mirror, study_key
-from explorer.tracking.tracker import connect
+from explorer.tracking.mirror import PARENT, STUDY, study_key
+from explorer.tracking.tracker import connect, open_mirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,7 +47,7 @@ def _log(
 ) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    mirror = Mirror(client, uri, record)
+    mirror = open_mirror(uri, record)
     if not mirror.holds(trial.number):  # else the run is there, and a search may be at work on the study
         mirror.sync(record, ended=True)
     tags = {

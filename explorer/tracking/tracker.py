@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from explorer.lock import alone
 from explorer.record import StudyRecord
-from explorer.tracking.address import TrackingError, check_uri, reason, redact, resolve
+from explorer.tracking.address import TrackingError, check_uri, reason, redact, resolve, sqlite_path
 from explorer.tracking.mirror import Mirror
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def mirror(record: StudyRecord, uri: str, ended: bool = True) -> None:
     if not record.trials:
         return
     try:
-        Mirror(connect(uri), resolve(uri), record).sync(record, ended)
+        open_mirror(resolve(uri), record).sync(record, ended)
     except Exception as error:  # noqa: BLE001 - MLflow, its database and its network raise whatever they like
         raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
 
@@ -60,6 +62,13 @@ def connect(uri: str) -> MlflowClient:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=resolve(uri))
+
+
+def open_mirror(uri: str, record: StudyRecord) -> Mirror:
+    """A study's mirror on a server; where that is a database file, one process at a time, as it may have to be made."""
+    path = sqlite_path(uri)
+    with alone(path) if path else nullcontext():
+        return Mirror(connect(uri), uri, record)
 
 
 class Tracker:
@@ -145,7 +154,7 @@ class Tracker:
         """One sync; what went wrong, in one line, or None."""
         try:
             if self._mirror is None:
-                self._mirror = Mirror(connect(self._uri), self._uri, record)
+                self._mirror = open_mirror(self._uri, record)
             self._mirror.sync(record, ended)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the search
             self._mirror = None

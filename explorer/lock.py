@@ -1,0 +1,24 @@
+"""One process at a time on this machine: making a database from several at once is a race in every library."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Waits until no other process is inside for the same path.
+
+    Args:
+        path: of what is made or migrated; the lock lies in the folder for temporary files, not beside it.
+    """
+    name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
+    with Path(tempfile.gettempdir(), f"explorer-{os.getuid()}-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
