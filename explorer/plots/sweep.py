@@ -148,8 +148,9 @@ def figure(info: SweepInfo) -> Figure:
 
     seeds = len(info.seeds)
     title = f"measured: {info.data}, {seeds} seed{'s' * (seeds != 1)}, {info.epochs} epoch{'s' * (info.epochs != 1)}"
-    values = sorted({value for point in info.points for value in point.values}, key=info.order.index)
-    return go.Figure(_measured(info), layout(title, info.parameter, values) | {"yaxis": AXIS | {"tickformat": ".1%"}})
+    return go.Figure(
+        _measured(info), layout(title, info.parameter, info.order) | {"yaxis": AXIS | {"tickformat": ".1%"}}
+    )
 
 
 def elsewhere_figure(elsewhere: Elsewhere, parameter: str) -> Figure:

@@ -75,13 +75,14 @@ def markdown(sheets: Sequence[Sheet], caveat: str, pictures: str | None = None) 
     lines += [
         "Every table and figure of [SqueezeNet](https://arxiv.org/abs/1602.07360) beside what this program counts"
     ]
-    lines += ["and what it measured. The head of each column says which of the three it is.", "", caveat, ""]
+    lines += ["and what it measured. The head of each column says which of the three it is."]
+    lines += ["`python -m explorer.paper format=markdown` prints this.", "", caveat, ""]
     for sheet in sheets:
         lines += [f"## {sheet.title}", "", sheet.about, "", *_markdown_table(sheet), ""]
         lines += [f"- {note}" for note in sheet.notes]
         lines += [""] if sheet.notes else []
         if sheet.measured:
-            lines += [f"Measured. {_code(sheet.measured)}", ""]
+            lines += [_code(sheet.measured), ""]
         lines += [f"- {trend.text}" for trend in sheet.trends]
         lines += [""] if sheet.trends else []
         if pictures and sheet.sweep:
