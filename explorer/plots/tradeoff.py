@@ -24,7 +24,7 @@ def figure(info: SweepInfo, cost: Literal["macs", "activations"]) -> Figure:
         y=[point.accuracy for point in info.points],
         mode="lines+markers+text",
         text=[str(point.values[0]) for point in info.points],
-        textposition="top right",
+        textposition="bottom right",
         line={"color": faded(BLUE, 0.4), "width": 1.2},
         marker={"color": BLUE, "size": 10},
         error_y=bars(info.points),

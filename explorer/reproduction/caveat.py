@@ -20,6 +20,6 @@ def caveat(studies: Sequence[SweepInfo | None]) -> str:
         f"Measured on {', '.join(data)}, not on ImageNet: val_acc is top-1 on the validation images, and only "
         f"trends may be held against the paper's. Differences are paired by seed, with Student's {CONFIDENCE:.0%} "
         "interval over the seeds: it covers the luck of training, not the choice of the "
-        f"{', '.join(map(str, images))} images, each of which is worth {one} points. The paper's accuracies are "
-        "single trainings."
+        f"{', '.join(map(str, images))} images, each of which is worth {one} points. Each interval "
+        "stands alone: of twenty, one misses. The paper's accuracies are single trainings."
     )

@@ -150,15 +150,16 @@ def squeeze_ratio(info: SweepInfo) -> tuple[Trend, ...]:
 
 def pct_3x3(info: SweepInfo) -> tuple[Trend, ...]:
     """Figure 3b: accuracy rises with pct_3x3, and half of the filters being 3x3 is enough."""
-    beyond = [value for point in info.points for value in point.values[:1] if value > 0.5]
-    later = {value: 1 / len(beyond) for value in beyond} or {0.99: 1.0}
+    beyond = [point.values[0] for point in info.points if point.values[0] > 0.5] or [0.99]
+    names = ", ".join(f"{value:g}" for value in beyond)
+    later = f"the mean of {names}" if len(beyond) > 1 else names
     return (
         more(info, "Does accuracy rise with pct_3x3 up to 0.5?", "0.5 minus 0.01", {0.5: 1, 0.01: -1}),
         enough(
             info,
             "Is pct_3x3 0.5 enough?",
-            "the mean of all values above 0.5 minus 0.5",
-            {**later, 0.5: -1},
+            f"{later} minus 0.5",
+            {**dict.fromkeys(beyond, 1 / len(beyond)), 0.5: -1},
         ),
     )
 
