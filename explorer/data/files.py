@@ -6,6 +6,7 @@ Decoded, resized to `resize` pixels, cropped to `crop`, in 0..255, channels in `
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,8 +150,11 @@ class FilesDataModule(DataModule):
         return self._loader(files, batch_size=max(1, self.batch_size // self.ranks))
 
     def _loader(self, files: Files, **more: Any) -> DataLoader[Any]:
-        more |= {"persistent_workers": self.workers > 0, "pin_memory": self.device.type == "cuda"}
-        return DataLoader(files, num_workers=self.workers, **more)
+        if self.workers:
+            # A worker of ours was itself spawned and would spawn them: seconds of imports for each, in every rung.
+            context = "fork" if sys.platform == "linux" else None
+            more |= {"num_workers": self.workers, "persistent_workers": True, "multiprocessing_context": context}
+        return DataLoader(files, pin_memory=self.device.type == "cuda", **more)
 
 
 def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
