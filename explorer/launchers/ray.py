@@ -12,6 +12,7 @@ import os
 import queue
 import secrets
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -88,6 +89,8 @@ class RayLauncher:
             num_cpus=cpus, num_gpus=self.gpus, runtime_env={"env_vars": variables}
         )
         self._actors: dict[int, _Actor] = {}
+        self._open: set[Future[Any]] = set()
+        """What was promised and not yet kept."""
         self._deaths: queue.Queue[tuple[Future[Any], WorkerDied] | None] = queue.Queue()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -107,6 +110,7 @@ class RayLauncher:
         job = jobs.pack(function, arguments)
         outer: Future[T] = Future()
         outer.set_running_or_notify_cancel()
+        self._open.add(outer)
         actor = self._actor(slot)
 
         def pass_on(done: Future[str]) -> None:
@@ -118,9 +122,9 @@ class RayLauncher:
                 # The watcher tells, after it has looked at what the cluster still has.
                 self._deaths.put((outer, WorkerDied(f"the worker on ray {slot} died: {_why(error)}")))
             except Exception as error:  # noqa: BLE001 - it belongs to whom asked for the job
-                outer.set_exception(error)
+                self._keep(outer, error=error)
             else:
-                outer.set_result(result)
+                self._keep(outer, result)
 
         actor.handle.run.remote(job).future().add_done_callback(pass_on)
         return outer
@@ -139,6 +143,19 @@ class RayLauncher:
             for actor in list(self._actors.values()):
                 self.ray.kill(actor.handle)
             self.ray.shutdown()
+        for future in list(self._open):
+            self._keep(future, error=WorkerDied("the worker was closed"))
+
+    def _keep(self, promise: Future[Any], result: Any = None, error: Exception | None = None) -> None:
+        """Keeps a promise, once: an answer may cross with the launcher's end."""
+        try:
+            self._open.remove(promise)
+        except KeyError:
+            return
+        if error is None:
+            promise.set_result(result)
+        else:
+            promise.set_exception(error)
 
     def _actor(self, slot: int) -> _Actor:
         actor = self._actors.get(slot)
@@ -171,7 +188,7 @@ class RayLauncher:
                 if slot >= self._count and not actor.up and time.monotonic() - actor.since > PATIENCE_SECONDS:
                     self.ray.kill(actor.handle)
             if death is not None:
-                death[0].set_exception(death[1])
+                self._keep(death[0], error=death[1])
 
 
 def _check(slots: str | int, cpus: float, gpus: str | float, threads: int) -> None:
@@ -189,7 +206,7 @@ def _connect(address: str, cpus: float | None) -> Any:
     """Connects to a cluster, or starts one; returns the module `ray`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*A worker died or was killed.*")  # we say it ourselves
-    if address == "local":
+    if address == "local" and "ray" not in sys.modules:  # which reads them when it is imported
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # its name for: nodes are on 127.0.0.1
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -204,9 +221,11 @@ def _connect(address: str, cpus: float | None) -> Any:
                 address=address, log_to_driver=False, logging_level=logging.ERROR, **new if address == "local" else {}
             )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        hint = "start one with `ray start --head`, or take launcher.address=local" if address == "auto" else ""
         why = str(error).strip().splitlines()[0]
-        raise LauncherError(f"launcher.address is {address!r}, but no Ray cluster answers: {hint or why}") from None
+        if address == "local":
+            raise LauncherError(f"Ray does not start here: {why}") from None
+        hint = "start one with `ray start --head`, or take launcher.address=local" if address == "auto" else why
+        raise LauncherError(f"launcher.address is {address!r}, but no Ray cluster answers: {hint}") from None
     return ray
 
 
