@@ -60,12 +60,8 @@ def pack(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
 def run(job: str) -> str:
     """Runs a job; its result, or the error that it raised, as JSON. Never raises what the function raises."""
     try:
-        asked = json.loads(job)
-        name = asked["function"]
-        if name not in FUNCTIONS:
-            raise JobError(f"workers do not run {name!r}, expected one of {', '.join(FUNCTIONS)}")
-        module, _, function = name.partition(":")
-        return json.dumps({"result": getattr(importlib.import_module(module), function)(*asked["arguments"])})
+        function, arguments = _read(job)
+        return json.dumps({"result": function(*arguments)})
     except Exception as error:  # noqa: BLE001 - it is raised where the job came from
         return json.dumps({"error": _described(error)})
 
@@ -105,6 +101,18 @@ def look_around(tag: Any = None, seconds: float = 0.0) -> dict[str, Any]:
     time.sleep(seconds)
     about = {"pid": os.getpid(), "host": platform.node(), "folder": os.getcwd(), "torch_was_imported": before}
     return {"tag": tag, "environment": environment, "threads": torch.get_num_threads()} | about
+
+
+def _read(job: str) -> tuple[Callable[..., Any], list[Any]]:
+    try:
+        asked = json.loads(job)
+        name, arguments = asked["function"], asked["arguments"]
+    except (TypeError, ValueError, KeyError):
+        raise JobError("a job is no JSON of a function and its arguments") from None
+    if name not in FUNCTIONS:
+        raise JobError(f"workers do not run {name!r}, expected one of {', '.join(FUNCTIONS)}")
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function), arguments
 
 
 def _described(error: Exception) -> dict[str, Any]:
