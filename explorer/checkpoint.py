@@ -1,7 +1,7 @@
 """Checkpoints: the state of a training in one safetensors file, written whole or not at all, checked when read.
 
-A file `epoch_0008.safetensors` holds tensors `model.NAME` and `optimizer.NAME.KEY`, and in its header the training's
-facts as JSON with a SHA-256 over everything else in the file.
+A file `epoch_0008.safetensors` holds tensors `model.NAME`, `optimizer.NAME.KEY` and `removed.NAME`, and in its header
+the training's facts as JSON with a SHA-256 over everything else in the file.
 """
 
 from __future__ import annotations

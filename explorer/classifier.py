@@ -14,13 +14,15 @@ from explorer.arch import Architecture
 from explorer.data.module import generator
 from explorer.nets import Network, build
 from explorer.recipe import Recipe, TrainingError
+from explorer.sparsity import Removed, hold_at_zero, set_to_zero, smallest
 
 
 class Classifier(LightningModule):
     """Trains a network by a recipe.
 
     Everything random is a function of the seed: the initial weights here, the dropout by reseeding with (seed, epoch),
-    so that nothing but the weights, the optimizer's state and the epoch has to be kept to go on with the same bits.
+    so that nothing but the weights, which of them are held at zero, the optimizer's state and the epoch has to be kept
+    to go on with the same bits.
     Sums stay tensors until the epoch ends: a GPU is waited for once an epoch.
 
     Of several ranks each has its share of every batch; their gradients' mean is that of the whole batch, their sums are
@@ -33,21 +35,26 @@ class Classifier(LightningModule):
     _trained: int
     images_evaluated: int
 
-    def __init__(self, architecture: Architecture, recipe: Recipe, seed: int, steps: int, first_step: int) -> None:
+    def __init__(
+        self, architecture: Architecture, recipe: Recipe, seed: int, epochs: int, epoch_steps: int, first_epoch: int = 0
+    ) -> None:
         """Builds the network and draws its weights.
 
         Args:
             architecture: the network.
             recipe: how it is trained.
             seed: of the initial weights and the dropout.
-            steps: optimizer steps of the full length.
-            first_step: steps taken before.
+            epochs: of the full length.
+            epoch_steps: optimizer steps of an epoch.
+            first_epoch: epochs trained before.
         """
         super().__init__()
         self.recipe = recipe
         self.seed = seed
-        self.steps = steps
-        self.first_step = first_step
+        self.epochs = epochs
+        self.epoch_steps = epoch_steps
+        self.first_epoch = first_epoch
+        self.removed: Removed = {}
         self.network = build(architecture, recipe.dropout)
         initialise(self.network, recipe, generator(seed, 0))
         self.epoch = 0
@@ -82,6 +89,11 @@ class Classifier(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._clear()
+        phase, first, _ = self.recipe.phase(self.epoch, self.epochs)
+        if self.epoch == first:
+            self.trainer.optimizers[0].state.clear()
+            self.removed = smallest(self.network, phase.sparsity)
+            set_to_zero(self.network, self.removed)
         rank = (self.global_rank,) if self.global_rank else ()  # different images, different dropout
         torch.manual_seed(generator(self.seed, self.epoch + 1, *rank).initial_seed())
 
@@ -91,9 +103,14 @@ class Classifier(LightningModule):
                 torch.distributed.broadcast(buffer, 0)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        self.lr = self.recipe.rate(self.first_step + self.global_step, self.steps)
+        phase, first, last = self.recipe.phase(self.epoch, self.epochs)
+        step = self.global_step - (first - self.first_epoch) * self.epoch_steps
+        self.lr = phase.lr * self.recipe.rate(step, (last - first) * self.epoch_steps)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.lr
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        hold_at_zero(self.network, self.removed)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         recipe = self.recipe

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
+from itertools import accumulate
 from typing import Any
 
 OPTIMIZERS = ("adamw", "sgd")
@@ -19,6 +20,21 @@ class RecipeError(ValueError):
 
 class TrainingError(ValueError):
     """A training that broke down; one line naming the epoch and what happened."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training. It starts from the weights of the part before, with a schedule and an optimizer of its own.
+
+    Attributes:
+        share: of the epochs.
+        lr: its highest learning rate, as a factor of the recipe's.
+        sparsity: share of each layer's weights, those smallest when it begins, that it holds at zero.
+    """
+
+    share: float
+    lr: float = 1.0
+    sparsity: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,7 @@ class Recipe:
         label_smoothing: of the cross entropy trained on.
         decay_biases: whether weight decay applies to biases.
         precision: `32-true` or `bf16-mixed`, as Lightning calls them.
+        phases: of the training, in order, their shares adding up to 1; none is one.
     """
 
     epochs: int
@@ -68,9 +85,17 @@ class Recipe:
     label_smoothing: float = 0.0
     decay_biases: bool = True
     precision: str = "32-true"
+    phases: list[Phase] = field(default_factory=list)
+
+    def phase(self, epoch: int, epochs: int) -> tuple[Phase, int, int]:
+        """The phase in which `epoch` (from 0) out of `epochs` lies, its first epoch and the first after it."""
+        phases = self.phases or [Phase(1.0)]
+        # Rounded down: with few epochs it is the last phase that is never left out.
+        ends = [math.floor(total * epochs + 1e-6) for total in accumulate(phase.share for phase in phases)]
+        return next(each for each in zip(phases, [0, *ends], ends, strict=False) if each[1] <= epoch < each[2])
 
     def rate(self, step: int, steps: int) -> float:
-        """Learning rate of optimizer step `step` (from 0) out of `steps`."""
+        """Learning rate of optimizer step `step` (from 0) out of the `steps` of a phase whose `lr` is 1."""
         rising = round(self.warmup * steps)
         if step < rising:
             return self.lr * (step + 1) / rising
@@ -98,6 +123,9 @@ def read(recipe: Mapping[str, Any]) -> Recipe:
     for key in given:
         if key not in known:
             raise RecipeError(f"recipe has no key {key!r}, its keys are {', '.join(known)}")
+        if key == "phases":
+            given[key] = _phases(given[key])
+            continue
         kind = str(known[key].type)
         value = float(given[key]) if kind.startswith("float") and type(given[key]) is int else given[key]
         given[key] = value
@@ -106,12 +134,39 @@ def read(recipe: Mapping[str, Any]) -> Recipe:
         good, expected = RANGES.get(key, (lambda _: True, ""))
         if value is not None and not good(value):
             raise RecipeError(f"recipe.{key} is {value!r}, expected {expected}")
-    missing = [name for name, field in known.items() if field.default is MISSING and name not in given]
+    missing = [name for name, f in known.items() if f.default is f.default_factory is MISSING and name not in given]
     if missing:
         raise RecipeError(f"recipe lacks {missing[0]!r}")
     return Recipe(**given)
 
 
+def _phases(phases: Any) -> list[Phase]:
+    """Checks a list of phases."""
+    if not isinstance(phases, list | tuple):
+        raise RecipeError(
+            f"recipe.phases is {phases!r}, expected a list such as [{{share: 0.5}}, {{share: 0.5, lr: 0.1}}]"
+        )
+    read_ = []
+    for i, phase in enumerate(phases):
+        known = [each.name for each in fields(Phase)]
+        if not isinstance(phase, Mapping) or not {"share"} <= phase.keys() <= set(known):
+            raise RecipeError(f"recipe.phases.{i} is {phase!r}, expected share and, as you like, lr and sparsity")
+        for key, value in phase.items():
+            good, expected = PHASE_RANGES[key]
+            if type(value) not in (int, float) or not good(value):
+                raise RecipeError(f"recipe.phases.{i}.{key} is {value!r}, expected a number {expected}")
+        read_.append(Phase(**{key: float(value) for key, value in phase.items()}))
+    total = sum(phase.share for phase in read_)
+    if read_ and abs(total - 1) > 1e-6:
+        raise RecipeError(f"recipe.phases has shares that add up to {total:g}, expected 1")
+    return read_
+
+
+PHASE_RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "share": (lambda x: 0 < x <= 1, "within (0, 1]"),
+    "lr": (lambda x: 0 < x < math.inf, "above 0"),
+    "sparsity": (lambda x: 0 <= x < 1, "within [0, 1)"),
+}
 RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **{key: (lambda n: n >= 1, "at least 1") for key in ("epochs", "batch_size", "accumulate")},
     **{key: (lambda x: 0 < x < math.inf, "above 0") for key in ("lr", "clip", "last_std")},

@@ -84,13 +84,13 @@ def progress(folder: str | Path) -> list[dict[str, float]]:
 
 
 def capture(classifier: Classifier, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Weights and optimizer state by name."""
+    """Weights, optimizer state and which weights are held at zero, by name."""
     tensors = {f"model.{name}": value for name, value in classifier.network.state_dict().items()}
     for name, parameter in classifier.network.named_parameters():
         for key, value in optimizer.state[parameter].items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{name}.{key}"] = value
-    return tensors
+    return tensors | {f"removed.{name}": gone for name, gone in classifier.removed.items()}
 
 
 def restore(checkpoint: Checkpoint, classifier: Classifier, optimizer: torch.optim.Optimizer) -> None:
@@ -103,6 +103,7 @@ def restore(checkpoint: Checkpoint, classifier: Classifier, optimizer: torch.opt
             # In the parameter's own memory layout: the fused optimizers walk both in step.
             like = parameter if value.shape == parameter.shape else value
             optimizer.state[parameter][key] = torch.empty_like(like.detach(), dtype=value.dtype).copy_(value)
+    classifier.removed = {name: gone.to(classifier.device) for name, gone in checkpoint.part("removed").items()}
 
 
 def check_facts(checkpoint: Checkpoint, facts: dict[str, Any], file: Path) -> None:
