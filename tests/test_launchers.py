@@ -7,76 +7,17 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from explorer import launchers
 from explorer.data.files import DataError
-from explorer.launchers import Launcher, WorkerDied, jobs
+from explorer.launchers import Launcher, jobs
 from explorer.store import load
 from explorer.study import data_facts
-
-MARK = "EXPLORER_TEST_RUN"
-"""An environment variable that every process started by a test inherits, wherever its launcher starts it."""
-CONFIGS: dict[str, dict[str, Any]] = {
-    "local": {"devices": ["cpu", "cpu"]},
-    "ray": {"slots": 2},
-    "slurm": {"slots": 2, "folder": "slurm"},
-}
-
-
-def need(name: str) -> None:
-    """Skips where a launcher cannot run, and says why."""
-    package = {"ray": "ray", "slurm": "submitit"}.get(name)
-    if package and find_spec(package) is None:
-        pytest.skip(f"{package} is not installed: pip install 'explorer[{name}]'")
-    if name == "slurm":
-        try:
-            subprocess.run(["sinfo"], check=True, capture_output=True, timeout=20)
-        except (OSError, subprocess.SubprocessError):
-            pytest.skip("no SLURM answers here; .ci/slurm starts one")
-
-
-def start(name: str, **options: Any) -> Launcher:
-    return launchers.make({"name": name} | CONFIGS[name] | options)
-
-
-def ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def marked(mark: str) -> list[str]:
-    """Command lines of the processes of a test, of those that are not about to end."""
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"{MARK}={mark}".encode() in environ.read_bytes() and not ended(int(environ.parent.name)):
-                line = (environ.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                found.append(line)
-        except OSError:
-            continue
-    return [line for line in found if "resource_tracker" not in line]
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def died(future: Future[Any], within: float = 5) -> WorkerDied:
-    with pytest.raises(WorkerDied) as caught:
-        future.result(timeout=within)
-    return caught.value
+from tests.launched import CONFIGS, MARK, died, ended, marked, need, start, wait_for
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -217,7 +158,9 @@ def test_workers_of_a_killed_controller_end(name: str, tmp_path: Path) -> None:
         os.chdir(before)
     wait_for(lambda: ended(pid), 10)
     # Ray's two agents look for their parent once a minute.
-    wait_for(lambda: not [line for line in marked(mark) if not line.startswith("ray::") or "Agent" not in line], 20)
+    wait_for(
+        lambda: not [line for line in marked(mark).values() if not line.startswith("ray::") or "Agent" not in line], 20
+    )
     process.stdout.close()
 
 

@@ -205,11 +205,9 @@ def _check(slots: str | int, cpus: float, gpus: str | float, threads: int) -> No
 def _connect(address: str, cpus: float | None) -> Any:
     """Connects to a cluster, or starts one; returns the module `ray`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*A worker died or was killed.*")  # we say it ourselves
-    if address == "local" and "ray" not in sys.modules:  # which reads them when it is imported
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # its name for: nodes are on 127.0.0.1
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # pages of its own state at every death
+    if address == "local":
+        keep_private()
     try:
         import ray
     except ImportError:
@@ -227,6 +225,14 @@ def _connect(address: str, cpus: float | None) -> Any:
         hint = "start one with `ray start --head`, or take launcher.address=local" if address == "auto" else why
         raise LauncherError(f"launcher.address is {address!r}, but no Ray cluster answers: {hint}") from None
     return ray
+
+
+def keep_private() -> None:
+    """Lets clusters that this process starts listen on 127.0.0.1 alone, and want a token of their own."""
+    if "ray" not in sys.modules:  # it reads them when it is imported
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # its name for it
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -50,11 +52,12 @@ class Queue:
         executor = self._executor(folder=log)
         executor.update_parameters(**self._options)
         try:
-            with self._clean():  # a controller inside an allocation passes nothing of it on
+            # A controller inside an allocation passes nothing of it on; what sbatch says is in the error.
+            with self._clean(), contextlib.redirect_stderr(io.StringIO()):
                 return str(executor.submit(worker, *arguments).job_id)
         except self._refused as error:
-            why = str(error).strip().splitlines()[-1]
-            raise LauncherError(f"SLURM refuses a worker: {why.removeprefix('sbatch: error: ')}") from None
+            lines = [line.removeprefix("sbatch: error: ") for line in str(error).strip().splitlines()]
+            raise LauncherError(f"SLURM refuses a worker: {'; '.join(lines)}") from None
 
 
 def states(ids: Sequence[str]) -> dict[str, str] | None:
