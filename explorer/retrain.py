@@ -110,8 +110,10 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher, console: Console)
     """Results of the jobs, in their order, trained on all slots."""
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    from explorer.study import train
+    from explorer.launchers import WorkerDied
+    from explorer.study import TRIES, train
 
+    tries = [0] * len(jobs)
     free = list(range(len(launcher.slots)))
     pending: dict[Future[dict[str, Any]], tuple[int, int]] = {}
     results: dict[int, dict[str, Any]] = {}
@@ -129,6 +131,10 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher, console: Console)
             for future in done:
                 i, slot = pending.pop(future)
                 free.append(slot)
+                tries[i] += 1
+                if isinstance(future.exception(), WorkerDied) and tries[i] < TRIES:
+                    waiting.append((i, jobs[i]))
+                    continue
                 results[i] = future.result()
                 bar.advance(task)
     return [results[i] for i in range(len(jobs))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import signal
 from contextlib import closing
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from explorer.launchers import Launcher
     from explorer.study import Controller
+
+
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,17 @@ def main(config: DictConfig) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: stop cleanly, everything kept
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     with sole_controller(plan.folder), closing(launcher):
         return search(plan, launcher, console)
+
+
+def _stop(number: int, frame: object) -> None:
+    """The first signal stops cleanly; a second one ends at once, and the workers end with their controller."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, frame: os._exit(INTERRUPTED))
+    raise KeyboardInterrupt
 
 
 def read(config: DictConfig) -> Plan:
@@ -105,7 +117,7 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
     from explorer.provenance import git_commit, versions
     from explorer.samplers import Proposer
     from explorer.store import Store, stored_facts
-    from explorer.study import Controller, data_facts
+    from explorer.study import Controller, ask_facts
     from explorer.tracking import Tracker
     from explorer.view import View
 
@@ -113,7 +125,7 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
     proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"], lag)
     facts = stored_facts(plan.storage, plan.study)
     if facts is None:
-        facts = launcher.submit(0, data_facts, plan.config["data"]).result()
+        facts = ask_facts(launcher, plan.config["data"])
         plan.space.check(tuple(facts["input_shape"]), facts["classes"])
         facts |= {"versions": versions(), "git_commit": git_commit()}
     store = Store(plan.storage, plan.study, plan.config, facts)
@@ -131,7 +143,7 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
         tracker.update(controller.record)
         tracker.close(timeout=60)
     _closing_words(console, controller, stopped, plan)
-    return 130 if stopped else 0
+    return INTERRUPTED if stopped else 0
 
 
 def _closing_words(console: Console, controller: Controller, stopped: bool, plan: Plan) -> None:

@@ -55,6 +55,16 @@ def data_facts(data: dict[str, Any]) -> dict[str, Any]:
     return {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
 
 
+def ask_facts(launcher: Launcher, data: dict[str, Any]) -> dict[str, Any]:
+    """`data_facts` from a worker, asked again if the worker dies."""
+    for _ in range(TRIES - 1):
+        try:
+            return launcher.submit(0, data_facts, data).result()
+        except WorkerDied:
+            continue
+    return launcher.submit(0, data_facts, data).result()
+
+
 @dataclass
 class InFlight:
     """A rung on its slot."""
