@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search paper test check lock clean
+.PHONY: help setup search paper chaos test check lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ search: $(READY)  ## Run the main job: search the Fire design space on digits, s
 
 paper: $(READY)  ## Hold the SqueezeNet paper against this program: printed, counted, measured (paper.html)
 	$(PY) -m explorer.paper
+
+chaos: $(READY)  ## Kill a search of 40 trials 50 times; its result must be that of an undisturbed one (about ten minutes)
+	$(PY) -m benchmarks.chaos
 
 test: $(READY)  ## Run every test
 	$(PY) -m pytest

@@ -1,4 +1,4 @@
-"""python benchmarks/chaos.py: kills a search again and again, and compares its trials with those of an undisturbed one.
+"""python -m benchmarks.chaos: kills a search again and again, and compares its trials with those of an undisturbed one.
 
 Both are the same deterministic search with the same seed. Workers, the controller or both get SIGKILL at random
 moments; after a controller's death the same command is started again. Prints a table of what was killed, and whether
