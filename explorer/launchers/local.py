@@ -54,17 +54,20 @@ class LocalLauncher:
         """See `explorer.launchers.Launcher`."""
         outer: Future[T] = Future()
         outer.set_running_or_notify_cancel()
+        pool = self._pool(slot)
         try:
-            inner = self._pool(slot).submit(function, *arguments)
+            inner = pool.submit(function, *arguments)
         except BrokenProcessPool:  # it died between two jobs
             self._pools[slot] = None
-            inner = self._pool(slot).submit(function, *arguments)
+            pool = self._pool(slot)
+            inner = pool.submit(function, *arguments)
 
         def pass_on(done: Future[T]) -> None:
             if done.cancelled():
                 outer.set_exception(WorkerDied(f"the worker on {self.slots[slot]} was closed"))
             elif isinstance(error := done.exception(), BrokenProcessPool):
-                self._pools[slot] = None
+                if self._pools[slot] is pool:
+                    self._pools[slot] = None
                 outer.set_exception(WorkerDied(f"the worker on {self.slots[slot]} died"))
             elif error is not None:
                 outer.set_exception(error)
