@@ -101,11 +101,15 @@ def _rank(
         import torch
         from torch import distributed
 
-        cuda = torch.cuda.is_available()
-        if cuda:
-            torch.cuda.set_device(rank)
+        device = torch.device("cuda", rank) if torch.cuda.is_available() else None
+        if device:
+            torch.cuda.set_device(device)
         distributed.init_process_group(
-            "nccl" if cuda else "gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks
+            "nccl" if device else "gloo",
+            init_method=f"file://{meeting}",
+            rank=rank,
+            world_size=ranks,
+            device_id=device,
         )
         value = function(rank, ranks, *arguments)
         distributed.barrier()

@@ -183,4 +183,4 @@ def test_the_recipe_as_the_command_line_composes_it() -> None:
         recipe = read(plain(hydra.compose("search", overrides=words).recipe))
     assert recipe.phases == [Phase(0.5), Phase(0.25, 0.5, 0.5), Phase(0.25, 0.1)]
     assert recipe.lr == 0.002
-    assert recipe.epochs == FAST["epochs"]
+    assert (recipe.epochs, recipe.batch_size) == (48, FAST["batch_size"])
