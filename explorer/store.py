@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy
-from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from explorer.lock import alone
 from explorer.record import StudyRecord, TrialRecord, read, read_trial
 from explorer.samplers import DIRECTIONS
+from explorer.storage import DATABASE_ERRORS, StudyError, open_storage, why
 
 DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
@@ -29,44 +27,6 @@ DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 
 SILENCE = 120.0
 """Seconds without a sign after which a controller on another machine is taken for dead; it gives one every 15."""
-DATABASE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
-
-
-class StudyError(ValueError):
-    """A study that is not there, cannot be read, or is another one than expected."""
-
-
-def open_storage(url: str, create: bool = False) -> RDBStorage:
-    """Opens Optuna's storage.
-
-    Args:
-        url: of a database, such as sqlite:///study.db.
-        create: whether an SQLite file may be made.
-
-    Raises:
-        StudyError: if there is none, or if it is no Optuna storage.
-    """
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError:
-        raise StudyError("storage is no database URL, expected one such as sqlite:///study.db") from None
-    shown = parsed.render_as_string(hide_password=True)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and not create and not Path(parsed.database or "").is_file():
-        raise StudyError(
-            f"no study database {parsed.database} here; run explorer.search first, or name one with storage=URL"
-        )
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with alone(Path(parsed.database or "")):
-            storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)
-            storage.get_all_studies()  # a database of something else shows itself here
-    except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
-        why = _why(error)
-        raise StudyError(
-            f"storage {shown} cannot be opened: {why}; move it away or name another with storage=URL"
-        ) from None
-    return storage
 
 
 def load(url: str, name: str | None) -> StudyRecord:
@@ -84,16 +44,11 @@ def load(url: str, name: str | None) -> StudyRecord:
             name = max(studies, key=lambda own: _last_start(storage, studies[own]))
         if name not in studies:
             raise StudyError(f"study is {name!r}, expected one of {', '.join(studies)}")
+        if "facts" not in storage.get_study_user_attrs(studies[name]):
+            raise StudyError(f"study {name} was not made by explorer, or is being made now")
         return read(optuna.load_study(study_name=name, storage=storage))
     except DATABASE_ERRORS as error:
-        raise StudyError(f"the storage cannot be read: {_why(error)}") from None
-
-
-def _why(error: BaseException) -> str:
-    """What the database said, without the SQL around it."""
-    while isinstance(error, StorageInternalError) and error.__cause__ is not None:
-        error = error.__cause__
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StudyError(f"the storage cannot be read: {why(error, url)}") from None
 
 
 def _last_start(storage: RDBStorage, study_id: int) -> float:

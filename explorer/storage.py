@@ -1,0 +1,265 @@
+"""Optuna's storage by URL: its driver, patience while a database is locked or away, no credentials in messages."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus
+
+import optuna
+import sqlalchemy
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import RDBStorage
+from optuna.storages._base import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL
+
+from explorer.lock import alone
+
+T = TypeVar("T")
+
+PATIENCE = 600.0
+"""Seconds that a call goes on trying."""
+OPENING_PATIENCE = 60.0
+"""The same for the opening of a locked SQLite file."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between two attempts: twice as long each time."""
+OPENING_RACES = 3
+DATABASE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
+
+_log = logging.getLogger(__name__)
+
+
+class StudyError(ValueError):
+    """A study that is not there, cannot be read, or is another one than expected."""
+
+
+def open_storage(url: str, create: bool = False) -> RDBStorage:
+    """Opens Optuna's storage.
+
+    A call of the storage that is opened waits, up to PATIENCE seconds, for a database that is locked or away.
+
+    Args:
+        url: of a database, such as sqlite:///study.db or postgresql://user@host/name.
+        create: whether an SQLite file may be made.
+
+    Raises:
+        StudyError: if there is none, or if it is no Optuna storage.
+    """
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise StudyError("storage is no database URL, expected one such as sqlite:///study.db") from None
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite and not create and not Path(parsed.database or "").is_file():
+        raise StudyError(
+            f"no study database {parsed.database} here; run explorer.search first, or name one with storage=URL"
+        )
+    parsed = _with_driver(parsed)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with alone(Path(parsed.database or "")) if sqlite else nullcontext():
+            storage = _made(parsed)
+            storage.get_all_studies()  # a database of something else shows itself here
+    except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
+        what = f"storage {shown(parsed)} cannot be opened: {why(error, parsed)}"
+        raise StudyError(f"{what}; move it away or name another with storage=URL") from None
+    storage.patience, storage.opened = PATIENCE, True
+    return storage
+
+
+def shown(url: URL) -> str:
+    """The URL without its credentials."""
+    return url.set(query={key: "***" if _secret(key) else value for key, value in url.query.items()}).render_as_string()
+
+
+def why(error: BaseException, url: str | URL) -> str:
+    """What the database said: one line, without the SQL around it and without the credentials of the URL."""
+    cause = _cause(error)
+    line = (str(getattr(cause, "orig", None) or cause).strip().splitlines() or [type(cause).__name__])[0].strip()
+    for secret in _secrets(sqlalchemy.make_url(url)):
+        line = line.replace(secret, "***")
+    return line
+
+
+class PatientStorage(RDBStorage):
+    """Optuna's storage, whose calls are repeated while its database is locked or away.
+
+    A call that is repeated may have been carried out, its answer lost with the connection. So what can be done once
+    alone is looked for before it is done again.
+
+    Attributes:
+        patience: seconds that a call goes on trying; 0 once that was in vain, so that an end is not held up further.
+        opened: whether the database has answered before.
+    """
+
+    def __init__(self, url: URL, options: dict[str, Any]) -> None:
+        self.patience = OPENING_PATIENCE if url.get_backend_name() == "sqlite" else 0.0
+        self.opened = False
+        self._shown, self._why = shown(url), functools.partial(why, url=url)
+        self._nested = threading.local()
+        address = url.render_as_string(hide_password=False)
+        self.patiently(functools.partial(super().__init__, address, options))
+        weakref.finalize(self, self.engine.dispose)  # a server keeps a place for every connection that is left open
+
+    def patiently(self, call: Callable[[], T], again: Callable[[], T] | None = None) -> T:
+        """Makes a call.
+
+        Args:
+            call: the first attempt.
+            again: the others, if they differ.
+
+        Raises:
+            StudyError: if the database stayed away for as long as there is patience.
+        """
+        if getattr(self._nested, "inside", False):
+            return call()
+        self._nested.inside = True
+        try:
+            return self._repeat(call, again or call)
+        except KeyboardInterrupt:
+            self.patience = 0.0
+            raise
+        finally:
+            self._nested.inside = False
+
+    def _repeat(self, call: Callable[[], T], again: Callable[[], T]) -> T:
+        began, pause, told = time.monotonic(), SHORTEST_PAUSE, False
+        while True:
+            try:
+                result = call()
+            except DATABASE_ERRORS as error:
+                waited = time.monotonic() - began
+                if not passing(error) or (waited >= self.patience and not self.opened):
+                    raise
+                if waited >= self.patience:
+                    self.patience = 0.0
+                    raise StudyError(f"storage {self._shown} does not answer: {self._why(error)}") from None
+                if waited > LONGEST_PAUSE and not told:
+                    told = True
+                    _log.warning("storage %s does not answer (%s); trying again", self._shown, self._why(error))
+            else:
+                if told:
+                    _log.warning("storage %s answers again", self._shown)
+                return result
+            time.sleep(pause)
+            pause, call = min(2 * pause, LONGEST_PAUSE), again
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        """See `optuna.storages.RDBStorage`."""
+        create = functools.partial(RDBStorage.create_new_study, self, directions, study_name)
+
+        def again() -> int:
+            try:
+                return create()
+            except DuplicatedStudyError:
+                return RDBStorage.get_study_id_from_name(self, str(study_name))
+
+        return self.patiently(create, again)
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """See `optuna.storages.RDBStorage`."""
+        create = functools.partial(RDBStorage.create_new_trial, self, study_id, template_trial)
+
+        def again() -> int:
+            for trial in RDBStorage.get_all_trials(self, study_id, deepcopy=False):
+                if template_trial is not None and _same(trial, template_trial):
+                    return trial._trial_id
+            return create()
+
+        return self.patiently(create, again)
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """See `optuna.storages.RDBStorage`."""
+        tell = functools.partial(RDBStorage.set_trial_state_values, self, trial_id, state, values)
+
+        def again() -> bool:
+            try:
+                return tell()
+            except UpdateFinishedTrialError:
+                return True
+
+        return self.patiently(tell, again)
+
+
+def _repeated(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def call(self: PatientStorage, *arguments: Any, **options: Any) -> Any:
+        return self.patiently(functools.partial(method, self, *arguments, **options))
+
+    return call
+
+
+for _name in vars(BaseStorage):  # the rest reads, or overwrites: it can be repeated as it is
+    if not _name.startswith("_") and _name not in vars(PatientStorage) and _name != "remove_session":
+        setattr(PatientStorage, _name, _repeated(getattr(RDBStorage, _name)))
+
+
+def passing(error: BaseException) -> bool:
+    """Whether a database may answer if it is asked again: it is locked, or away, or it threw the connection out."""
+    cause = _cause(error)
+    if not isinstance(cause, sqlalchemy.exc.DBAPIError):
+        return isinstance(cause, sqlalchemy.exc.TimeoutError | sqlalchemy.exc.PendingRollbackError)
+    if type(cause.orig).__module__.startswith("sqlite3"):
+        return "locked" in str(cause.orig) or "busy" in str(cause.orig)
+    return cause.connection_invalidated or isinstance(
+        cause, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError
+    )
+
+
+def _made(url: URL) -> PatientStorage:
+    if url.get_backend_name() == "sqlite":
+        return PatientStorage(url, {"connect_args": {"timeout": 1}})  # a wait in there does not hear Ctrl-C
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "postgresql":
+        options["connect_args"] = {"connect_timeout": 10, "client_encoding": "utf8"}
+    for attempt in range(OPENING_RACES):
+        try:
+            return PatientStorage(url, options)
+        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+            # Another machine makes the tables in the same moment; SQLite's are made by one process at a time.
+            if attempt == OPENING_RACES - 1:
+                raise
+            time.sleep(1)
+    raise AssertionError
+
+
+def _with_driver(url: URL) -> URL:
+    """Names psycopg 3 as the driver for a PostgreSQL URL that names none, where SQLAlchemy would take psycopg2."""
+    if url.drivername not in ("postgresql", "postgres"):
+        return url
+    if find_spec("psycopg") is None and find_spec("psycopg2") is None:
+        raise StudyError("storage=postgresql://... needs psycopg: pip install 'explorer[postgres]'")
+    return url.set(drivername="postgresql+psycopg" if find_spec("psycopg") else "postgresql+psycopg2")
+
+
+def _cause(error: BaseException) -> BaseException:
+    while isinstance(error, StorageInternalError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _same(trial: FrozenTrial, template: FrozenTrial) -> bool:
+    return trial.datetime_start == template.datetime_start and trial.user_attrs == template.user_attrs
+
+
+def _secret(key: str) -> bool:
+    return any(word in key.lower() for word in ("pass", "secret", "token"))
+
+
+def _secrets(url: URL) -> list[str]:
+    """Passwords of a URL, as they are and as a URL writes them."""
+    found = [str(url.password)] if url.password else []
+    for key, value in url.query.items():
+        if _secret(key):
+            found += [value] if isinstance(value, str) else list(value)
+    return [form for secret in found for form in (secret, quote(secret), quote_plus(secret))]

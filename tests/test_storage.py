@@ -1,0 +1,246 @@
+"""Study databases that are locked, stopped, started, reached with a password: a real SQLite, a real PostgreSQL."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from explorer import storage, store
+from explorer.storage import StudyError, open_storage
+from explorer.store import Store
+from tests.mlflow_server import free_port
+from tests.processes import SHORT, SPACE, run, start, wait_for
+
+BINARIES = Path("/usr/lib/postgresql/15/bin")
+PASSWORD = "p@ss/w0rd!Geheim"
+QUOTED = "p%40ss%2Fw0rd%21Geheim"
+
+
+class Server:
+    """A PostgreSQL server with an empty database `explorer`, on 127.0.0.1 alone; a user other than root runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"postgresql://explorer:{QUOTED}@127.0.0.1:{self.port}/explorer"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.user = "postgres" if os.getuid() == 0 else None
+        if self.user:
+            shutil.chown(folder, self.user)
+        (folder / "password").write_text(PASSWORD)
+        (folder / "password").chmod(0o644)
+        files = [f"--pgdata={folder}/data", f"--pwfile={folder}/password"]
+        self._command("initdb", "--username=explorer", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", *files)
+        self.start()
+        url = sqlalchemy.make_url(self.url).set(drivername="postgresql+psycopg", database="postgres")
+        engine = sqlalchemy.create_engine(url)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sqlalchemy.text("CREATE DATABASE explorer"))
+        engine.dispose()
+
+    def start(self) -> None:
+        options = [f"-p{self.port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={self.folder}"]
+        self.process = subprocess.Popen(
+            [str(BINARIES / "postgres"), f"-D{self.folder}/data", *options],
+            user=self.user,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        ready = [str(BINARIES / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
+        wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, 60)
+
+    def stop(self) -> None:
+        """At once: open connections are thrown out."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=60)
+
+    def _command(self, name: str, *words: str) -> None:
+        subprocess.run([str(BINARIES / name), *words], user=self.user, cwd=self.folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if not (BINARIES / "initdb").exists():
+        pytest.skip(f"no PostgreSQL server: {BINARIES} is absent; on Debian: apt-get install postgresql-15")
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'explorer[postgres]'")
+    folder = Path("/tmp") / f"explorer-pg-{os.getpid()}"  # a socket's path is short, and its user may go there
+    folder.mkdir()
+    server = Server(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+def attributes(number: int) -> dict[str, object]:
+    costs = {"params": 100 + number, "bytes": 400 + 4 * number, "macs": 1}
+    return costs | {"identity": f"net {number}", "seeds": [0], "architecture": "{}", "anchor": None}
+
+
+def new(url: str, name: str = "study") -> Store:
+    return Store(url, name, {"space": {}}, {"images": {"val": 360}})
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Another connection to study.db."""
+    connection = sqlite3.connect(tmp_path / "study.db", isolation_level=None, check_same_thread=False)
+    yield connection
+    connection.close()
+
+
+def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connection) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    own = new(url)
+    lock.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(4, lambda: lock.execute("COMMIT"))
+    release.start()
+    began = time.monotonic()
+    trial = own.create(None, attributes(0))
+    assert 3.5 < time.monotonic() - began < 15
+    release.join()
+    lock.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(3, lambda: lock.execute("COMMIT"))
+    release.start()
+    own.save_curve(trial.number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
+    own.finish(trial.number)
+    release.join()
+    (stored,) = store.load(url, "study").trials
+    assert (stored.number, stored.state, stored.accuracy) == (0, "COMPLETE", 0.5)
+
+
+def test_patience_ends_with_one_line_and_then_holds_nothing_up(
+    tmp_path: Path, lock: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "PATIENCE", 2.0)
+    own = new(f"sqlite:///{tmp_path}/study.db")
+    lock.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StudyError, match="does not answer: database is locked"):
+        own.create(None, attributes(0))
+    began = time.monotonic()
+    with pytest.raises(StudyError, match="does not answer"):
+        own.worked(1)
+    assert time.monotonic() - began < 1.9
+    lock.execute("COMMIT")
+    assert own.create(None, attributes(0)).number == 0
+
+
+def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
+    own = new(f"sqlite:///{tmp_path}/study.db")
+    with sqlite3.connect(tmp_path / "study.db") as connection:
+        connection.execute("DROP TABLE trials")
+    connection.close()
+    began = time.monotonic()
+    with pytest.raises(storage.DATABASE_ERRORS):
+        own.create(None, attributes(0))
+    assert time.monotonic() - began < 20  # Optuna itself tries five times
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    if kind == "postgresql":
+        url = request.getfixturevalue("server").url
+    lost = sqlalchemy.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("database is locked"))
+
+    def once(name: str) -> None:
+        """The next call of a method is carried out, and its answer lost."""
+        method = getattr(storage.RDBStorage, name)
+
+        def call(*arguments: object, **options: object) -> object:
+            monkeypatch.setattr(storage.RDBStorage, name, method)
+            method(*arguments, **options)
+            raise lost
+
+        monkeypatch.setattr(storage.RDBStorage, name, call)
+
+    once("create_new_study")
+    own = new(url, "twice")
+    for number in range(2):
+        once("create_new_trial")
+        assert own.create(None, attributes(number)).number == number
+        own.save_curve(number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
+        once("set_trial_state_values")
+        own.finish(number)
+    assert [trial.state for trial in store.load(url, "twice").trials] == ["COMPLETE", "COMPLETE"]
+
+
+def test_tables_are_made_once_by_many(server: Server) -> None:
+    def open_one(_: int) -> int:
+        opened = open_storage(server.url, create=True)
+        count = len(opened.get_all_studies())
+        opened.engine.dispose()
+        return count
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(open_one, range(8)))
+
+
+def test_a_wrong_password_is_said_without_the_password(server: Server) -> None:
+    wrong = server.url.replace(QUOTED, "geheimnis")
+    for url in (wrong, wrong.replace(":geheimnis@", "@") + "?password=geheimnis"):
+        with pytest.raises(StudyError) as caught:
+            open_storage(url)
+        said = str(caught.value)
+        assert "password authentication failed" in said
+        assert "127.0.0.1" in said
+        assert "geheimnis" not in said
+        assert "\n" not in said
+
+
+def test_a_server_that_is_not_there_is_said_at_once() -> None:
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'explorer[postgres]'")
+    began = time.monotonic()
+    with pytest.raises(StudyError, match="Connection refused") as caught:
+        open_storage(f"postgresql://explorer:{QUOTED}@127.0.0.1:{free_port()}/explorer")
+    assert time.monotonic() - began < 5
+    assert QUOTED not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_when_its_server_comes_back(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SPACE)
+    words = ["explorer.search", *SHORT, "n_trials=4", f"storage='{server.url}'", "launcher.devices=[cpu]"]
+    process = start(tmp_path, *words)
+
+    def finished() -> int:
+        return sum(trial.state == "COMPLETE" for trial in store.load(server.url, "small").trials)
+
+    def one_is_finished() -> bool:
+        try:
+            return finished() >= 1
+        except StudyError:
+            return False
+
+    wait_for(one_is_finished, 120)
+    before = store.load(server.url, "small").trials
+    server.stop()
+    time.sleep(10)
+    assert process.poll() is None
+    server.start()
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    trials = store.load(server.url, "small").trials
+    assert [trial.state for trial in trials] == ["COMPLETE"] * 4
+    assert [len(trial.curves[0]) for trial in trials] == [3] * 4
+    assert trials[0] == before[0]
+    assert "does not answer" in out + err
+    assert "answers again" in out + err
+    again = run(tmp_path, *words)
+    assert "4 trials" in again
+    for secret in (PASSWORD, QUOTED):
+        assert secret not in out + err + again
+        found = [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+        assert found == []
