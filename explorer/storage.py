@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import logging
+import sys
 import threading
 import time
 import weakref
@@ -33,10 +33,10 @@ OPENING_PATIENCE = 60.0
 """The same for the opening of a locked SQLite file."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two attempts: twice as long each time."""
+UNNOTICED = 2.0
+"""Seconds of waiting that are not worth a word."""
 OPENING_RACES = 3
 DATABASE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
-
-_log = logging.getLogger(__name__)
 
 
 class StudyError(ValueError):
@@ -144,15 +144,18 @@ class PatientStorage(RDBStorage):
                 if waited >= self.patience:
                     self.patience = 0.0
                     raise StudyError(f"storage {self._shown} does not answer: {self._why(error)}") from None
-                if waited > LONGEST_PAUSE and not told:
+                if waited > UNNOTICED and not told:
                     told = True
-                    _log.warning("storage %s does not answer (%s); trying again", self._shown, self._why(error))
+                    self._say(f"does not answer ({self._why(error)}), trying again; trainings go on meanwhile")
             else:
                 if told:
-                    _log.warning("storage %s answers again", self._shown)
+                    self._say("answers again")
                 return result
             time.sleep(pause)
             pause, call = min(2 * pause, LONGEST_PAUSE), again
+
+    def _say(self, what: str) -> None:
+        print(f"storage {self._shown} {what}", file=sys.stderr, flush=True)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         """See `optuna.storages.RDBStorage`."""
