@@ -20,7 +20,7 @@ from explorer.store import Store
 from tests.mlflow_server import free_port
 from tests.processes import SHORT, SPACE, run, start, wait_for
 
-BINARIES = Path("/usr/lib/postgresql/15/bin")
+BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
 PASSWORD = "p@ss/w0rd!Geheim"
 QUOTED = "p%40ss%2Fw0rd%21Geheim"
 
@@ -71,7 +71,7 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not (BINARIES / "initdb").exists():
-        pytest.skip(f"no PostgreSQL server: {BINARIES} is absent; on Debian: apt-get install postgresql-15")
+        pytest.skip(f"no PostgreSQL server: {BINARIES} is absent; on Debian: apt-get install postgresql")
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'explorer[postgres]'")
     folder = Path("/tmp") / f"explorer-pg-{os.getpid()}"  # a socket's path is short, and its user may go there
     folder.mkdir()
