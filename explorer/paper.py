@@ -55,12 +55,13 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
     from explorer.config import ConfigError
     from explorer.plots import sweep
     from explorer.reproduction.sweeps import PARAMETERS
+    from explorer.storage import open_storage
 
     if not isinstance(names, dict) or set(names) != set(PARAMETERS):
         raise ConfigError(f"studies is {names!r}, expected a name for each of {', '.join(PARAMETERS)}")
     if storage == DEFAULT_STORAGE and not Path("study.db").exists():
         return dict.fromkeys(PARAMETERS)
-    known = {study.study_name for study in store.open_storage(storage).get_all_studies()}
+    known = {study.study_name for study in open_storage(storage).get_all_studies()}
     return {
         parameter: sweep.info(store.load(storage, names[parameter]), parameter) if names[parameter] in known else None
         for parameter in PARAMETERS

@@ -158,7 +158,9 @@ def _closing_words(console: Console, controller: Controller, stopped: bool, plan
         f"\nstudy {record.name}: {done} trials{f', {failed} failed' if failed else ''}, {why}", highlight=False
     )
     console.print(front_table(record))
-    notes = f"± standard error of val_acc ({record.val_images} validation images); smaller: than SqueezeNet v1.0 (★)"
+    notes = (
+        f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
+    )
     console.print(notes, style="dim", highlight=False)
     console.print(f"\nmlflow ui --backend-store-uri {redact(plan.tracking)}", highlight=False, soft_wrap=True)
     console.print("python -m explorer.retrain best", highlight=False)

@@ -14,7 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from explorer.arch import Architecture
 from explorer.front import front_trials
+from explorer.layer_table import times_smaller_than_alexnet
 from explorer.plots.labels import published_name, shorthand
 from explorer.record import StudyRecord, TrialRecord
 
@@ -100,7 +102,9 @@ def line(trial: TrialRecord) -> str:
 
 
 def front_table(record: StudyRecord, rows: int | None = None) -> Table:
-    """The front by rising size, canonical SqueezeNet in it wherever it stands; `smaller` compares with it.
+    """The front by rising size, canonical SqueezeNet in it wherever it stands.
+
+    Two columns say how many times smaller than SqueezeNet v1.0 and than AlexNet (for this input) a network is.
 
     Args:
         record: the study.
@@ -112,19 +116,20 @@ def front_table(record: StudyRecord, rows: int | None = None) -> Table:
         {trial.number: trial for trial in [*front, *filter(None, [canonical])]}.values(), key=lambda t: t.params
     )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, width in (("trial", 5), ("val_acc", 7), ("±", 5), ("params", 9), ("smaller", 7)):
+    for heading, width in (("trial", 5), ("val_acc", 7), ("±", 5), ("params", 9), ("/SqueezeNet", 11), ("/AlexNet", 8)):
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     table.add_column("network", no_wrap=True, overflow="ellipsis")
     for trial in shown[-(rows or len(shown)) :]:
         star = trial is canonical
         name = f"★ {_point(trial)}" + ("" if trial in front else " (dominated)") if star else _point(trial)
-        ratio = f"{canonical.params / trial.params:.2f}x" if canonical else ""
+        smaller = f"{canonical.params / trial.params:.2f}x" if canonical else ""
         table.add_row(
             str(trial.number),
             f"{trial.accuracy:.4f}",
             f"{trial.error(record.val_images):.4f}",
             f"{trial.params:,}",
-            ratio,
+            smaller,
+            f"{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}x",
             name,
             style="yellow" if star else "",
         )

@@ -21,7 +21,8 @@ from explorer.launchers.local import LocalLauncher
 from explorer.record import StudyRecord
 from explorer.samplers import Proposer
 from explorer.stopping import NoStopping
-from explorer.store import Store, open_storage
+from explorer.storage import open_storage
+from explorer.store import Store
 from explorer.study import Controller, data_facts
 from tests.processes import SPACE, children, run, search, start, study, training, wait_for
 
