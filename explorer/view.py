@@ -116,7 +116,7 @@ def front_table(record: StudyRecord, rows: int | None = None) -> Table:
         {trial.number: trial for trial in [*front, *filter(None, [canonical])]}.values(), key=lambda t: t.params
     )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, width in (("trial", 5), ("val_acc", 7), ("±", 5), ("params", 9), ("/SqueezeNet", 11), ("/AlexNet", 8)):
+    for heading, width in (("trial", 5), ("val_acc", 7), ("±", 6), ("params", 9), ("/SqueezeNet", 11), ("/AlexNet", 8)):
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     table.add_column("network", no_wrap=True, overflow="ellipsis")
     for trial in shown[-(rows or len(shown)) :]:
