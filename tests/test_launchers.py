@@ -9,15 +9,30 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from explorer import launchers
+from explorer.arch.families.fire import fire
 from explorer.data.files import DataError
 from explorer.launchers import Launcher, jobs
 from explorer.store import load
-from explorer.study import data_facts
+from explorer.study import data_facts, train
 from tests.launched import CONFIGS, MARK, died, ended, marked, need, start, wait_for
+
+
+def job(folder: Path) -> dict[str, Any]:
+    """One epoch of a small network."""
+    network = fire((1, 8, 8), 10, modules=1, base_e=16, final_relu=False).to_json()
+    recipe = {"epochs": 1, "batch_size": 64, "optimizer": "adamw", "lr": 0.01}
+    epochs = {"first_epoch": 0, "last_epoch": 1, "epochs": 1}
+    job = {"architecture": network, "recipe": recipe, "data": {"name": "digits"}, "seed": 3, "folder": str(folder)}
+    return job | epochs
+
+
+def curve(result: dict[str, Any]) -> list[dict[str, float]]:
+    return [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in result["curve"]]
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -26,7 +41,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-# First, as a process has one connection to Ray at a time.
+# This and the next first, as a process has one connection to Ray at a time.
 def test_threads_and_devices_are_set_before_torch_and_nothing_is_left_after_close(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +63,21 @@ def test_threads_and_devices_are_set_before_torch_and_nothing_is_left_after_clos
     died(future)
     wait_for(lambda: not marked(mark), 15)
     assert not list(tmp_path.glob("slurm/*/slot_*"))
+
+
+@pytest.mark.slow
+def test_a_training_uses_every_device_of_its_slot(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    several = {"local": {}, "ray": {"slots": 1, "cpus": 2}, "slurm": {"slots": 1, "cpus": 2}}
+    launcher = start(name, devices_per_trial=2, **several[name])
+    try:
+        assert len(launcher.slots) == 1
+        result = launcher.submit(0, train, job(tmp_path / "two")).result(timeout=200)
+    finally:
+        launcher.close()
+    one = train(job(tmp_path / "one"))
+    assert result["device"] == f"2 x {one['device']}"
+    assert result["curve"][0]["train_loss"] == pytest.approx(one["curve"][0]["train_loss"], rel=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +154,22 @@ def test_a_worker_is_ended_on_request(launcher: Launcher) -> None:
     assert launcher.submit(1, jobs.look_around, "again").result(timeout=120)["tag"] == "again"
 
 
+def test_a_training_gives_the_same_bits_wherever_it_runs(launcher: Launcher, tmp_path: Path) -> None:
+    there = launcher.submit(1, train, job(tmp_path / "there")).result(timeout=200)
+    here = train(job(tmp_path / "here"))
+    assert curve(there) == curve(here)
+    assert there["device"] == here["device"]
+    files = [next((tmp_path / name).glob("*.safetensors")).read_bytes() for name in ("here", "there")]
+    assert files[0] == files[1]
+
+
 @pytest.mark.slow
 def test_workers_of_a_killed_controller_end(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = json.dumps({"name": name} | CONFIGS[name])
     controller = f"""if __name__ == "__main__":
     from explorer import launchers
+from explorer.arch.families.fire import fire
     from explorer.launchers import jobs
     launcher = launchers.make({config})
     print(launcher.submit(0, jobs.look_around).result()["pid"], flush=True)

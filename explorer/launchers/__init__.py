@@ -37,6 +37,22 @@ class Launcher(Protocol):
         """Ends every worker at once."""
 
 
+def devices_of_trial(devices_per_trial: str | int, gpus: float) -> int:
+    """How many devices a training uses in a slot of a cluster.
+
+    Args:
+        devices_per_trial: `auto` for the slot's GPUs, or a number, which without GPUs counts processes on the CPU.
+        gpus: of the slot.
+    """
+    if devices_per_trial == "auto":
+        return max(1, int(gpus))
+    most = max(1, int(gpus)) if gpus else None
+    if not isinstance(devices_per_trial, int) or devices_per_trial < 1 or (most and devices_per_trial > most):
+        range_ = f"1 to {most}" if most else "a whole number of at least 1"
+        raise LauncherError(f"launcher.devices_per_trial is {devices_per_trial!r}, expected auto or {range_}")
+    return devices_per_trial
+
+
 def make(config: Mapping[str, Any]) -> Launcher:
     """The launcher of a config."""
     options = {str(key): value for key, value in config.items() if key != "name"}

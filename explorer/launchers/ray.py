@@ -20,7 +20,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from explorer.launchers import LauncherError, WorkerDied, jobs
+from explorer.launchers import LauncherError, WorkerDied, devices_of_trial, jobs
+from explorer.ranks import DEVICES
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class RayLauncher:
         cpus: CPUs of a slot.
         gpus: GPUs of a slot, 0.5 for two slots on one; `auto` is 1 if the cluster has any.
         threads: torch threads of a worker.
+        devices_per_trial: devices that one training uses at once; `auto` are the GPUs of its slot.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class RayLauncher:
         cpus: float = 1,
         gpus: str | float = "auto",
         threads: int = 1,
+        devices_per_trial: str | int = "auto",
     ) -> None:
         _check(slots, cpus, gpus, threads)
         self.ray = _connect(str(address), None if slots == "auto" else int(slots) * cpus)
@@ -83,6 +86,7 @@ class RayLauncher:
             have = f"{has.get('CPU', 0):g} CPUs and {has.get('GPU', 0):g} GPUs"
             raise LauncherError(f"launcher: a slot takes {want}, the Ray cluster has {have}")
         variables = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        variables[DEVICES] = str(devices_of_trial(devices_per_trial, self.gpus))
         if not self.gpus:
             variables["CUDA_VISIBLE_DEVICES"] = ""
         self._remote = self.ray.remote(Worker).options(

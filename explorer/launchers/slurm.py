@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from explorer.launchers import LauncherError, WorkerDied, jobs, slurm_queue, slurm_worker
+from explorer.launchers import LauncherError, WorkerDied, devices_of_trial, jobs, slurm_queue, slurm_worker
 from explorer.launchers.mailbox import PATIENCE_SECONDS, Pulse, read, write
 from explorer.launchers.slurm_queue import ENDED, WAITING
+from explorer.ranks import DEVICES
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ class SlurmLauncher:
         options: other options of sbatch, such as {account: NAME, qos: NAME}.
         folder: takes jobs, results and logs; every node has to see it under the same path.
         threads: torch threads of a worker.
+        devices_per_trial: devices that one training uses at once; `auto` are the GPUs of its allocation.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class SlurmLauncher:
         options: Mapping[str, Any] | None = None,
         folder: str = "runs/slurm",
         threads: int = 1,
+        devices_per_trial: str | int = "auto",
     ) -> None:
         counts = {"slots": slots, "minutes": minutes, "cpus": cpus, "threads": threads, "gpus": gpus}
         for key, value in counts.items():
@@ -99,6 +102,7 @@ class SlurmLauncher:
             if not isinstance(value, int) or value < least:
                 raise LauncherError(f"launcher.{key} is {value!r}, expected a whole number of at least {least}")
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "SRUN_CPUS_PER_TASK": cpus}
+        variables[DEVICES] = devices_of_trial(devices_per_trial, gpus)
         setup = [f"export {key}={value}" for key, value in variables.items()]
         if not gpus:
             setup.append("export CUDA_VISIBLE_DEVICES=")
