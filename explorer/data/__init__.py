@@ -31,6 +31,10 @@ WORDS = {
 class DataError(ValueError):
     """Data that is absent or unreadable, or a config that asks for something impossible; one line for a person."""
 
+    def __init__(self, message: str) -> None:
+        # From a loader process torch hands the error on with that process's whole traceback as its message.
+        super().__init__(message.rpartition("DataError: ")[2].strip())
+
 
 def load(data: Mapping[str, Any]) -> DataModule:
     """Loads a data set and splits it.
