@@ -92,7 +92,7 @@ class SlurmLauncher:
         gpus: int = 0,
         mem: str | None = None,
         options: Mapping[str, Any] | None = None,
-        folder: str = "runs/slurm",
+        folder: str = "runs/.slurm",
         threads: int = 1,
         devices_per_trial: str | int = "auto",
     ) -> None:
