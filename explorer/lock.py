@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class BusyError(ValueError):
+    """Somebody else is at work there."""
+
+
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Waits until no other process is inside for the same path.
@@ -21,4 +25,26 @@ def alone(path: Path) -> Iterator[None]:
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
     with Path(tempfile.gettempdir(), f"explorer-{os.getuid()}-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def sole_controller(folder: Path) -> Iterator[None]:
+    """Holds a study's folder; a second controller is refused.
+
+    Raises:
+        BusyError: if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise BusyError(
+                f"another search is at work on {folder} (process {lock.read().strip() or 'unknown'})"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield

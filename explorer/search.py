@@ -46,7 +46,7 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer import launchers, stopping
-    from explorer.store import sole_controller
+    from explorer.lock import sole_controller
     from explorer.tracking.address import check_uri
 
     plan = read(config)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -205,28 +202,6 @@ def _alive(holder: Mapping[str, Any]) -> bool:
     except PermissionError:
         pass
     return bool(time.time() - holder["time"] < SILENCE)  # the number may be another process's by now
-
-
-@contextmanager
-def sole_controller(folder: Path) -> Iterator[None]:
-    """Holds a study's folder; a second controller is refused.
-
-    Raises:
-        StudyError: if another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise StudyError(
-                f"another search is at work on {folder} (process {lock.read().strip() or 'unknown'})"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -133,18 +133,18 @@ class Controller:
             stored: called with the study whenever it has changed.
             seen: called about twice a second, for a view of the work.
         """
-        free = list(range(len(self.launcher.slots)))
         try:
             while True:
-                while free and (task := self._next()) is not None:
-                    self._submit(free.pop(0), *task)
+                for slot in self._free_slots():
+                    if (task := self._next()) is None:
+                        break
+                    self._submit(slot, *task)
                 seen(self)
                 if not self.in_flight:
                     return
                 done, _ = wait(self.in_flight, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
                     flight = self.in_flight.pop(future)
-                    free.append(flight.slot)
                     self._settle(flight, future)
                 self._end_hung_workers()
                 if done or time.monotonic() - self._clock > SIGN:
@@ -154,6 +154,11 @@ class Controller:
         finally:
             self._note_time()
             self.store.release()
+
+    def _free_slots(self) -> list[int]:
+        """Slots without a job, of those that the launcher has now: a cluster's come and go."""
+        busy = {flight.slot for flight in self.in_flight.values()}
+        return [slot for slot in range(len(self.launcher.slots)) if slot not in busy]
 
     def _note_time(self) -> None:
         now = time.monotonic()

@@ -7,10 +7,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Timing on a busy machine is no property of the code; the examples are the same in every run.
-settings.register_profile("explorer", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile(
+    "explorer", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("explorer")
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
