@@ -1,6 +1,8 @@
 """What every test shares: one torch thread, and folders of its own."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch is imported, here and in every process a test starts: oversubscribed cores are several times slower.
@@ -24,3 +26,11 @@ def reference() -> Path:
     if not REFERENCE.is_dir():
         pytest.skip(f"no reference data: {REFERENCE} is absent")
     return REFERENCE
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_floats() -> Iterator[None]:
+    """A training flushes denormal numbers in its process, which is the tests' own where a test trains in place."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
