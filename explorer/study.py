@@ -26,7 +26,7 @@ from explorer.space import DesignSpace
 from explorer.stopping import NoStopping
 from explorer.store import Store
 
-TRIES = 5
+TRIES = 10
 """Times that a rung is started before its trial is given up."""
 SIGN = 15.0
 """Seconds after which the controller says at the latest that it is still there."""
@@ -57,9 +57,9 @@ def data_facts(data: dict[str, Any]) -> dict[str, Any]:
 
 def ask_facts(launcher: Launcher, data: dict[str, Any]) -> dict[str, Any]:
     """`data_facts` from a worker, asked again if the worker dies."""
-    for _ in range(TRIES - 1):
+    for attempt in range(TRIES - 1):
         try:
-            return launcher.submit(0, data_facts, data).result()
+            return launcher.submit(attempt % len(launcher.slots), data_facts, data).result()
         except WorkerDied:
             continue
     return launcher.submit(0, data_facts, data).result()
