@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.chaos import workers as children
 from explorer import store
 from explorer.record import StudyRecord
+
+__all__ = ["SHORT", "SPACE", "children", "run", "search", "start", "study", "training", "wait_for"]
 
 SPACE = """
 defaults: [fire_micro, _self_]
@@ -46,20 +49,6 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-
-
-def children(pid: int) -> list[int]:
-    """Worker processes of a controller (the resource tracker of multiprocessing is none)."""
-    found: list[int] = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            line = (stat.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if parent == pid and b"spawn_main" in line:
-            found.append(int(stat.parent.name))
-    return found
 
 
 def training(folder: Path) -> Callable[[], bool]:
