@@ -19,11 +19,10 @@ from explorer.front import front_trials
 from explorer.layer_table import times_smaller_than_alexnet
 from explorer.plots.labels import published_name, shorthand
 from explorer.record import StudyRecord, TrialRecord
+from explorer.targets import CANONICAL
 
 if TYPE_CHECKING:
     from explorer.study import Controller
-
-CANONICAL = "squeezenet_v1_0"
 
 
 class View:
