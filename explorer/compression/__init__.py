@@ -1,0 +1,1 @@
+"""Compressed networks: quantised weights as integers, their entropy coder, the file they are kept in."""
