@@ -15,7 +15,7 @@ class Budget:
     Attributes:
         n_trials: trials, anchors included.
         max_hours: wall time during which a search was at work on the study.
-        max_device_hours: training time, summed over the devices.
+        max_device_hours: training time, summed over the devices: a second on two devices counts as two.
         max_epochs_total: epochs, summed over trials and seeds.
     """
 
@@ -34,7 +34,8 @@ class Budget:
         if self.max_hours is not None and wall_seconds >= 3600 * self.max_hours:
             return f"max_hours={self.max_hours:g} is spent"
         known = list(trials)
-        if self.max_device_hours is not None and sum(t.seconds for t in known) >= 3600 * self.max_device_hours:
+        device_seconds = sum(trial.seconds * trial.devices for trial in known)
+        if self.max_device_hours is not None and device_seconds >= 3600 * self.max_device_hours:
             return f"max_device_hours={self.max_device_hours:g} is spent"
         epochs = sum(len(curve) for trial in known for curve in trial.curves)
         if self.max_epochs_total is not None and epochs >= self.max_epochs_total:

@@ -31,6 +31,7 @@ class TrialRecord:
         curves: for each seed, in the same order, one dict an epoch: epoch (from 1), train_loss, val_loss, val_acc, lr,
             seconds.
         device: where it trained, in words.
+        devices: how many devices it trained on at once.
         started, ended: seconds since 1970 at which the trial was created and told; ended is 0 while it runs.
         adjusted: keys of the recipe that this trial had to change, such as batch_size after memory ran out.
         reason: why it failed or stopped, or "".
@@ -48,6 +49,7 @@ class TrialRecord:
     seeds: tuple[int, ...]
     curves: tuple[tuple[dict[str, float], ...], ...] = ()
     device: str = ""
+    devices: int = 1
     started: float = 0.0
     ended: float = 0.0
     adjusted: dict[str, Any] = field(default_factory=dict)
@@ -133,6 +135,7 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         seeds=tuple(known["seeds"]),
         curves=tuple(tuple(known.get(f"curve_{seed}", ())) for seed in known["seeds"]),
         device=known.get("device", ""),
+        devices=known.get("devices", 1),
         started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
         ended=trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0,
         adjusted=known.get("adjusted", {}),

@@ -111,7 +111,8 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher, console: Console)
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     from explorer.launchers import WorkerDied
-    from explorer.study import TRIES, train
+    from explorer.recovery import TRIES
+    from explorer.study import train
 
     tries = [0] * len(jobs)
     free = list(range(len(launcher.slots)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.budget import Budget
 from explorer.space import DesignSpace
+from explorer.stopping import NoStopping
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -33,6 +34,7 @@ class Plan:
     space: DesignSpace
     config: dict[str, Any]
     launcher: dict[str, Any]
+    stopping: NoStopping
     budget: Budget
     deterministic: bool
     timeout: float
@@ -45,12 +47,11 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer import launchers, stopping
+    from explorer import launchers
     from explorer.lock import sole_controller
     from explorer.tracking.address import check_uri
 
     plan = read(config)
-    stopping.make(plan.config["stopping"])
     check_uri(plan.tracking)
     launcher = launchers.make(plan.launcher)
     console = Console()
@@ -73,8 +74,9 @@ def read(config: DictConfig) -> Plan:
     """What the command line asks for.
 
     Raises:
-        ConfigError, SpaceError: naming what is wrong.
+        ConfigError, SpaceError, StoppingError: naming what is wrong.
     """
+    from explorer import stopping
     from explorer.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
 
     name = space_choice()
@@ -96,6 +98,7 @@ def read(config: DictConfig) -> Plan:
         space=space,
         config=settings | {"space": space.as_dict()},
         launcher=plain(config.launcher),
+        stopping=stopping.make(settings["stopping"]),
         budget=Budget(
             config.n_trials,
             positive(config, "max_hours"),
@@ -113,7 +116,6 @@ def read(config: DictConfig) -> Plan:
 def search(plan: Plan, launcher: Launcher, console: Console) -> int:
     """Searches, then shows the front and how to look at it; returns the exit code."""
     launcher.warm_up()  # importing what training needs takes seconds, so it begins before our own imports
-    from explorer import stopping
     from explorer.provenance import git_commit, versions
     from explorer.samplers import Proposer
     from explorer.store import Store, stored_facts
@@ -129,8 +131,9 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
         plan.space.check(tuple(facts["input_shape"]), facts["classes"])
         facts |= {"versions": versions(), "git_commit": git_commit()}
     store = Store(plan.storage, plan.study, plan.config, facts)
-    rule = stopping.make(plan.config["stopping"])
-    controller = Controller(store, plan.space, proposer, rule, launcher, plan.budget, plan.folder, plan.timeout)
+    controller = Controller(
+        store, plan.space, proposer, plan.stopping, launcher, plan.budget, plan.folder, plan.timeout
+    )
     tracker = Tracker(plan.tracking, warn=lambda line: console.print(line, style="yellow", highlight=False))
     stopped = False
     try:

@@ -153,14 +153,18 @@ class Store:
         self.trials[number] = replace(trial, curves=tuple(() for _ in trial.seeds), adjusted=changes)
         return self.trials[number]
 
-    def save_curve(self, number: int, seed: int, curve: list[dict[str, float]], device: str) -> TrialRecord:
-        """Stores a seed's epochs so far."""
+    def save_curve(
+        self, number: int, seed: int, curve: list[dict[str, float]], device: str, devices: int = 1
+    ) -> TrialRecord:
+        """Stores a seed's epochs so far, and on what they were trained."""
         trial = self.trials[number]
         self.storage.set_trial_user_attr(self._ids[number], f"curve_{seed}", curve)
         if device != trial.device:
             self.storage.set_trial_user_attr(self._ids[number], "device", device)
+        if devices != trial.devices:
+            self.storage.set_trial_user_attr(self._ids[number], "devices", devices)
         curves = tuple(tuple(curve) if s == seed else old for s, old in zip(trial.seeds, trial.curves, strict=True))
-        self.trials[number] = replace(trial, curves=curves, device=device)
+        self.trials[number] = replace(trial, curves=curves, device=device, devices=devices)
         return self.trials[number]
 
     def finish(self, number: int, reason: str = "") -> TrialRecord:

@@ -6,13 +6,12 @@ checkpoint, return the epochs. Whatever ends a process costs at most the rung it
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +20,23 @@ from explorer.budget import Budget
 from explorer.launchers import Launcher, WorkerDied
 from explorer.ranks import DEVICES, RankDied
 from explorer.record import StudyRecord, TrialRecord
+from explorer.recovery import TRIES, InFlight, Recovery
 from explorer.samplers import Proposer
 from explorer.space import DesignSpace
 from explorer.stopping import NoStopping
 from explorer.store import Store
 
-TRIES = 10
-"""Times that a rung is started before its trial is given up."""
 SIGN = 15.0
 """Seconds after which the controller says at the latest that it is still there."""
-OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
-
-
-class DiskFullError(ValueError):
-    """No space for a checkpoint. Everything finished is kept."""
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """Runs a job in a worker, on all devices of its slot: plain data in, plain data out."""
     from explorer.train import Job, run
 
+    devices = int(os.environ.get(DEVICES, "1"))
     try:
-        return asdict(run(Job(devices=int(os.environ.get(DEVICES, "1")), **job)))
+        return asdict(run(Job(devices=devices, **job))) | {"devices": devices}
     except RankDied:
         os._exit(1)  # whoever looks after the worker starts another and tries again
 
@@ -65,23 +59,12 @@ def ask_facts(launcher: Launcher, data: dict[str, Any]) -> dict[str, Any]:
     return launcher.submit(0, data_facts, data).result()
 
 
-@dataclass
-class InFlight:
-    """A rung on its slot."""
-
-    trial: TrialRecord
-    seed: int
-    first_epoch: int
-    last_epoch: int
-    slot: int
-    tries: int
-    folder: Path
-    since: float
-    """Time of its start (time.time)."""
-
-
 class Controller:
     """Runs one study to its budget.
+
+    While the study's database is away, the controller waits in the call that it was making (see
+    `explorer.storage.PatientStorage`): rungs in flight go on to their ends and are stored when it is back, but none is
+    begun. Going on would mean to keep results in memory alone, where a crash loses them.
 
     Args:
         store: the study.
@@ -106,7 +89,8 @@ class Controller:
         timeout: float | None = None,
     ) -> None:
         self.store, self.space, self.proposer, self.stopping, self.launcher = store, space, proposer, stopping, launcher
-        self.budget, self.runs, self.timeout = budget, runs, timeout
+        self.budget, self.runs = budget, runs
+        self.recovery = Recovery(store, launcher, runs, timeout)
         config, facts = store.record.config, store.record.facts
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
         self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
@@ -146,7 +130,7 @@ class Controller:
                 for future in done:
                     flight = self.in_flight.pop(future)
                     self._settle(flight, future)
-                self._end_hung_workers()
+                self.recovery.end_hung_workers(own for future, own in self.in_flight.items() if not future.done())
                 if done or time.monotonic() - self._clock > SIGN:
                     self._note_time()
                 if done:
@@ -259,12 +243,16 @@ class Controller:
         number = flight.trial.number
         error = future.exception()
         if error is not None:
-            self._recover(flight, error)
+            verdict = self.recovery.after(flight, error)
+            if verdict.reason:
+                self._tell(number, verdict.reason)
+            else:
+                self._waiting.appendleft((number, verdict.tries))
             return
         result = future.result()
         trial = self.store.trials[number]
         curve = [*trial.curves[trial.seeds.index(flight.seed)], *result["curve"]]
-        trial = self.store.save_curve(number, flight.seed, curve, result["device"])
+        trial = self.store.save_curve(number, flight.seed, curve, result["device"], result["devices"])
         if trial.epochs < self.epochs:
             self._waiting.appendleft((number, 0))
             return
@@ -274,44 +262,3 @@ class Controller:
         """Ends a trial: with its result, or as failed for a reason."""
         trial = self.store.finish(number, reason)
         self.proposer.tell(number, None if reason else (trial.accuracy or 0.0, float(trial.params)))
-
-    def _recover(self, flight: InFlight, error: BaseException) -> None:
-        """After a rung that was not finished: the trial goes on, starts anew, or is given up; or the search ends."""
-        number, trial = flight.trial.number, self.store.trials[flight.trial.number]
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"the disk of {self.runs} is full; free some space, then the same command goes on")
-        if isinstance(error, WorkerDied):
-            if flight.tries < TRIES:
-                self._waiting.appendleft((number, flight.tries))
-            else:
-                self._tell(number, f"{what} ({flight.tries} times)")
-        elif type(error).__name__ == "CheckpointError" and flight.first_epoch:
-            epoch = drop_checkpoint(flight.folder, flight.first_epoch)
-            curve = trial.curves[trial.seeds.index(flight.seed)][:epoch]
-            self.store.save_curve(number, flight.seed, list(curve), trial.device)
-            self._waiting.appendleft((number, 0))
-        elif type(error).__name__ in OUT_OF_MEMORY and not trial.adjusted and self.recipe["batch_size"] > 1:
-            half = self.recipe["batch_size"] // 2
-            self.store.adjust(number, {"batch_size": half, "accumulate": 2 * self.recipe.get("accumulate", 1)})
-            self.launcher.kill(flight.slot)  # what it held is given back
-            self._waiting.appendleft((number, 0))
-        else:
-            self._tell(number, what)
-
-    def _end_hung_workers(self) -> None:
-        """A worker that finishes no epoch for too long is killed; its rung is then trained again."""
-        if self.timeout is None:
-            return
-        for flight in self.in_flight.values():
-            progress = flight.folder / "progress.jsonl"
-            last = max(flight.since, progress.stat().st_mtime if progress.exists() else 0.0)
-            if time.time() - last > self.timeout:
-                self.launcher.kill(flight.slot)
-
-
-def drop_checkpoint(folder: Path, epoch: int) -> int:
-    """Removes a checkpoint that cannot be read; returns the epoch of the one before it, 0 if there is none."""
-    (folder / f"epoch_{epoch:04d}.safetensors").unlink(missing_ok=True)
-    earlier = [int(path.stem.removeprefix("epoch_")) for path in folder.glob("epoch_*.safetensors")]
-    return max((own for own in earlier if own < epoch), default=0)

@@ -17,6 +17,10 @@ class WorkerDied(Exception):  # noqa: N818 - an event, not a mistake
     """The process that ran a job is gone; the job may be submitted again."""
 
 
+class WorkerTaken(WorkerDied):
+    """The cluster took the process away, to give its place to others; the job had no part in it."""
+
+
 class Launcher(Protocol):
     """What every launcher offers."""
 
