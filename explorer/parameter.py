@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 KEYS = {
     "int": {"type", "low", "high", "step", "log", "when"},
@@ -52,6 +55,19 @@ class Parameter:
             return (self.low,) if self.low == self.high else None
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
         return tuple(self.low + i * self.step for i in range(count))
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """In Optuna's terms."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        match self.type:
+            case "categorical":
+                return CategoricalDistribution(self.choices)
+            case "int":
+                return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
+            case _:
+                return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def suggest(self, trial: Any) -> Any:
         """Asks an Optuna trial for a value."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Cost, Shape, architecture, cost
 from explorer.arch.families import families, metaparameters, named, nearest
+from explorer.domain import Domain
 from explorer.parameter import Parameter, SpaceError, as_plain, read_parameter
 
 __all__ = ["DesignSpace", "SpaceError", "parse"]
@@ -23,13 +24,13 @@ ENUMERABLE = 20_000
 
 
 @dataclass(frozen=True)
-class DesignSpace:
+class DesignSpace(Domain):
     """A family, the metaparameters searched and fixed, the limits and the anchors.
 
     Attributes:
+        parameters: searched metaparameters, in the order in which they are asked for.
         name: of the space, for messages and as the study's name.
         family: name of the family.
-        parameters: searched metaparameters, in the order in which they are asked for.
         fixed: metaparameters that every candidate has.
         options: metaparameters that every network of the study has, anchors included.
         limits: upper bounds on params, bytes and macs.
@@ -38,43 +39,15 @@ class DesignSpace:
 
     name: str
     family: str
-    parameters: tuple[Parameter, ...]
     fixed: Mapping[str, Any]
     options: Mapping[str, Any]
     limits: Mapping[str, int]
     anchors: tuple[str, ...]
 
     @property
-    def size(self) -> float:
-        """Number of points; infinite with a continuous parameter. Different points may build the same network."""
-        return self._count(0, {})
-
-    def suggest(self, trial: Any) -> dict[str, Any]:
-        """A point asked from an Optuna trial (define by run, so that conditions hold)."""
-        params: dict[str, Any] = {}
-        for parameter in self.parameters:
-            if self._active(parameter, params):
-                params[parameter.name] = parameter.suggest(trial)
-        return params
-
-    def sample(self, rng: Random) -> dict[str, Any]:
-        """A uniform draw, limits not applied."""
-        params: dict[str, Any] = {}
-        for parameter in self.parameters:
-            if self._active(parameter, params):
-                params[parameter.name] = parameter.draw(rng)
-        return params
-
-    def points(self) -> Iterator[dict[str, Any]]:
-        """Every point, the first parameter changing slowest, limits not applied.
-
-        Raises:
-            SpaceError: if a parameter is continuous.
-        """
-        for parameter in self.parameters:
-            if parameter.values is None:
-                raise self._error(f"search.{parameter.name}", "is continuous and has no grid; give it a step")
-        yield from self._enumerate(0, {})
+    def known(self) -> Mapping[str, Any]:
+        """Metaparameters that every candidate has."""
+        return {**self.fixed, **self.options}
 
     def architecture(
         self, params: Mapping[str, Any], input_shape: Shape = (3, 227, 227), classes: int = 1000
@@ -84,7 +57,7 @@ class DesignSpace:
         Raises:
             ArchitectureError: if it cannot be built.
         """
-        return families()[self.family](input_shape, classes, **{**self.fixed, **self.options, **params})
+        return families()[self.family](input_shape, classes, **{**self.known, **params})
 
     def anchor(self, name: str, input_shape: Shape, classes: int) -> Architecture:
         """A published network in the form that this space trains."""
@@ -102,7 +75,7 @@ class DesignSpace:
                 return None
         params: dict[str, Any] = {}
         for parameter in self.parameters:
-            if self._active(parameter, params):
+            if self.active(parameter, params):
                 if not parameter.contains(canonical[parameter.name]):
                     return None
                 params[parameter.name] = canonical[parameter.name]
@@ -156,31 +129,6 @@ class DesignSpace:
         text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def _active(self, parameter: Parameter, params: Mapping[str, Any]) -> bool:
-        known = {**self.fixed, **self.options, **params}
-        return all(key in known and known[key] in values for key, values in parameter.when)
-
-    def _enumerate(self, i: int, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        if i == len(self.parameters):
-            yield params
-        elif not self._active(self.parameters[i], params):
-            yield from self._enumerate(i + 1, params)
-        else:
-            for value in self.parameters[i].values or ():
-                yield from self._enumerate(i + 1, params | {self.parameters[i].name: value})
-
-    def _count(self, i: int, params: dict[str, Any]) -> float:
-        if i == len(self.parameters):
-            return 1
-        parameter, rest = self.parameters[i], self.parameters[i + 1 :]
-        if not self._active(parameter, params):
-            return self._count(i + 1, params)
-        if parameter.values is None:
-            return math.inf
-        if not any(key == parameter.name for later in rest for key, _ in later.when):
-            return len(parameter.values) * self._count(i + 1, params)
-        return sum(self._count(i + 1, params | {parameter.name: value}) for value in parameter.values)
-
     def _probes(self) -> Iterator[dict[str, Any]]:
         if self.size <= ENUMERABLE:
             yield from self.points()
@@ -189,7 +137,7 @@ class DesignSpace:
         for corner in islice(product(*ends), 4096):
             params: dict[str, Any] = {}
             for parameter, value in zip(self.parameters, corner, strict=True):
-                if self._active(parameter, params):
+                if self.active(parameter, params):
                     params[parameter.name] = int(value) if parameter.type == "int" else value
             yield params
         rng = Random(0)
@@ -248,11 +196,11 @@ def parse(name: str, data: Mapping[str, Any]) -> DesignSpace:
         settled = {p.name for p in parameters} | set(sections["fixed"]) | set(sections["options"])
         parameters.append(read_parameter(name, str(key), entry, settled))
     return DesignSpace(
-        name,
-        str(family),
-        tuple(parameters),
-        dict(sections["fixed"]),
-        dict(sections["options"]),
-        dict(sections["limits"]),
-        tuple(anchors),
+        parameters=tuple(parameters),
+        name=name,
+        family=str(family),
+        fixed=dict(sections["fixed"]),
+        options=dict(sections["options"]),
+        limits=dict(sections["limits"]),
+        anchors=tuple(anchors),
     )

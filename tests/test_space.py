@@ -48,7 +48,8 @@ def test_every_space_samples_builds_and_holds_canonical_squeezenet(name: str) ->
     point = space.point_of("squeezenet_v1_0")
     if point is not None:
         assert space.architecture(point, DIGITS, 10).identity == canonical.identity
-    assert (point is None) == (name == "paper_pct_3x3")  # Figure 3b is drawn at another squeeze_ratio
+    # Figure 3b is drawn at another squeeze_ratio; the grid of the table is smaller.
+    assert (point is None) == (name in ("paper_pct_3x3", "fire_grid"))
     assert cost(canonical).params == 727_306
     assert parse(name, space.as_dict()) == space
 
