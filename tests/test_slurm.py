@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 import uuid
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from explorer import launchers
-from explorer.launchers import Launcher, LauncherError, jobs
+from explorer.launchers import Launcher, LauncherError, WorkerDied, WorkerTaken, jobs
 from tests.launched import MARK, died, listening, marked, need, start, wait_for
 
 
@@ -45,7 +46,9 @@ def at_work(launcher: Launcher, folder: Path) -> tuple[Any, str]:
 def test_a_cancelled_allocation_is_replaced(launcher: Launcher, tmp_path: Path) -> None:
     future, before = at_work(launcher, tmp_path)
     subprocess.run(["scancel", before], check=True)
-    assert f"job {before} of SLURM" in str(died(future))
+    loss = died(future)
+    assert f"job {before} of SLURM" in str(loss)
+    assert type(loss) is WorkerTaken
     assert launcher.submit(0, jobs.look_around, "again").result(timeout=120)["tag"] == "again"
     assert job_id(tmp_path) != before
 
@@ -54,9 +57,17 @@ def test_a_requeued_allocation_goes_on(launcher: Launcher, tmp_path: Path) -> No
     """What preemption does on a cluster whose PreemptMode is REQUEUE."""
     future, before = at_work(launcher, tmp_path)
     subprocess.run(["scontrol", "requeue", before], check=True)
-    died(future)
+    assert type(died(future)) is WorkerTaken
     assert launcher.submit(0, jobs.look_around, "again").result(timeout=200)["tag"] == "again"
     assert job_id(tmp_path) == before
+
+
+def test_a_worker_that_dies_by_itself_was_not_taken(launcher: Launcher) -> None:
+    pid = launcher.submit(0, jobs.look_around).result(timeout=120)["pid"]
+    future = launcher.submit(0, jobs.look_around, None, 600)
+    time.sleep(1)
+    os.kill(pid, signal.SIGKILL)
+    assert type(died(future)) is WorkerDied
 
 
 def test_a_worker_whose_time_is_nearly_up_finishes_its_job_and_makes_room(launcher: Launcher, tmp_path: Path) -> None:

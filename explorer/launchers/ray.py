@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from explorer.launchers import LauncherError, WorkerDied, devices_of_trial, jobs
+from explorer.launchers import LauncherError, WorkerDied, WorkerTaken, devices_of_trial, jobs
 from explorer.ranks import DEVICES
 
 T = TypeVar("T")
@@ -124,7 +124,8 @@ class RayLauncher:
                 if self._actors.get(slot) is actor:
                     del self._actors[slot]
                 # The watcher tells, after it has looked at what the cluster still has.
-                self._deaths.put((outer, WorkerDied(f"the worker on ray {slot} died: {_why(error)}")))
+                kind = WorkerTaken if getattr(error, "preempted", False) else WorkerDied
+                self._deaths.put((outer, kind(f"the worker on ray {slot} died: {_why(error)}")))
             except Exception as error:  # noqa: BLE001 - it belongs to whom asked for the job
                 self._keep(outer, error=error)
             else:

@@ -15,56 +15,19 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied, devices_of_trial, jobs, slurm_queue, slurm_worker
-from explorer.launchers.mailbox import PATIENCE_SECONDS, Pulse, read, write
-from explorer.launchers.slurm_queue import ENDED, WAITING
+from explorer.launchers.mailbox import read, write
+from explorer.launchers.slurm_queue import ENDED
+from explorer.launchers.slurm_slots import SETTLE_SECONDS, Allocation, Job, Slot
 from explorer.ranks import DEVICES
 
 T = TypeVar("T")
 
 LOOK_SECONDS, ASK_SECONDS = 0.1, 2.0
 """How often the folder is looked at, and SLURM is asked."""
-SETTLE_SECONDS = 10.0
-"""After which what a worker's file and SLURM say about it should agree."""
-
-
-@dataclass
-class _Job:
-    number: int
-    text: str
-    future: Future[Any]
-    posted: bool = False
-    taken_by: str | None = None
-    """The start of the worker that took it."""
-
-
-@dataclass
-class _Allocation:
-    id: str
-    folder: Path
-    state: str = "PENDING"
-    told: dict[str, Any] = field(default_factory=dict)
-    """What its worker said last; see `explorer.launchers.slurm_worker`."""
-    pulse: Pulse = field(default_factory=Pulse)
-
-    def look(self) -> float:
-        """Reads what its worker says; returns how long it has been silent, in seconds."""
-        self.told = read(self.folder / "worker.json") or self.told
-        return self.pulse.silent((self.told.get("start"), self.told.get("beat")))
-
-
-@dataclass
-class _Slot:
-    name: str
-    numbers: int = 0
-    job: _Job | None = None
-    allocation: _Allocation | None = None
-    not_before: float = 0.0
-    """When SLURM may be asked again after a refusal (time.monotonic)."""
 
 
 class SlurmLauncher:
@@ -115,7 +78,7 @@ class SlurmLauncher:
         asked |= {"time": minutes, "cpus_per_task": cpus, "setup": setup}
         asked["additional_parameters"] = {"requeue": True, **(options or {})}
         self._queue = slurm_queue.Queue({key: value for key, value in asked.items() if value is not None})
-        self._slots = [_Slot(f"slurm {i}") for i in range(slots)]
+        self._slots = [Slot(f"slurm {i}") for i in range(slots)]
         self._folder = Path(folder).absolute()
         self._root = self._folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
         self._ordered: dict[str, Any] = {}
@@ -149,7 +112,7 @@ class SlurmLauncher:
         with self._lock:
             own = self._slots[slot]
             own.numbers += 1
-            own.job = _Job(own.numbers, text, future)
+            own.job = Job(own.numbers, text, future)
         self._changed.set()
         return future
 
@@ -159,7 +122,7 @@ class SlurmLauncher:
             own = self._slots[slot]
             if own.allocation is not None and own.job is not None and own.job.taken_by is not None:
                 slurm_queue.cancel([own.allocation.id], kill=True)
-                self._lose(own, "killed")
+                self._lose(own, WorkerDied("killed"))
                 own.allocation = None
 
     def close(self) -> None:
@@ -173,7 +136,7 @@ class SlurmLauncher:
         slurm_queue.cancel(ids)
         lost = self._lost
         for slot in self._slots:
-            self._lose(slot, "closed")
+            self._lose(slot, WorkerDied("closed"))
         deadline = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < deadline and set((slurm_queue.states(ids) or {}).values()) - ENDED:
             time.sleep(0.2)
@@ -192,12 +155,12 @@ class SlurmLauncher:
                 self._keeper = threading.Thread(target=self._keep, daemon=True)
                 self._keeper.start()
 
-    def _allocate(self, slot: _Slot, *more: str) -> _Allocation:
+    def _allocate(self, slot: Slot, *more: str) -> Allocation:
         folder = self._root / f"{slot.name.replace(' ', '_')}_{uuid.uuid4().hex[:6]}"
         folder.mkdir()
         orders = self._root / "orders.json"
         id = self._queue.allocate(self._root / "log", slurm_worker.serve, str(folder), str(orders), *more)
-        return _Allocation(id, folder)
+        return Allocation(id, folder)
 
     def _keep(self) -> None:
         """The thread that gives out jobs, collects results and notices deaths."""
@@ -216,7 +179,7 @@ class SlurmLauncher:
                 for allocation in allocations if states else []:
                     allocation.state = states[allocation.id] if states else allocation.state
 
-    def _tend(self, slot: _Slot) -> None:
+    def _tend(self, slot: Slot) -> None:
         """Looks after a slot: its worker, its job's result, a job that waits for a worker."""
         if slot.allocation is not None:
             self._look(slot, slot.allocation)
@@ -235,31 +198,25 @@ class SlurmLauncher:
             if job is not None:
                 job.future.set_exception(error)
 
-    def _look(self, slot: _Slot, allocation: _Allocation) -> None:
+    def _look(self, slot: Slot, allocation: Allocation) -> None:
         """Compares what a worker tells with what SLURM says about it."""
-        silent = allocation.look()
+        allocation.look()
         told, job = allocation.told, slot.job
         if job is not None and told.get("taken", 0) >= job.number and job.taken_by is None:
             job.taken_by = told["start"]
         if job is not None and told.get("done", 0) >= job.number and self._collect(slot, job, allocation):
             return
-        ended = allocation.state in ENDED
-        dead = bool(told) and silent > PATIENCE_SECONDS
-        requeued = bool(told) and silent > SETTLE_SECONDS and allocation.state in WAITING
-        if job is not None and job.taken_by is not None:
-            another = job.taken_by != told["start"]
-            if ended or dead or requeued or another or told["left"]:
-                why = allocation.state.lower() if ended else "silent" if dead else "cancelled or requeued"
-                self._lose(slot, f"{why} (job {allocation.id} of SLURM)")
-        if dead and not requeued:
+        if job is not None and (loss := allocation.loss(job)) is not None:
+            self._lose(slot, loss)
+        if allocation.dead:
             slurm_queue.cancel([allocation.id], kill=True)
-        if ended or (dead and not requeued):
+        if allocation.ended or allocation.dead:
             slot.allocation = None
             slot.not_before = 0.0
             if slot.job is not None:  # never taken: the next worker has it
                 slot.job.posted = False
 
-    def _collect(self, slot: _Slot, job: _Job, allocation: _Allocation) -> bool:
+    def _collect(self, slot: Slot, job: Job, allocation: Allocation) -> bool:
         answer = read(allocation.folder / f"result_{job.number}.json")
         if answer is None:
             return False
@@ -272,11 +229,11 @@ class SlurmLauncher:
             job.future.set_exception(error)
         return True
 
-    def _lose(self, slot: _Slot, why: str) -> None:
+    def _lose(self, slot: Slot, loss: WorkerDied) -> None:
         job, slot.job = slot.job, None
         if job is not None:
             self._lost = True
-            job.future.set_exception(WorkerDied(f"the worker on {slot.name} is gone: {why}"))
+            job.future.set_exception(type(loss)(f"the worker on {slot.name} is gone: {loss}"))
 
     def _order(self, stop: bool = False) -> None:
         """Writes what workers are to do, and that the controller lives."""

@@ -16,6 +16,8 @@ ENDED = {
     "REVOKED", "TIMEOUT",
 }  # fmt: skip
 """States after which an allocation does not come back; GONE is ours, for one that SLURM has forgotten."""
+TAKEN = {"CANCELLED", "PREEMPTED", "REVOKED"}
+"""Those in which SLURM, or whoever manages it, took the allocation away."""
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"}
 """States of an allocation before it starts, or before it starts again."""
 COMMAND_SECONDS = 30.0

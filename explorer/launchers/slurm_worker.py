@@ -1,7 +1,8 @@
 """What runs inside an allocation of SLURM: takes jobs from its folder, one at a time, until it is told to stop.
 
 Its `worker.json` says who it is (`start`, new after a requeue), that it lives (`beat`), which job it has taken and
-which it has done, and in the end that it has left. The controller's file says which job is next.
+which it has done, and in the end that it has left: because it was asked to, or as its time was up. The controller's
+file says which job is next.
 """
 
 from __future__ import annotations
@@ -37,9 +38,8 @@ class _Worker:
     def __init__(self, folder: Path, orders: Path) -> None:
         self.folder, self.orders = folder, orders
         before = read(folder / "worker.json") or {"taken": 0}
-        self.taken: int = before[
-            "taken"
-        ]  # what a requeued worker had in hand is lost; it is sent again under a new number
+        # What a requeued worker had in hand is lost; it is sent again under a new number.
+        self.taken: int = before["taken"]
         self.done = 0
         self.beat = 0
         self.start = uuid.uuid4().hex
@@ -87,7 +87,8 @@ class _Worker:
     def _tell(self, left: bool = False) -> None:
         self.beat = int(time.monotonic())
         about = {"host": platform.node(), "pid": os.getpid(), "start": self.start, "beat": self.beat}
-        write(self.folder / "worker.json", about | {"taken": self.taken, "done": self.done, "left": left})
+        about |= {"taken": self.taken, "done": self.done, "left": left, "time_up": self.last}
+        write(self.folder / "worker.json", about)
 
     def _leave(self, code: int) -> NoReturn:
         self._tell(left=True)
