@@ -1,0 +1,263 @@
+"""Lossless coding of integer tensors: bits whose probabilities adapt to what was coded before, in a range coder.
+
+A code is coded as: is it zero; its sign; the number of its magnitude's binary digits, one by one; the digits. Tensors
+share what they learn, so a network's are coded together. Every probability comes from integers alone, and constriction
+makes the same code of it everywhere, so what one machine wrote any other reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.compression.coded import Codes, CompressionError
+from explorer.compression.mixing import ONE, BitCoder, Ints, Mixer, ln
+from explorer.compression.scan import Scan, View
+
+DIGITS = 24
+"""Magnitudes have at most so many binary digits."""
+STEPS = 25
+"""Steps in which a logarithm or logit picks a table's cell."""
+
+
+def encode(tensors: Sequence[Codes]) -> bytes:
+    """Codes integer tensors, a network's in its order; their shapes have to be kept elsewhere.
+
+    Args:
+        tensors: of 1 to 4 dimensions, magnitudes below 2**24.
+
+    Raises:
+        CompressionError: if a magnitude is too large.
+    """
+    writer = _Writer()
+    _code([codes.shape for codes in tensors], tensors, writer)
+    return writer.content()
+
+
+def decode(content: bytes, shapes: Sequence[tuple[int, ...]]) -> list[Codes]:
+    """The tensors that `encode` wrote.
+
+    Raises:
+        CompressionError: if the content is no code of whole words. Altered content gives other codes or this error:
+            whoever keeps it keeps a checksum.
+    """
+    return _code(shapes, None, _Reader(content))
+
+
+def bits(tensors: Sequence[Codes]) -> float:
+    """Size of the code that `encode` would write, in bits."""
+    counter = _Counter()
+    _code([codes.shape for codes in tensors], tensors, counter)
+    return counter.bits
+
+
+class _Writer:
+    def __init__(self) -> None:
+        from constriction import stream
+
+        self._bit, self._encoder = stream.model.Bernoulli(perfect=False), stream.queue.RangeEncoder()
+
+    def __call__(self, probabilities: Ints, bits: Ints | None) -> Ints:
+        assert bits is not None
+        self._encoder.encode(bits.astype(np.int32), self._bit, probabilities / ONE)
+        return bits
+
+    def content(self) -> bytes:
+        return bytes(self._encoder.get_compressed().astype("<u4").tobytes())
+
+
+class _Reader:
+    def __init__(self, content: bytes) -> None:
+        from constriction import stream
+
+        if len(content) % 4:
+            raise CompressionError(f"{len(content)} bytes of code, expected whole words of 4")
+        words = np.frombuffer(content, "<u4").astype(np.uint32)
+        self._bit, self._decoder = stream.model.Bernoulli(perfect=False), stream.queue.RangeDecoder(words)
+
+    def __call__(self, probabilities: Ints, bits: Ints | None) -> Ints:
+        return np.asarray(self._decoder.decode(self._bit, probabilities / ONE)).astype(np.int64)
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.bits = 0.0
+
+    def __call__(self, probabilities: Ints, bits: Ints | None) -> Ints:
+        assert bits is not None
+        self.bits -= float(np.log2(np.where(bits, probabilities, ONE - probabilities) / ONE).sum())
+        return bits
+
+
+def _code(shapes: Sequence[tuple[int, ...]], tensors: Sequence[Codes] | None, coder: BitCoder) -> list[Codes]:
+    """Codes the tensors, or reads tensors of these shapes."""
+    model, before, read = _Model(coder), [], []
+    for i, shape in enumerate(shapes):
+        wanted = None
+        if not prod(shape):
+            read.append(np.zeros(shape, np.int32))
+            continue
+        scan = Scan(shape, before)
+        whole = np.zeros((scan.out, scan.channels, scan.positions), np.int64)
+        if tensors is not None:
+            wanted = tensors[i].reshape(whole.shape).astype(np.int64)
+            if np.abs(wanted).max() >= 1 << DIGITS:
+                raise CompressionError(f"a code of magnitude {np.abs(wanted).max()}, expected less than 2**{DIGITS}")
+        model.begin(scan.positions > 1)
+        for rows, position, columns in scan.places():
+            view = scan.view((rows, position, columns))
+            tile = None if wanted is None else wanted[rows, columns, position].reshape(-1)
+            tile = model.code(position, view, tile)
+            whole[rows, columns, position] = tile.reshape(whole[rows, columns, position].shape)
+            scan.tell((rows, position, columns), view, tile)
+        before.append(scan.summary())
+        read.append(whole.reshape(shape).astype(np.int32))
+    return read
+
+
+class _Model:
+    """The models of every kind of bit; those of kernels with one position and with more are different ones."""
+
+    def __init__(self, coder: BitCoder) -> None:
+        self._coder = coder
+        self._mixers: dict[tuple[str, int, bool], Mixer] = {}
+        self._wide = False
+
+    def begin(self, wide: bool) -> None:
+        """A new tensor, `wide` if its kernel has more than one position."""
+        self._wide = wide
+        for mixer in self._mixers.values():
+            mixer.forget()
+
+    def code(self, position: int, view: View, codes: Ints | None) -> Ints:
+        """Codes a tile; returns its codes (N,)."""
+        found = np.zeros(len(view.known), np.int64)
+        where = np.flatnonzero(self._zero(position, view, codes))
+        if len(where):
+            given = None if codes is None else codes[where]
+            negative = self._sign(position, view, where, given)
+            magnitude = self._magnitude(view, where, negative, None if given is None else np.abs(given))
+            found[where] = np.where(negative, -magnitude, magnitude)
+        return found
+
+    def _zero(self, position: int, view: View, codes: Ints | None) -> Ints:
+        """Which codes are nonzero."""
+        size, density, source = view.size, view.density, view.source
+        expected = np.abs(view.mean)
+        cells = [
+            (_cell(size[1]) * STEPS + _cell(size[0]), STEPS**2),
+            (_cell(expected, 40) * STEPS + _cell(size[3]), STEPS**2),
+        ]
+        if self._wide:
+            place, known = min(position, 48), np.minimum(view.known, 9)
+            beside = (view.left != 0) + 2 * (view.above != 0)
+            cells += [
+                ((place * 10 + known) * STEPS + _cell(density[2]), 490 * STEPS),
+                ((place * 4 + beside) * STEPS + _cell(density[0] + density[2]), 196 * STEPS),
+                (place * STEPS + _cell(size[3]), 49 * STEPS),
+            ]
+        else:
+            cells += [
+                (_cell(density[1]) * STEPS + _cell(density[0]), STEPS**2),
+                (_cell(density[1] + density[0], 24, 61), 61),
+                (_cell(source[1]) * STEPS + _cell(source[0]), STEPS**2),
+            ]
+        features = [*density, *size, *source, expected, _all(view, 256), _all(view, view.level)]
+        return self._code("zero", 0, cells, [(0 * view.known, 1)], features, None if codes is None else codes != 0)
+
+    def _sign(self, position: int, view: View, where: Ints, codes: Ints | None) -> Ints:
+        """Which of the nonzero codes are negative."""
+        row, column, kernel = view.signs[:, where]
+        left, above = np.sign(view.left[where]) + 1, np.sign(view.above[where]) + 1
+        place, mean = min(position, 48), view.mean[where]
+        cells = [
+            (place * 17 + kernel, 49 * 17),
+            (row * 17 + column, 17 * 17),
+            ((place * 3 + left) * 3 + above, 49 * 9),
+            (_cell(mean, 30, 41), 41),
+        ]
+        return self._code("sign", 0, cells, [(0 * where, 1)], [mean], None if codes is None else codes < 0)
+
+    def _magnitude(self, view: View, where: Ints, negative: Ints, magnitudes: Ints | None) -> Ints:
+        """Magnitudes of the nonzero codes: the number of digits behind the first, then these digits."""
+        large, known = view.large[:, where], np.minimum(view.known[where], 9)
+        along = np.where(negative, -view.mean[where], view.mean[where])
+        sum_ = large[0] + large[1] + large[3]
+        row, column, kernel, overall = _cell(large[0]), _cell(large[1]), _cell(large[3]), _cell(sum_, 40, 41)
+        features = np.stack(
+            [
+                *view.size[:, where],
+                *view.density[:, where],
+                *view.source[:, where],
+                *large,
+                along,
+                np.abs(along),
+                *(_log(neighbour[where], view.magnitude) for neighbour in (view.left, view.above)),
+                0 * where + 256,
+                0 * where + view.magnitude,
+            ]
+        )
+        digits = np.zeros(len(where), np.int64)
+        going = np.arange(len(where))
+        for digit in range(DIGITS - 1):
+            if not len(going):
+                break
+            cells = [
+                (row[going] * STEPS + column[going], STEPS**2),
+                (kernel[going] * 10 + known[going], STEPS * 10),
+                (overall[going], 41),
+                (_cell(along[going], 30, 41), 41),
+            ]
+            more = None if magnitudes is None else magnitudes[going] >> (digit + 1) > 0
+            more = self._code("more", digit, cells, [(negative[going], 2)], list(features[:, going]), more)
+            going = going[more > 0]
+            digits[going] += 1
+        value = np.ones(len(where), np.int64)
+        for digit in range(int(digits.max())):
+            going = np.flatnonzero(digits > digit)
+            length, sofar = digits[going], value[going]
+            node = (sofar + (length << 8)) & 4095
+            top = length * 16 + (sofar & 15)
+            cells = [
+                (top * STEPS + _cell(sum_[going], 80), 16 * DIGITS * STEPS),
+                (top * STEPS + _cell(along[going], 60), 16 * DIGITS * STEPS),
+                (node, 4096),
+            ]
+            bit = None if magnitudes is None else (magnitudes[going] >> (length - 1 - digit)) & 1
+            local = [(negative[going] * 4096 + node, 8192)]
+            bit = self._code("digit", digit, cells, local, list(features[:, going]) if digit < 3 else [], bit)
+            value[going] = 2 * sofar + bit
+        return value
+
+    def _code(
+        self,
+        kind: str,
+        number: int,
+        cells: list[tuple[Ints, int]],
+        local: list[tuple[Ints, int]],
+        features: list[Ints],
+        bits: npt.NDArray[np.bool_] | Ints | None,
+    ) -> Ints:
+        """Codes bits with the model of their kind; cells and local cells come with the sizes of their tables."""
+        key = (kind, number, self._wide)
+        if key not in self._mixers:
+            self._mixers[key] = Mixer([size for _, size in cells], [size for _, size in local], len(features))
+        given = None if bits is None else bits.astype(np.int64)
+        return self._mixers[key].code(self._coder, [cell for cell, _ in (*cells, *local)], features, given)
+
+
+def _cell(value: Ints, step: int = 64, steps: int = STEPS) -> Ints:
+    """A logarithm or logit as one of `steps` cells of width `step`, 0 in the middle."""
+    return np.clip(value // step + steps // 2, 0, steps - 1)
+
+
+def _all(view: View, value: int) -> Ints:
+    return np.full(len(view.known), value, np.int64)
+
+
+def _log(neighbour: Ints, magnitude: int) -> Ints:
+    """Logarithm of a neighbour's magnitude against the mean, 0 for a zero."""
+    return np.where(neighbour != 0, ln(np.abs(neighbour) << 4) - magnitude, 0)

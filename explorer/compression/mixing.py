@@ -1,0 +1,128 @@
+"""Probabilities of bits by mixing what several contexts say, in integers alone: the same on every machine.
+
+Logistic mixing as in the PAQ family of compressors, over many bits at once: what a bit teaches is used from the next
+call on. A logit is in 1/256, a probability in 1/65536, a weight of the mixture in 1/65536.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+ONE = 1 << 16
+"""Probability 1."""
+LEAST = 64
+"""Smallest probability of a bit, so that no bit costs less than 1.4 thousandths of a bit or more than 10."""
+LIMIT = 1023
+"""A context that has seen so many bits forgets half of them."""
+SPEED = 30
+"""Hundredths of a full step (towards the weights that would have been best) that the weights go."""
+MEMORY = 32
+"""Calls after which what the inputs' power was is mostly forgotten."""
+CAUTION = 1000 << 16
+"""Power that each input is taken to have had before anything was seen."""
+
+# Decimal rounds exp and ln correctly, so these tables are the same everywhere; floating point's would not be.
+SQUASH: Ints = np.array([int((ONE / (1 + (Decimal(-x) / 256).exp())).to_integral_value()) for x in range(-2048, 2048)])
+"""From a logit, plus 2048, to its probability."""
+STRETCH: Ints = np.searchsorted(SQUASH, np.arange(8, ONE, 16)) - 2048
+"""From a probability in 1/4096 to its logit."""
+LN: Ints = np.array([0, *(int((Decimal(x).ln() * 256).to_integral_value()) for x in range(1, 4096))])
+LN_2 = int((Decimal(2).ln() * 65536).to_integral_value())
+
+
+def stretch(numerator: Ints, denominator: Ints | int) -> Ints:
+    """The logits of numerator / denominator, in 1/256."""
+    return STRETCH[np.clip((numerator << 12) // denominator, 1, 4094)]
+
+
+def ln(x: Ints) -> Ints:
+    """The natural logarithms of whole numbers below 2**36, in 1/256; 0 counts as 1."""
+    shift = np.zeros_like(x)
+    for step in (12, 6, 3, 2, 1):
+        shift += step * (x >> shift >= 4096 << (step - 1))
+    shift += x >> shift >= 4096
+    return LN[np.maximum(x >> shift, 1)] + (shift * LN_2 >> 8)
+
+
+class BitCoder(Protocol):
+    """Writes bits, or reads them, or counts what they cost."""
+
+    def __call__(self, probabilities: Ints, bits: Ints | None) -> Ints:
+        """Codes bits (N,), each 1 with its probability (N,); returns them. `bits` is None when reading."""
+        ...
+
+
+class Mixer:
+    """The model of one kind of bit.
+
+    Every bit has a cell in each of some tables, which counted the bits before it that had the same cell, and features:
+    logits, or anything that moves with them. Logits of the counts and features, weighted and summed, are the bit's
+    logit. The weights follow the gradient of the code's length.
+    """
+
+    def __init__(self, tables: Sequence[int], local: Sequence[int], features: int) -> None:
+        """A model that has seen nothing.
+
+        Args:
+            tables: sizes of the tables that remain.
+            local: sizes of the tables that `forget` empties; their cells come after the others'.
+            features: number of features.
+        """
+        sizes = [*tables, *local]
+        self._first = np.cumsum([0, *sizes[:-1]])[:, None]
+        self._kept = sum(tables)
+        self._seen = np.zeros(sum(sizes), np.int64)
+        self._ones = np.zeros(sum(sizes), np.int64)
+        self._weights = np.zeros(len(sizes) + features, np.int64)
+        self._weights[: len(sizes)] = ONE * 6 // (5 * len(sizes))
+        self._power = np.zeros(len(sizes) + features, np.int64)
+
+    def forget(self) -> None:
+        """Empties the local tables."""
+        self._seen[self._kept :] = 0
+        self._ones[self._kept :] = 0
+
+    def code(self, coder: BitCoder, cells: Sequence[Ints], features: Sequence[Ints], bits: Ints | None) -> Ints:
+        """Codes bits (N,) and learns from them.
+
+        Args:
+            coder: writes or reads.
+            cells: for each table the cells (N,) of the bits.
+            features: each (N,).
+            bits: what to write, None when reading.
+        """
+        where = np.stack(cells) + self._first
+        counted = (2 * self._ones[where] + 1, 2 * self._seen[where] + 2)
+        inputs = (
+            np.concatenate([stretch(*counted), np.clip(np.reshape(features, (len(features), -1)), -2047, 2047)])
+            if features
+            else stretch(*counted)
+        )
+        logits = (self._weights @ inputs) >> 16
+        probabilities = np.clip(SQUASH[np.clip(logits, -2047, 2047) + 2048], LEAST, ONE - LEAST)
+        bits = coder(probabilities, bits)
+        self._learn(inputs, probabilities, bits)
+        self._count(where, bits)
+        return bits
+
+    def _learn(self, inputs: Ints, probabilities: Ints, bits: Ints) -> None:
+        slope = inputs @ ((bits << 16) - probabilities)
+        power = ((inputs * inputs >> 8) @ (probabilities * (ONE - probabilities) >> 16)) >> 8
+        self._power += power - self._power // MEMORY
+        self._weights += slope * 256 * SPEED // (self._power + CAUTION) // 100
+
+    def _count(self, where: Ints, bits: Ints) -> None:
+        np.add.at(self._seen, where, 1)
+        np.add.at(self._ones, where, np.broadcast_to(bits, where.shape))
+        full = where[self._seen[where] > LIMIT]
+        if len(full):
+            full = np.unique(full)
+            self._seen[full] >>= 1
+            self._ones[full] >>= 1
