@@ -18,8 +18,8 @@ search: $(READY)  ## Run the main job: search the Fire design space on digits, s
 paper: $(READY)  ## Hold the SqueezeNet paper against this program: printed, counted, measured (paper.html)
 	$(PY) -m explorer.paper
 
-chaos: $(READY)  ## Kill a search of 40 trials 50 times; its result must be that of an undisturbed one (about ten minutes)
-	$(PY) -m benchmarks.chaos
+chaos: $(READY)  ## Kill a search of 40 trials 50 times; its result must be that of an undisturbed one (docs/chaos.md)
+	$(PY) -m benchmarks.chaos --output docs/chaos.md
 
 test: $(READY)  ## Run every test
 	$(PY) -m pytest

@@ -1,8 +1,10 @@
 """python -m benchmarks.chaos: kills a search again and again, and compares its trials with those of an undisturbed one.
 
 Both are the same deterministic search with the same seed. Workers, the controller or both get SIGKILL at random
-moments; after a controller's death the same command is started again. Prints a table of what was killed, and whether
-the final trials are equal: numbers, metaparameters, every epoch of every curve, states. Exit code 1 if they are not.
+moments: most after some more epochs were stored, so that the kills spread over the search however fast the machine is,
+the others after some seconds, whatever the search does then, its start included. After a controller's death the same
+command is started again. Prints a table of what was killed, and whether the final trials are equal: numbers,
+metaparameters, every epoch of every curve, states. Exit code 1 if they are not, or if the kills were fewer than asked.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from explorer import store
 from explorer.record import StudyRecord
+from explorer.storage import StudyError
 
 SPACE = """
 defaults: [fire_micro, _self_]
@@ -27,7 +31,10 @@ search: {base_e: {low: 16, high: 48}, squeeze_ratio: {high: 0.25}, incr_e: {high
 limits: {params: 60_000}
 anchors: null
 """
-WORDS = ["+space=chaos", "--config-dir", ".", "epochs=4", "stopping.rung=1", "deterministic=true"]
+EPOCHS = 4
+WORDS = ["+space=chaos", "--config-dir", ".", f"epochs={EPOCHS}", "stopping.rung=1", "deterministic=true"]
+BLIND = 0.3
+"""Share of the kills that come after some seconds, whatever the search does then."""
 
 
 def main() -> int:
@@ -36,20 +43,71 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, help="also write the report to this file (Markdown)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         calm, torn = Path(scratch, "calm"), Path(scratch, "torn")
         begun = time.monotonic()
         undisturbed = finish(calm, options.trials)
-        print(f"undisturbed: {len(undisturbed.trials)} trials in {time.monotonic() - begun:.0f} s", flush=True)
+        calm_seconds = time.monotonic() - begun
+        print(f"undisturbed: {len(undisturbed.trials)} trials in {calm_seconds:.0f} s", flush=True)
         begun = time.monotonic()
-        outcomes = torment(torn, options.trials, options.kills, random.Random(options.seed))
-        print(f"tormented: {sum(outcomes.values())} kills in {time.monotonic() - begun:.0f} s\n")
-        for (victim, outcome), count in sorted(outcomes.items()):
-            print(f"  {count:>4}  {victim:<20} {outcome}")
-        differences = compare(undisturbed, load(torn))
-        print("\nfinal trials: " + ("equal, every epoch of every curve" if not differences else "; ".join(differences)))
-        return 1 if differences else 0
+        kills = torment(torn, options.trials, options.kills, random.Random(options.seed))
+        seconds = calm_seconds, time.monotonic() - begun
+        tormented = load(torn)
+    differences = compare(undisturbed, tormented)
+    if len(kills) < options.kills:
+        differences.append(f"the search ended after {len(kills)} of {options.kills} kills")
+    if any("LEFT BEHIND" in kill.outcome for kill in kills):
+        differences.append("workers were left behind")
+    told = report(tormented, kills, seconds, differences)
+    print(told)
+    if options.output:
+        options.output.write_text(f"{told}\n")
+    return 1 if differences else 0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill.
+
+    Attributes:
+        victim: worker, controller, or controller and worker.
+        outcome: what came of it at once, in words.
+        epochs: of the search, stored before.
+    """
+
+    victim: str
+    outcome: str
+    epochs: int
+
+
+def report(record: StudyRecord, kills: list[Kill], seconds: tuple[float, float], differences: list[str]) -> str:
+    """The tables, in Markdown.
+
+    Args:
+        record: the tormented study.
+        kills: what was done to it.
+        seconds: that the undisturbed search took, and this one.
+        differences: between their trials, and what else should not be.
+    """
+    whole = len(record.trials) * EPOCHS
+    quarters = Counter(min(3, 4 * kill.epochs // whole) for kill in kills)
+    search = f"A search of {len(record.trials)} trials of {EPOCHS} epochs, undisturbed ({seconds[0]:.0f} s)"
+    again = f"and again with {len(kills)} kills -9 ({seconds[1]:.0f} s), on {os.cpu_count()} cores"
+    lines = ["# Kills and outcomes", "", "Made by `make chaos` (benchmarks/chaos.py).", "", f"{search}, {again}.", ""]
+    lines += [
+        "| killed | times | what came of it |",
+        "|---|---:|---|",
+    ]
+    outcomes = Counter((kill.victim, kill.outcome) for kill in kills)
+    lines += [f"| {victim} | {count} | {outcome} |" for (victim, outcome), count in sorted(outcomes.items())]
+    lines += ["", "| epochs of the search done at the kill | kills |", "|---|---:|"]
+    lines += [f"| {25 * quarter} to {25 * quarter + 25} % | {quarters[quarter]} |" for quarter in range(4)]
+    states = Counter(trial.state for trial in record.trials)
+    ends = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    same = "equal to the undisturbed search's: numbers, metaparameters, states, every epoch of every curve"
+    return "\n".join([*lines, "", f"Final trials: {ends}; {'; '.join(differences) if differences else same}."])
 
 
 def begin(folder: Path, trials: int) -> subprocess.Popen[bytes]:
@@ -74,33 +132,52 @@ def load(folder: Path) -> StudyRecord:
     return store.load(f"sqlite:///{folder}/study.db", "chaos")
 
 
-def torment(folder: Path, trials: int, kills: int, rng: random.Random) -> Counter[tuple[str, str]]:
-    """Kills until there were so many kills, then lets the search end; what happened after each kind of kill."""
-    outcomes: Counter[tuple[str, str]] = Counter()
+def torment(folder: Path, trials: int, kills: int, rng: random.Random) -> list[Kill]:
+    """Kills until there were so many kills, then lets the search end."""
+    done: list[Kill] = []
     process = begin(folder, trials)
-    while sum(outcomes.values()) < kills:
-        pause = time.monotonic() + rng.uniform(0.5, 6)
-        while time.monotonic() < pause and process.poll() is None:
-            time.sleep(0.05)
+    each = max(1, trials * EPOCHS // kills)  # epochs from one kill to the next
+    while len(done) < kills:
+        if rng.random() < BLIND:
+            await_moment(process, folder, seconds=rng.uniform(0.5, 6))
+        else:
+            await_moment(process, folder, epochs=rng.randint(1, each))
         if process.poll() is not None:
             if process.returncode != 0:
                 raise SystemExit((folder / "log.txt").read_text())
-            break  # it was faster than the kills
+            return done  # it was faster than the kills
         victim = rng.choice(["worker", "worker", "controller", "controller and worker"])
-        outcomes[victim, kill(process, victim, rng)] += 1
+        epochs = stored_epochs(folder)
+        if (outcome := kill(process, victim, rng)) is not None:
+            done.append(Kill(victim, outcome, epochs))
         if process.poll() is not None:
             process = begin(folder, trials)
     if process.wait() != 0:
         raise SystemExit((folder / "log.txt").read_text())
-    return outcomes
+    return done
 
 
-def kill(process: subprocess.Popen[bytes], victim: str, rng: random.Random) -> str:
-    """One kill and what came of it."""
+def await_moment(process: subprocess.Popen[bytes], folder: Path, epochs: int = 0, seconds: float = 0.0) -> None:
+    """Waits for so many further epochs, or else so many seconds, or the search's end."""
+    goal, until = stored_epochs(folder) + epochs, time.monotonic() + seconds
+    while process.poll() is None and (stored_epochs(folder) < goal if epochs else time.monotonic() < until):
+        time.sleep(0.1)
+
+
+def stored_epochs(folder: Path) -> int:
+    """Epochs of all trials that the study holds."""
+    try:
+        return sum(len(curve) for trial in load(folder).trials for curve in trial.curves)
+    except StudyError:  # not made yet
+        return 0
+
+
+def kill(process: subprocess.Popen[bytes], victim: str, rng: random.Random) -> str | None:
+    """One kill and what came of it; None if there was no worker to kill yet."""
     own = workers(process.pid)
     if "worker" in victim:
         if not own:
-            return "no worker was up yet: nothing was killed"
+            return None
         os.kill(rng.choice(own), signal.SIGKILL)
     if "controller" not in victim:
         return "the search went on"

@@ -1,10 +1,6 @@
 """Study databases that are locked, stopped, started, reached with a password: a real SQLite, a real PostgreSQL."""
 
-import os
-import shutil
-import signal
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,67 +14,13 @@ from explorer import storage, store
 from explorer.storage import StudyError, open_storage
 from explorer.store import Store
 from tests.mlflow_server import free_port
-from tests.processes import SHORT, SPACE, run, start, wait_for
-
-BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
-PASSWORD = "p@ss/w0rd!Geheim"
-QUOTED = "p%40ss%2Fw0rd%21Geheim"
-
-
-class Server:
-    """A PostgreSQL server with an empty database `explorer`, on 127.0.0.1 alone; a user other than root runs it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.url = f"postgresql://explorer:{QUOTED}@127.0.0.1:{self.port}/explorer"
-        self.process: subprocess.Popen[bytes] | None = None
-        self.user = "postgres" if os.getuid() == 0 else None
-        if self.user:
-            shutil.chown(folder, self.user)
-        (folder / "password").write_text(PASSWORD)
-        (folder / "password").chmod(0o644)
-        files = [f"--pgdata={folder}/data", f"--pwfile={folder}/password"]
-        self._command("initdb", "--username=explorer", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", *files)
-        self.start()
-        url = sqlalchemy.make_url(self.url).set(drivername="postgresql+psycopg", database="postgres")
-        engine = sqlalchemy.create_engine(url)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sqlalchemy.text("CREATE DATABASE explorer"))
-        engine.dispose()
-
-    def start(self) -> None:
-        options = [f"-p{self.port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={self.folder}"]
-        self.process = subprocess.Popen(
-            [str(BINARIES / "postgres"), f"-D{self.folder}/data", *options],
-            user=self.user,
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        ready = [str(BINARIES / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
-        wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, 60)
-
-    def stop(self) -> None:
-        """At once: open connections are thrown out."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=60)
-
-    def _command(self, name: str, *words: str) -> None:
-        subprocess.run([str(BINARIES / name), *words], user=self.user, cwd=self.folder, check=True, capture_output=True)
+from tests.postgresql import PASSWORD, QUOTED, Server, postgresql
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if not (BINARIES / "initdb").exists():
-        pytest.skip(f"no PostgreSQL server: {BINARIES} is absent; on Debian: apt-get install postgresql")
-    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'explorer[postgres]'")
-    folder = Path("/tmp") / f"explorer-pg-{os.getpid()}"  # a socket's path is short, and its user may go there
-    folder.mkdir()
-    server = Server(folder)
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+def server() -> Iterator[Server]:
+    with postgresql() as server:
+        yield server
 
 
 def attributes(number: int) -> dict[str, object]:
@@ -207,40 +149,3 @@ def test_a_server_that_is_not_there_is_said_at_once() -> None:
     assert time.monotonic() - began < 5
     assert QUOTED not in str(caught.value)
     assert PASSWORD not in str(caught.value)
-
-
-@pytest.mark.slow
-def test_a_search_goes_on_when_its_server_comes_back(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text(SPACE)
-    words = ["explorer.search", *SHORT, "n_trials=4", f"storage='{server.url}'", "launcher.devices=[cpu]"]
-    process = start(tmp_path, *words)
-
-    def finished() -> int:
-        return sum(trial.state == "COMPLETE" for trial in store.load(server.url, "small").trials)
-
-    def one_is_finished() -> bool:
-        try:
-            return finished() >= 1
-        except StudyError:
-            return False
-
-    wait_for(one_is_finished, 120)
-    before = store.load(server.url, "small").trials
-    server.stop()
-    time.sleep(10)
-    assert process.poll() is None
-    server.start()
-    out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, out + err
-    trials = store.load(server.url, "small").trials
-    assert [trial.state for trial in trials] == ["COMPLETE"] * 4
-    assert [len(trial.curves[0]) for trial in trials] == [3] * 4
-    assert trials[0] == before[0]
-    assert "does not answer" in out + err
-    assert "answers again" in out + err
-    again = run(tmp_path, *words)
-    assert "4 trials" in again
-    for secret in (PASSWORD, QUOTED):
-        assert secret not in out + err + again
-        found = [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
-        assert found == []
