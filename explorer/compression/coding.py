@@ -7,6 +7,7 @@ makes the same code of it everywhere, so what one machine wrote any other reads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from math import prod
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.compression.coded import Codes, CompressionError
-from explorer.compression.mixing import ONE, BitCoder, Ints, Mixer, ln
+from explorer.compression.mixing import LEAST, ONE, BitCoder, Ints, Mixer, ln
 from explorer.compression.scan import Scan, View
 
 DIGITS = 24
@@ -54,6 +55,11 @@ def bits(tensors: Sequence[Codes]) -> float:
     return counter.bits
 
 
+def most(length: int) -> int:
+    """The most integers that so many bytes of code can hold: each costs a bit of no more than 1 - LEAST / ONE."""
+    return int((8 * length + 64) / -math.log2(1 - LEAST / ONE))
+
+
 class _Writer:
     def __init__(self) -> None:
         from constriction import stream
@@ -79,7 +85,10 @@ class _Reader:
         self._bit, self._decoder = stream.model.Bernoulli(perfect=False), stream.queue.RangeDecoder(words)
 
     def __call__(self, probabilities: Ints, bits: Ints | None) -> Ints:
-        return np.asarray(self._decoder.decode(self._bit, probabilities / ONE)).astype(np.int64)
+        try:
+            return np.asarray(self._decoder.decode(self._bit, probabilities / ONE)).astype(np.int64)
+        except AssertionError:  # constriction's word for it
+            raise CompressionError("the code is none that encode wrote") from None
 
 
 class _Counter:
@@ -94,27 +103,30 @@ class _Counter:
 
 def _code(shapes: Sequence[tuple[int, ...]], tensors: Sequence[Codes] | None, coder: BitCoder) -> list[Codes]:
     """Codes the tensors, or reads tensors of these shapes."""
-    model, before, read = _Model(coder), [], []
+    model = _Model(coder)
+    before: list[Ints] = []
+    read: list[Codes] = []
     for i, shape in enumerate(shapes):
         wanted = None
         if not prod(shape):
             read.append(np.zeros(shape, np.int32))
             continue
         scan = Scan(shape, before)
-        whole = np.zeros((scan.out, scan.channels, scan.positions), np.int64)
+        whole = np.zeros((scan.out, scan.channels, scan.positions), np.int32)
         if tensors is not None:
-            wanted = tensors[i].reshape(whole.shape).astype(np.int64)
-            if np.abs(wanted).max() >= 1 << DIGITS:
-                raise CompressionError(f"a code of magnitude {np.abs(wanted).max()}, expected less than 2**{DIGITS}")
+            wanted = tensors[i].reshape(whole.shape)
+            largest = max(-int(wanted.min()), int(wanted.max()))
+            if largest >= 1 << DIGITS:
+                raise CompressionError(f"a code of magnitude {largest}, expected less than 2**{DIGITS}")
         model.begin(scan.positions > 1)
         for rows, position, columns in scan.places():
             view = scan.view((rows, position, columns))
-            tile = None if wanted is None else wanted[rows, columns, position].reshape(-1)
+            tile = None if wanted is None else wanted[rows, columns, position].reshape(-1).astype(np.int64)
             tile = model.code(position, view, tile)
             whole[rows, columns, position] = tile.reshape(whole[rows, columns, position].shape)
             scan.tell((rows, position, columns), view, tile)
         before.append(scan.summary())
-        read.append(whole.reshape(shape).astype(np.int32))
+        read.append(whole.reshape(shape))
     return read
 
 
@@ -211,8 +223,8 @@ class _Model:
                 (overall[going], 41),
                 (_cell(along[going], 30, 41), 41),
             ]
-            more = None if magnitudes is None else magnitudes[going] >> (digit + 1) > 0
-            more = self._code("more", digit, cells, [(negative[going], 2)], list(features[:, going]), more)
+            given = None if magnitudes is None else magnitudes[going] >> (digit + 1) > 0
+            more = self._code("more", digit, cells, [(negative[going], 2)], list(features[:, going]), given)
             going = going[more > 0]
             digits[going] += 1
         value = np.ones(len(where), np.int64)

@@ -39,7 +39,8 @@ LN_2 = int((Decimal(2).ln() * 65536).to_integral_value())
 
 def stretch(numerator: Ints, denominator: Ints | int) -> Ints:
     """The logits of numerator / denominator, in 1/256."""
-    return STRETCH[np.clip((numerator << 12) // denominator, 1, 4094)]
+    logits: Ints = STRETCH[np.clip((numerator << 12) // denominator, 1, 4094)]
+    return logits
 
 
 def ln(x: Ints) -> Ints:
@@ -48,7 +49,8 @@ def ln(x: Ints) -> Ints:
     for step in (12, 6, 3, 2, 1):
         shift += step * (x >> shift >= 4096 << (step - 1))
     shift += x >> shift >= 4096
-    return LN[np.maximum(x >> shift, 1)] + (shift * LN_2 >> 8)
+    logarithms: Ints = LN[np.maximum(x >> shift, 1)] + (shift * LN_2 >> 8)
+    return logarithms
 
 
 class BitCoder(Protocol):

@@ -1,4 +1,4 @@
-"""A code predicted from its neighbours in the kernel and its column's mean: least squares over the rows before, exactly."""
+"""A code predicted from its neighbours in the kernel and its column's mean: exact least squares over rows before."""
 
 from __future__ import annotations
 

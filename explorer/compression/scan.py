@@ -1,7 +1,7 @@
 """The order in which a tensor's codes are coded, and what is known of each from those before it. Integers alone.
 
-A tensor (out, in, height, width) is coded in tiles: some rows (filters), one position of the kernel, some columns (input
-channels). Known are all tiles before: the rows above, the kernel's earlier positions, the columns to the left.
+A tensor (out, in, height, width) is coded in tiles: some rows (filters), one position of the kernel, some columns
+(input channels). Known are all tiles before: the rows above, the kernel's earlier positions, the columns to the left.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ BLOCKS = 8
 """A tensor's rows are taken in so many blocks at least: what one teaches serves the next."""
 COLUMNS = 64
 """Columns of a tile where the kernel has one position."""
+POSITIONS = 1024
+"""A kernel of more positions is taken as one of a single position and as many more channels."""
 PRIOR = np.array([4, 4, 4, 1])[:, None]
 """A row, column, channel and kernel are taken to have had so many codes like the tensor's before their first."""
 
@@ -73,8 +75,10 @@ class Scan:
             before: `summary()` of the tensors before.
         """
         self.out, self.channels, self.positions = shape[0], prod(shape[1:2]), prod(shape[2:])
+        if self.positions > POSITIONS:
+            self.channels, self.positions = self.channels * self.positions, 1
         self.width = shape[3] if len(shape) == 4 else 1
-        self._kernels = np.zeros((self.positions, self.out, self.channels), np.int64)
+        self._kernels = np.zeros((self.positions, self.out, self.channels), np.int16)
         self._rows = np.zeros((4, self.out), np.int64)
         self._columns = np.zeros((4, self.positions, self.channels), np.int64)
         self._recent = np.zeros((self.positions, self.channels), np.int64)
@@ -97,7 +101,7 @@ class Scan:
     def view(self, place: Place) -> View:
         """What is known of a tile."""
         rows, position, columns = place
-        here = self._kernels[:, rows, columns]
+        here = self._kernels[: position + 1, rows, columns].astype(np.int64)
         earlier, shape = here[:position], here.shape[1:]
         signs = np.sign(earlier)
         sums = np.empty((4, 4, *shape), np.int64)
@@ -144,7 +148,7 @@ class Scan:
         facts = np.stack([np.ones_like(tile), tile != 0, np.abs(tile), np.sign(tile)])
         self._rows[:, rows] += facts.sum(2)
         self._columns[:, position, columns] += facts.sum(1)
-        height = tile.shape[0]
+        height = len(tile)
         recent = self._recent[position, columns]
         self._recent[position, columns] += ((tile.sum(0) << 6) // height - recent) * min(height, 8) // 16
 
@@ -156,7 +160,7 @@ class Scan:
         return np.stack([density, ln(((total << 4) + 4 * mean) // (seen + 4)) - ln(mean)])
 
     def _usual(self) -> tuple[Ints, Ints, Ints]:
-        """Of all codes so far: the share of nonzero ones in 1/65536; 16 times the mean magnitude of all, of nonzero ones."""
+        """Share of nonzero codes so far, in 1/65536; mean magnitude of all, and of nonzero ones, in 1/16."""
         seen, nonzero, total, _ = self._rows.sum(1)
         return (
             ((nonzero + 1) << 16) // (seen + 2),
