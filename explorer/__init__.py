@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from explorer.config import load_space
     from explorer.front import hypervolume, pareto_front
     from explorer.nets import build
+    from explorer.objective import optimize
     from explorer.space import DesignSpace
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "cost",
     "hypervolume",
     "load_space",
+    "optimize",
     "pareto_front",
 ]
 
@@ -37,6 +39,7 @@ _HOMES = {
     "explorer.config": ("load_space",),
     "explorer.front": ("hypervolume", "pareto_front"),
     "explorer.nets": ("build",),
+    "explorer.objective": ("optimize",),
     "explorer.space": ("DesignSpace",),
 }
 

@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from explorer.parameter import Parameter, SpaceError
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
 Point = Mapping[str, Any]
+ENUMERABLE = 20_000
+"""Points that are few enough to be looked at one by one."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,19 @@ class Domain:
                 params[name] = wanted[name] if name in wanted else parameter.draw(rng)
         return params
 
+    def mutate(self, params: Point, changes: int, rng: Random) -> dict[str, Any]:
+        """A neighbour: some parameters get another value, of a number's as often the next one as any."""
+        wanted = dict(params)
+        active = [parameter for parameter in self.parameters if parameter.name in params]
+        for parameter in rng.sample(active, min(changes, len(active))):
+            wanted[parameter.name] = parameter.other(params[parameter.name], rng)
+        return self.complete(wanted, rng)
+
+    def cross(self, one: Point, other: Point, rng: Random) -> dict[str, Any]:
+        """A point that has each value of one of two others."""
+        mixed = {name: rng.choice((one, other)).get(name, value) for name, value in {**one, **other}.items()}
+        return self.complete(mixed, rng)
+
     def points(self) -> Iterator[dict[str, Any]]:
         """Every point, the first parameter changing slowest, limits not applied.
 
@@ -67,10 +79,6 @@ class Domain:
             if parameter.values is None:
                 raise SpaceError(f"search.{parameter.name}: is continuous and has no grid; give it a step")
         yield from self._enumerate(0, {})
-
-    def distributions(self, params: Point) -> dict[str, BaseDistribution]:
-        """Optuna's distributions of a point's parameters."""
-        return {each.name: each.distribution for each in self.parameters if each.name in params}
 
     def active(self, parameter: Parameter, params: Point) -> bool:
         """Whether a parameter exists beside the values drawn before it."""
@@ -101,32 +109,6 @@ class Domain:
         return sum(self._count(i + 1, params | {parameter.name: value}) for value in parameter.values)
 
 
-def from_distributions(distributions: Mapping[str, BaseDistribution]) -> Domain:
-    """The domain of Optuna's distributions by name.
-
-    Raises:
-        SpaceError: if a value is no distribution.
-    """
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    parameters: list[Parameter] = []
-    for name, one in distributions.items():
-        match one:
-            case CategoricalDistribution():
-                parameters.append(Parameter(name, "categorical", choices=tuple(one.choices)))
-            case IntDistribution():
-                parameters.append(Parameter(name, "int", one.low, one.high, None if one.log else one.step, one.log))
-            case FloatDistribution():
-                parameters.append(Parameter(name, "float", one.low, one.high, one.step, one.log))
-            case _:
-                raise SpaceError(f"parameters[{name!r}] is {one!r}, expected an Optuna distribution")
-    if not parameters:
-        raise SpaceError("parameters is empty, expected names and Optuna distributions")
-    return Domain(tuple(parameters))
-
-
 def key(params: Point) -> tuple[tuple[str, Any], ...]:
     """What two equal points have in common, to look them up by."""
     return tuple(sorted(params.items()))
-
-

@@ -7,10 +7,10 @@ every size.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from math import isfinite, log10
+from math import dist, inf, isfinite, log10
 from typing import TypeAlias
 
 from explorer.record import StudyRecord, TrialRecord
@@ -37,6 +37,50 @@ def pareto_front(points: Sequence[Point]) -> list[int]:
         if not front or points[index][1] > points[front[-1]][1]:
             front.append(index)
     return front
+
+
+def ranks(points: Sequence[Point]) -> list[int]:
+    """Non-dominated rank of each point: 0 on the front, 1 on the front of what is left without it, and so on.
+
+    Equal points have the same rank.
+
+    Raises:
+        FrontError: if a point is not finite or its size not positive.
+    """
+    _check(points)
+    highest: list[float] = []  # of each rank so far the highest accuracy, negated so that it rises from rank to rank
+    found: dict[Point, int] = {}
+    for size, accuracy in sorted(set(points), key=lambda own: (own[0], -own[1])):
+        rank = bisect_right(highest, -accuracy)  # as many ranks as hold one no larger and no less accurate
+        highest[rank : rank + 1] = [-accuracy]
+        found[size, accuracy] = rank
+    return [found[size, accuracy] for size, accuracy in points]
+
+
+def spread_order(points: Sequence[Point]) -> list[int]:
+    """Indices of the points so that any number of the first ones cover the whole: an epsilon-net (Salinas 2021).
+
+    The smallest comes first; then, each time, the one farthest from those before it, with log10(size) and accuracy
+    scaled to the span of the points.
+
+    Raises:
+        FrontError: if a point is not finite or its size not positive.
+    """
+    _check(points)
+    if not points:
+        return []
+    decades, accuracies = [log10(size) for size, _ in points], [accuracy for _, accuracy in points]
+    width, height = max(decades) - min(decades) or 1.0, max(accuracies) - min(accuracies) or 1.0
+    scaled = [(x / width, y / height) for x, y in zip(decades, accuracies, strict=True)]
+    order = [min(range(len(points)), key=lambda i: (points[i], i))]
+    gaps = [inf] * len(points)
+    while len(order) < len(points):
+        last = scaled[order[-1]]
+        gaps = [min(gap, dist(last, own)) for gap, own in zip(gaps, scaled, strict=True)]
+        for taken in order:
+            gaps[taken] = -1.0
+        order.append(max(range(len(points)), key=lambda i: (gaps[i], -i)))
+    return order
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:

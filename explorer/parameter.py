@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+from typing import Any
 
 KEYS = {
     "int": {"type", "low", "high", "step", "log", "when"},
@@ -56,19 +53,6 @@ class Parameter:
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
         return tuple(self.low + i * self.step for i in range(count))
 
-    @property
-    def distribution(self) -> BaseDistribution:
-        """In Optuna's terms."""
-        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-        match self.type:
-            case "categorical":
-                return CategoricalDistribution(self.choices)
-            case "int":
-                return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
-            case _:
-                return FloatDistribution(self.low, self.high, self.log, self.step)
-
     def suggest(self, trial: Any) -> Any:
         """Asks an Optuna trial for a value."""
         match self.type:
@@ -89,6 +73,18 @@ class Parameter:
             return rng.uniform(self.low, self.high)
         value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         return min(max(round(value), int(self.low)), int(self.high)) if self.type == "int" else value
+
+    def other(self, value: Any, rng: Random) -> Any:
+        """Another value; of a number's as often the next one, up or down, as any. The same if there is but one."""
+        if self.values is None or self.log:
+            return self.draw(rng)
+        left = [own for own in self.values if own != value]
+        if not left:
+            return value
+        if self.type != "categorical" and rng.random() < 0.5:
+            near = sorted(left, key=lambda own: abs(own - value))
+            return rng.choice([own for own in near if math.isclose(abs(own - value), abs(near[0] - value))])
+        return rng.choice(left)
 
     def contains(self, value: Any) -> bool:
         """Whether the value can be drawn."""

@@ -24,6 +24,7 @@ class TrialRecord:
         state: Optuna's state: RUNNING, COMPLETE, PRUNED (stopped early) or FAIL.
         metaparameters: the point of the space; empty for an anchor from outside it.
         anchor: name of the published network, or None.
+        uniform: whether the point was drawn uniformly, without regard to results: never stopped.
         identity: of the architecture.
         params, bytes, macs: exact cost.
         architecture: its JSON.
@@ -54,6 +55,12 @@ class TrialRecord:
     ended: float = 0.0
     adjusted: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
+    uniform: bool = False
+
+    @property
+    def mean_curve(self) -> tuple[float, ...]:
+        """Mean val_acc over the seeds after each epoch that all of them have finished."""
+        return tuple(mean(curve[epoch]["val_acc"] for curve in self.curves) for epoch in range(self.epochs))
 
     @property
     def epochs(self) -> int:
@@ -140,4 +147,5 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         ended=trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0,
         adjusted=known.get("adjusted", {}),
         reason=known.get("reason", ""),
+        uniform=known.get("uniform", False),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.budget import Budget
 from explorer.space import DesignSpace
-from explorer.stopping import NoStopping
+from explorer.stopping import Stopping
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -34,7 +34,7 @@ class Plan:
     space: DesignSpace
     config: dict[str, Any]
     launcher: dict[str, Any]
-    stopping: NoStopping
+    stopping: Stopping
     budget: Budget
     deterministic: bool
     timeout: float
@@ -87,12 +87,15 @@ def read(config: DictConfig) -> Plan:
         whole(config, key, least)
     if config.max_epochs_total is not None:
         whole(config, "max_epochs_total", 1)
+    if not isinstance(config.uniform, int | float) or not 0 <= config.uniform <= 1:
+        raise ConfigError(f"uniform is {config.uniform!r}, expected a share between 0 and 1")
     if not isinstance(config.deterministic, bool):
         raise ConfigError(f"deterministic is {config.deterministic!r}, expected true or false")
     study = str(config.study or name)
     if not re.fullmatch(r"[\w.-]+", study):
         raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
-    settings = {key: plain(config[key]) for key in ("data", "recipe", "sampler", "stopping", "epochs", "seed", "seeds")}
+    keys = ("data", "recipe", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
+    settings = {key: plain(config[key]) for key in keys}
     return Plan(
         study=study,
         space=space,
@@ -124,7 +127,7 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
     from explorer.view import View
 
     lag = len(launcher.slots) if plan.deterministic else None
-    proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"], lag)
+    proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"], lag, plan.config["uniform"])
     facts = stored_facts(plan.storage, plan.study)
     if facts is None:
         facts = ask_facts(launcher, plan.config["data"])

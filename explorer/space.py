@@ -13,14 +13,12 @@ from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Cost, Shape, architecture, cost
 from explorer.arch.families import families, metaparameters, named, nearest
-from explorer.domain import Domain
+from explorer.domain import ENUMERABLE, Domain
 from explorer.parameter import Parameter, SpaceError, as_plain, read_parameter
 
 __all__ = ["DesignSpace", "SpaceError", "parse"]
 
 LIMITS = ("params", "bytes", "macs")
-ENUMERABLE = 20_000
-"""Spaces of at most this many points are checked point by point."""
 
 
 @dataclass(frozen=True)

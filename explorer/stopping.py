@@ -1,14 +1,36 @@
-"""When a trial stops: rungs, and what is decided at each."""
+"""When a trial stops: rungs, and what is decided at each.
+
+A rule is asked when a trial reaches a rung, and answers at once from what reached that rung before, so that no slot
+ever waits. Size is known exactly and counts; see each rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+from explorer.arch.families import nearest
+from explorer.front import Point, ranks, spread_order
 
 
 class StoppingError(ValueError):
-    """An unknown stopping rule."""
+    """An unknown stopping rule, or one that does not take its arguments."""
+
+
+class Stopping(Protocol):
+    """Decides at rungs."""
+
+    def next_rung(self, epoch: int, epochs: int) -> int:
+        """The epoch up to which a training that has reached `epoch` goes on."""
+
+    def goes_on(self, own: Point, others: Sequence[Point]) -> bool:
+        """Whether a trial trains on.
+
+        Args:
+            own: (size, accuracy) at the rung.
+            others: those of all other trials that have reached it.
+        """
 
 
 @dataclass(frozen=True)
@@ -22,15 +44,91 @@ class NoStopping:
     rung: int = 10
 
     def next_rung(self, epoch: int, epochs: int) -> int:
-        """The epoch up to which a training that has reached `epoch` goes on."""
+        """See `Stopping`."""
         return min(epochs, (epoch // self.rung + 1) * self.rung)
 
+    def goes_on(self, own: Point, others: Sequence[Point]) -> bool:
+        """See `Stopping`."""
+        return True
 
-def make(config: Mapping[str, Any]) -> NoStopping:
-    """The stopping rule of a config."""
-    if config.get("name") != "none":
-        raise StoppingError(f"stopping.name is {config.get('name')!r}, expected none")
-    rung = config.get("rung", 10)
-    if not isinstance(rung, int) or rung < 1:
-        raise StoppingError(f"stopping.rung is {rung!r}, expected a whole number of at least 1")
-    return NoStopping(rung)
+
+@dataclass(frozen=True)
+class Halving:
+    """Asynchronous successive halving: rungs after r, r * eta, r * eta^2 ... epochs (Li 2020, arXiv:1810.05934).
+
+    Args:
+        rung: r, epochs up to the first rung.
+        eta: factor from one rung to the next.
+        keep: share of the trials at a rung that goes on.
+        few: trials at a rung below which all go on.
+    """
+
+    rung: int = 1
+    eta: int = 2
+    keep: float = 0.5
+    few: int = 5
+
+    def next_rung(self, epoch: int, epochs: int) -> int:
+        """See `Stopping`."""
+        rung = self.rung
+        while rung <= epoch:
+            rung *= self.eta
+        return min(epochs, rung)
+
+    def goes_on(self, own: Point, others: Sequence[Point]) -> bool:
+        """See `Stopping`."""
+        return len(others) < self.few or self.better(own, others) < self.keep * (len(others) + 1)
+
+    def better(self, own: Point, others: Sequence[Point]) -> int:
+        """How many of the others come before."""
+        raise NotImplementedError
+
+
+class Asha(Halving):
+    """The most accurate share goes on, whatever its size: for comparison."""
+
+    def better(self, own: Point, others: Sequence[Point]) -> int:
+        """See `Halving`."""
+        return sum(accuracy > own[1] for _, accuracy in others)
+
+
+class ParetoStopping(Halving):
+    """The best share by non-dominated rank of (size, accuracy) goes on; within a rank, what covers it best.
+
+    Multi-objective successive halving with the epsilon-net (Salinas 2021, arXiv:2106.12639): a small network is
+    compared with what its size can do, not with the largest.
+    """
+
+    def better(self, own: Point, others: Sequence[Point]) -> int:
+        """See `Halving`."""
+        points = [own, *others]
+        rank, *rest = ranks(points)
+        ahead = sum(other < rank for other in rest)
+        if ahead >= self.keep * len(points):
+            return ahead
+        same = [0, *(index for index, other in enumerate(rest, start=1) if other == rank)]
+        return ahead + [same[index] for index in spread_order([points[index] for index in same])].index(0)
+
+
+RULES: dict[str, Callable[..., Stopping]] = {"none": NoStopping, "pareto": ParetoStopping, "asha": Asha}
+
+
+def make(config: Mapping[str, Any]) -> Stopping:
+    """The stopping rule of a config: its `name` and its arguments.
+
+    Raises:
+        StoppingError: naming the key, its value and what would be right.
+    """
+    name = str(config.get("name"))
+    if name not in RULES:
+        raise StoppingError(f"stopping.name is {name!r}, expected {nearest(name, RULES)}")
+    arguments = {key: value for key, value in config.items() if key != "name"}
+    for key, value in arguments.items():
+        least = {"eta": 2, "keep": 0, "few": 0}.get(key, 1)
+        if isinstance(value, bool) or not isinstance(value, int if key != "keep" else int | float) or value < least:
+            what = "a number of at least 0" if key == "keep" else f"a whole number of at least {least}"
+            raise StoppingError(f"stopping.{key} is {value!r}, expected {what}")
+    try:
+        return RULES[name](**arguments)
+    except TypeError as error:
+        raise StoppingError(f"stopping {name}: {error}") from None

@@ -12,10 +12,11 @@ from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from explorer.record import StudyRecord, TrialRecord, read, read_trial
-from explorer.samplers import DIRECTIONS
+from explorer.samplers import Proposal
+from explorer.samplers.shadow import DIRECTIONS
 from explorer.storage import DATABASE_ERRORS, StudyError, open_storage, why
 
 DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
@@ -106,18 +107,24 @@ class Store:
         """The study as it stands."""
         return replace(self._base, trials=tuple(self.trials.values()))
 
-    def create(self, proposal: FrozenTrial | None, attributes: Mapping[str, Any]) -> TrialRecord:
+    def proposal(self, number: int) -> Proposal | None:
+        """Where a trial came from; None for an anchor from outside the space."""
+        trial = self.frozen[number]
+        uniform = bool(trial.user_attrs.get("uniform"))
+        return Proposal(trial.params, trial.distributions, trial.system_attrs, uniform) if trial.params else None
+
+    def create(self, proposal: Proposal | None, attributes: Mapping[str, Any]) -> TrialRecord:
         """Adds a running trial with all that is known of it, in one write.
 
         Args:
             proposal: its point of the space; None for an anchor from outside it.
-            attributes: identity, params, bytes, macs, architecture, seeds, anchor.
+            attributes: identity, params, bytes, macs, architecture, seeds, anchor, uniform.
         """
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING,
-            params=proposal.params if proposal else {},
-            distributions=proposal.distributions if proposal else {},
-            system_attrs=proposal.system_attrs if proposal else {},
+            params=dict(proposal.params) if proposal else {},
+            distributions=dict(proposal.distributions) if proposal else {},
+            system_attrs=dict(proposal.system_attrs) if proposal else {},
             user_attrs=dict(attributes),
         )
         template.datetime_start = datetime.now()  # noqa: DTZ005 - Optuna's times are naive
@@ -167,15 +174,13 @@ class Store:
         self.trials[number] = replace(trial, curves=curves, device=device, devices=devices)
         return self.trials[number]
 
-    def finish(self, number: int, reason: str = "") -> TrialRecord:
-        """Tells the result: COMPLETE, or FAIL if there is a reason."""
-        trial = replace(self.trials[number], state="FAIL" if reason else "COMPLETE", reason=reason)
+    def finish(self, number: int, state: str, reason: str = "") -> TrialRecord:
+        """Tells how a trial ended: COMPLETE with its result, PRUNED or FAIL for a reason."""
+        trial = replace(self.trials[number], state=state, reason=reason)
         if reason:
             self.storage.set_trial_user_attr(self._ids[number], "reason", reason)
-            self.storage.set_trial_state_values(self._ids[number], TrialState.FAIL)
-        else:
-            values = (trial.accuracy or 0.0, float(trial.params))
-            self.storage.set_trial_state_values(self._ids[number], TrialState.COMPLETE, values)
+        values = (trial.accuracy or 0.0, float(trial.params)) if state == "COMPLETE" else None
+        self.storage.set_trial_state_values(self._ids[number], TrialState[state], values)
         self.trials[number] = replace(trial, ended=time.time())
         return self.trials[number]
 

@@ -18,12 +18,14 @@ from typing import Any
 from explorer.arch import Architecture, Cost, cost
 from explorer.budget import Budget
 from explorer.launchers import Launcher, WorkerDied
+from explorer.loop import Loop
 from explorer.ranks import DEVICES, RankDied
 from explorer.record import StudyRecord, TrialRecord
 from explorer.recovery import TRIES, InFlight, Recovery
-from explorer.samplers import Proposer
+from explorer.samplers import Proposal, Proposer
+from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
-from explorer.stopping import NoStopping
+from explorer.stopping import Stopping
 from explorer.store import Store
 
 SIGN = 15.0
@@ -82,13 +84,13 @@ class Controller:
         store: Store,
         space: DesignSpace,
         proposer: Proposer,
-        stopping: NoStopping,
+        stopping: Stopping,
         launcher: Launcher,
         budget: Budget,
         runs: Path,
         timeout: float | None = None,
     ) -> None:
-        self.store, self.space, self.proposer, self.stopping, self.launcher = store, space, proposer, stopping, launcher
+        self.store, self.space, self.launcher = store, space, launcher
         self.budget, self.runs = budget, runs
         self.recovery = Recovery(store, launcher, runs, timeout)
         config, facts = store.record.config, store.record.facts
@@ -96,6 +98,7 @@ class Controller:
         self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
         self.input_shape: tuple[int, int, int] = tuple(facts["input_shape"])
         self.classes = int(facts["classes"])
+        self.loop = Loop(proposer, stopping, self.epochs)
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.ending = ""
         """Why nothing new is begun: a spent budget, an exhausted space; "" while the search goes on."""
@@ -153,11 +156,15 @@ class Controller:
         """Learns what the study holds already; trials left running go on first."""
         for trial in list(self.store.trials.values()):
             self._identities.setdefault(trial.identity, trial.number)
-            self.proposer.learn(self.store.frozen[trial.number])
-            if trial.state == "RUNNING" and trial.epochs < self.epochs:
+            proposal, spared = self.store.proposal(trial.number), trial.anchor is not None
+            self.loop.add(trial.number, proposal, float(trial.params), trial.mean_curve, spared)
+            if trial.state != "RUNNING":
+                self.loop.end(trial.number, trial.state, float(trial.params), trial.mean_curve)
+        for trial in [trial for trial in self.store.trials.values() if trial.state == "RUNNING"]:
+            if trial.epochs and trial.epochs == self.loop.next_rung(trial.epochs - 1):
+                self._decide(trial)  # it may have been cut off between a rung and what was decided there
+            else:
                 self._waiting.append((trial.number, 0))
-            elif trial.state == "RUNNING":  # cut off between its last epoch and the telling
-                self._tell(trial.number)
         present = {trial.anchor for trial in self.store.trials.values()}
         self._anchors = [name for name in self.space.anchors if name not in present]
 
@@ -169,7 +176,7 @@ class Controller:
             return None
         if self._waiting:
             return self._waiting.popleft()
-        while not self.ending and self.proposer.ready(len(self.store.trials)):
+        while not self.ending and self.loop.ready(len(self.store.trials)):
             if len(self.store.trials) >= self.budget.n_trials:
                 self.ending = f"n_trials={self.budget.n_trials} are done"
                 return None
@@ -183,29 +190,32 @@ class Controller:
         if architecture.identity in self._identities:
             return None
         point = self.space.point_of(name)
-        proposal = self.proposer.at(len(self.store.trials), point) if point is not None else None
-        return self._create(proposal, architecture, cost(architecture), name)
+        proposal = Proposal(point, distributions(self.space, point)) if point is not None else None
+        trial = self._create(proposal, architecture, cost(architecture), name)
+        self.loop.add(trial.number, proposal, float(trial.params), (), spared=True)
+        return trial
 
     def _new_point(self) -> TrialRecord | None:
-        passed: list[tuple[Architecture, Cost]] = []
-
-        def gate(params: dict[str, Any]) -> bool:
-            architecture = self.space.architecture(params, self.input_shape, self.classes)
-            if architecture.identity in self._identities:
-                return False
-            costs = cost(architecture)
-            if self.space.over_limit(costs) is not None:
-                return False
-            passed.append((architecture, costs))
-            return True
-
-        proposal = self.proposer.propose(len(self.store.trials), gate)
+        proposal = self.loop.ask(len(self.store.trials), self._size, self._taken)
         if proposal is None:
             self.ending = "the space holds no other network"
             return None
-        return self._create(proposal, *passed[0], None)
+        architecture = self._architecture(proposal.params)
+        return self._create(proposal, architecture, cost(architecture), None)
 
-    def _create(self, proposal: Any, architecture: Architecture, costs: Cost, anchor: str | None) -> TrialRecord:
+    def _architecture(self, params: Mapping[str, Any]) -> Architecture:
+        return self.space.architecture(params, self.input_shape, self.classes)
+
+    def _size(self, params: Mapping[str, Any]) -> float | None:
+        costs = cost(self._architecture(params))
+        return float(costs.params) if self.space.over_limit(costs) is None else None
+
+    def _taken(self, params: Mapping[str, Any]) -> bool:
+        return self._architecture(params).identity in self._identities
+
+    def _create(
+        self, proposal: Proposal | None, architecture: Architecture, costs: Cost, anchor: str | None
+    ) -> TrialRecord:
         attributes: Mapping[str, Any] = {
             "anchor": anchor,
             "identity": architecture.identity,
@@ -214,6 +224,7 @@ class Controller:
             "macs": costs.macs,
             "architecture": architecture.to_json(),
             "seeds": self.seeds,
+            "uniform": proposal is not None and proposal.uniform,
         }
         trial = self.store.create(proposal, attributes)
         self._identities[trial.identity] = trial.number
@@ -221,9 +232,9 @@ class Controller:
 
     def _submit(self, slot: int, number: int, tries: int) -> None:
         trial = self.store.trials[number]
-        at = next(i for i, curve in enumerate(trial.curves) if len(curve) < self.epochs)
-        first = len(trial.curves[at])
-        last = self.stopping.next_rung(first, self.epochs)
+        first = min(len(curve) for curve in trial.curves)  # all seeds reach a rung before any goes on
+        at = next(i for i, curve in enumerate(trial.curves) if len(curve) == first)
+        last = self.loop.next_rung(first)
         folder = self.runs / str(number) / f"seed_{trial.seeds[at]}"
         job = {
             "architecture": trial.architecture,
@@ -245,7 +256,7 @@ class Controller:
         if error is not None:
             verdict = self.recovery.after(flight, error)
             if verdict.reason:
-                self._tell(number, verdict.reason)
+                self._give_up(number, verdict.reason)
             else:
                 self._waiting.appendleft((number, verdict.tries))
             return
@@ -253,12 +264,20 @@ class Controller:
         trial = self.store.trials[number]
         curve = [*trial.curves[trial.seeds.index(flight.seed)], *result["curve"]]
         trial = self.store.save_curve(number, flight.seed, curve, result["device"], result["devices"])
-        if trial.epochs < self.epochs:
-            self._waiting.appendleft((number, 0))
-            return
-        self._tell(number)
+        if trial.epochs == flight.last_epoch:
+            self._decide(trial)
+        else:
+            self._waiting.appendleft((number, 0))  # another seed's turn
 
-    def _tell(self, number: int, reason: str = "") -> None:
-        """Ends a trial: with its result, or as failed for a reason."""
-        trial = self.store.finish(number, reason)
-        self.proposer.tell(number, None if reason else (trial.accuracy or 0.0, float(trial.params)))
+    def _decide(self, trial: TrialRecord) -> None:
+        """At a rung: the trial goes on, is stopped, or is complete."""
+        state = self.loop.settle(trial.number, float(trial.params), trial.mean_curve)
+        if state == "RUNNING":
+            self._waiting.appendleft((trial.number, 0))
+        else:
+            reason = f"stopped after epoch {trial.epochs} of {self.epochs}" if state == "PRUNED" else ""
+            self.store.finish(trial.number, state, reason)
+
+    def _give_up(self, number: int, reason: str) -> None:
+        trial = self.store.finish(number, "FAIL", reason)
+        self.loop.end(number, "FAIL", float(trial.params))

@@ -1,14 +1,15 @@
 """Every sampler proposes points of the space, none twice, none that the gate refuses; restarts change nothing."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
 import pytest
 
 from explorer.config import folder, load_space
-from explorer.samplers import SAMPLERS, Proposer, SamplerError
-from explorer.space import parse
+from explorer.samplers import SAMPLERS, Outcome, Proposal, Proposer, SamplerError
+from explorer.samplers.shadow import ShadowStudy
+from explorer.space import SpaceError, parse
 
 SMALL = parse(
     "small",
@@ -22,32 +23,28 @@ SMALL = parse(
     },
 )
 CONFIGS = {name: {"name": name} for name in SAMPLERS} | {
-    "tpe": {"name": "tpe", "n_startup_trials": 3},
-    "gp": {"name": "gp", "n_startup_trials": 3},
-    "nsga2": {"name": "nsga2", "population_size": 4},
+    name: {"name": name, "n_startup_trials": 3} for name in ("tpe", "gp", "front", "mutation")
 }
+CONFIGS["nsga2"] = {"name": "nsga2", "population_size": 4}
 
 
-def gate(seen: list[Any]) -> Callable[[dict[str, Any]], bool]:
-    return lambda params: params not in seen
+def size(params: Mapping[str, Any]) -> float:
+    return 1000.0 * params["freq"] + 100.0 * params.get("pct_3x3", 0.0)
 
 
-def told(trials: list[optuna.trial.FrozenTrial], proposer: Proposer, count: int) -> list[dict[str, Any]]:
+def outcome(params: Mapping[str, Any]) -> Outcome:
+    return Outcome("COMPLETE", size(params), (0.5 + 0.01 * params["freq"] - 0.001 * params.get("pct_3x3", 0.0),))
+
+
+def told(trials: list[Proposal], proposer: Proposer, count: int) -> list[dict[str, Any]]:
     """Proposes `count` more points, telling each a made-up result."""
-    seen = [trial.params for trial in trials]
     for number in range(len(trials), len(trials) + count):
-        trial = proposer.propose(number, gate(seen))
-        if trial is None:
+        proposal = proposer.propose(number, size, lambda params: params in [own.params for own in trials])
+        if proposal is None:
             break
-        seen.append(trial.params)
-        values = (0.5 + 0.01 * trial.params["freq"], 1000.0 * trial.params["freq"])
-        proposer.tell(number, values)
-        ended = optuna.trial.create_trial(
-            values=values, params=trial.params, distributions=trial.distributions, system_attrs=trial.system_attrs
-        )
-        ended.number = number
-        trials.append(ended)
-    return seen
+        trials.append(proposal)
+        proposer.tell(number, outcome(proposal.params))
+    return [dict(own.params) for own in trials]
 
 
 def test_every_sampler_has_a_config_file_and_the_other_way_round() -> None:
@@ -65,20 +62,21 @@ def test_a_small_space_is_exhausted_without_repeats(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_restart_goes_on_as_if_it_had_not_been(name: str) -> None:
     whole = told([], Proposer(SMALL, CONFIGS[name], seed=3), 9)
-    trials: list[optuna.trial.FrozenTrial] = []
+    trials: list[Proposal] = []
     told(trials, Proposer(SMALL, CONFIGS[name], seed=3), 5)
     again = Proposer(SMALL, CONFIGS[name], seed=3)
-    for trial in trials:
-        again.learn(trial)
+    for number, trial in enumerate(trials):
+        again.add(number, trial, size(trial.params))
+        again.tell(number, outcome(trial.params))
     assert told(trials, again, 4) == whole
 
 
-@pytest.mark.parametrize("name", ["tpe", "random", "nsga2"])
+@pytest.mark.parametrize("name", ["tpe", "random", "nsga2", "front"])
 def test_the_seed_decides(name: str) -> None:
     space = load_space("fire")
 
     def first(seed: int) -> dict[str, Any]:
-        trial = Proposer(space, CONFIGS[name], seed).propose(0, gate([]))
+        trial = Proposer(space, CONFIGS[name], seed).propose(0, lambda params: 1.0, lambda params: False)
         assert trial is not None
         return dict(trial.params)
 
@@ -89,20 +87,48 @@ def test_grid_goes_in_order() -> None:
     assert told([], Proposer(SMALL, {"name": "grid"}, 0), 12) == list(SMALL.points())
 
 
+def test_the_grid_of_a_continuum_is_refused() -> None:
+    search = {"pct_3x3": {"type": "float", "low": 0.1, "high": 0.9}}
+    with pytest.raises(SpaceError, match="pct_3x3: is continuous and has no grid; give it a step"):
+        Proposer(parse("open", {"family": "fire", "search": search}), {"name": "grid"}, 0)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_point_over_a_limit_is_not_proposed(name: str) -> None:
+    proposer = Proposer(SMALL, CONFIGS[name], 0)
+    trials: list[Proposal] = []
+    for number in range(4):
+        proposal = proposer.propose(
+            number,
+            lambda params: size(params) if params["freq"] == 3 else None,
+            lambda params: params in [own.params for own in trials],
+        )
+        assert proposal is not None
+        assert proposal.params["freq"] == 3
+        proposer.tell(number, outcome(proposal.params))
+        trials.append(proposal)
+
+
 def test_refused_points_are_no_results() -> None:
     proposer = Proposer(SMALL, {"name": "tpe"}, 0)
-    trial = proposer.propose(0, lambda params: params["freq"] == 3)
-    assert trial is not None
-    assert trial.params["freq"] == 3
-    states = [own.state for own in proposer.shadow.get_trials()]
+    assert proposer.propose(0, lambda params: 1.0 if params["freq"] == 3 else None, lambda params: False) is not None
+    assert isinstance(proposer.sampler, ShadowStudy)
+    states = [own.state for own in proposer.sampler.study.get_trials()]
     assert states.count(optuna.trial.TrialState.RUNNING) == 1
     assert set(states) <= {optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL}
+
+
+def test_a_share_of_the_trials_is_drawn_uniformly() -> None:
+    space = load_space("fire")
+    proposer = Proposer(space, {"name": "tpe", "n_startup_trials": 1}, 0, uniform=0.3)
+    proposals = [proposer.propose(number, lambda params: 1.0, lambda params: False) for number in range(60)]
+    assert 9 <= sum(proposal.uniform for proposal in proposals if proposal) <= 27
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"name": "tpee"}, "sampler.name is 'tpee', expected one of tpe, random, nsga2, gp, grid .did you mean tpe"),
+        ({"name": "tpee"}, "sampler.name is 'tpee', expected one of front, .*, grid .did you mean tpe"),
         ({"name": "tpe", "startup": 3}, "sampler tpe: .*startup"),
     ],
 )
@@ -111,19 +137,21 @@ def test_a_bad_sampler_is_refused(config: dict[str, Any], message: str) -> None:
         Proposer(SMALL, config, 0)
 
 
-@pytest.mark.parametrize("name", ["tpe", "random", "nsga2", "grid"])
+@pytest.mark.parametrize("name", ["tpe", "random", "nsga2", "grid", "front", "mutation"])
 def test_with_a_lag_the_order_of_results_does_not_count(name: str) -> None:
     def trials(first_to_end: int) -> list[dict[str, Any]]:
         """Three slots; of the trials under way always the same place in the queue ends first."""
-        proposer, under_way, seen = Proposer(SMALL, CONFIGS[name], seed=2, lag=3), [], []
+        proposer = Proposer(SMALL, CONFIGS[name], seed=2, lag=3)
+        under_way: list[int] = []
+        seen: list[dict[str, Any]] = []
         while len(seen) < 9:
             while len(under_way) < 3 and len(seen) < 9 and proposer.ready(len(seen)):
-                trial = proposer.propose(len(seen), gate(seen))
+                trial = proposer.propose(len(seen), size, lambda params: params in seen)
                 assert trial is not None
                 under_way.append(len(seen))
-                seen.append(trial.params)
+                seen.append(dict(trial.params))
             ended = under_way.pop(min(first_to_end, len(under_way) - 1))
-            proposer.tell(ended, (0.5 + 0.01 * seen[ended]["freq"], 1000.0 + ended))
+            proposer.tell(ended, outcome(seen[ended]))
         return seen
 
     assert trials(0) == trials(1) == trials(2)

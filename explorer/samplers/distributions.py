@@ -1,0 +1,50 @@
+"""Parameters as Optuna's distributions, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from explorer.domain import Domain
+from explorer.parameter import Parameter, SpaceError
+
+
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """Of one parameter."""
+    match parameter.type:
+        case "categorical":
+            return CategoricalDistribution(parameter.choices)
+        case "int":
+            return IntDistribution(int(parameter.low), int(parameter.high), parameter.log, int(parameter.step or 1))
+        case _:
+            return FloatDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
+
+
+def distributions(domain: Domain, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+    """Of a point's parameters."""
+    return {each.name: distribution(each) for each in domain.parameters if each.name in params}
+
+
+def from_distributions(named: Mapping[str, Any]) -> Domain:
+    """The domain of distributions by name.
+
+    Raises:
+        SpaceError: if there is none, or a value is no distribution.
+    """
+    if not named:
+        raise SpaceError("parameters is empty, expected names and Optuna distributions")
+    return Domain(tuple(_parameter(name, one) for name, one in named.items()))
+
+
+def _parameter(name: str, one: Any) -> Parameter:
+    match one:
+        case CategoricalDistribution():
+            return Parameter(name, "categorical", choices=tuple(one.choices))
+        case IntDistribution():
+            return Parameter(name, "int", one.low, one.high, None if one.log else one.step, one.log)
+        case FloatDistribution():
+            return Parameter(name, "float", one.low, one.high, one.step, one.log)
+        case _:
+            raise SpaceError(f"parameters[{name!r}] is {one!r}, expected an Optuna distribution")

@@ -1,0 +1,175 @@
+"""Samplers that know the size: it is computed, so accuracy alone has to be found out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from explorer.domain import Domain, key
+from explorer.front import Point, pareto_front
+from explorer.samplers.candidates import Candidates, Sized
+from explorer.samplers.distributions import distributions
+from explorer.samplers.final import final_accuracies
+from explorer.samplers.improvement import Staircase
+from explorer.samplers.proposal import Outcome, Proposal, Size
+from explorer.samplers.surrogate import Array, Surrogate
+
+MUTANTS = 100
+"""Mutations looked at before a new one is given up."""
+ROWS = 300
+"""Trials that the surrogate is made of at most."""
+FEW = 3
+"""Results below which there is nothing to model."""
+LOW, TAIL = 0.25, 0.2
+"""Accuracies in the lowest quarter are drawn towards its upper edge, to a fifth of their distance."""
+
+
+@dataclass
+class Tried:
+    """A trial: its point (None: an anchor outside the space), its size, and how it ended, if it has."""
+
+    params: Mapping[str, Any] | None
+    size: float
+    outcome: Outcome | None = None
+
+    @property
+    def point(self) -> Point | None:
+        """(size, accuracy) at full length."""
+        complete = self.outcome is not None and self.outcome.state == "COMPLETE"
+        return (self.size, self.outcome.curve[-1]) if self.outcome and complete else None
+
+
+class Mutation:
+    """A `Sampler` that changes one parameter of a network on the front.
+
+    Args:
+        domain: what is searched.
+        arguments: n_startup_trials: uniform draws before the first.
+        seed: of the search.
+    """
+
+    def __init__(self, domain: Domain, arguments: Mapping[str, Any], seed: int) -> None:
+        self.domain, self.seed = domain, seed
+        self._configure(**arguments)
+        self._tried: dict[int, Tried] = {}
+        self._known: set[Any] = set()
+
+    def _configure(self, n_startup_trials: int = 10) -> None:
+        self.n_startup_trials = n_startup_trials
+
+    def add(self, number: int, proposal: Proposal | None, size: float) -> None:
+        """See `Sampler`."""
+        self._tried[number] = Tried(proposal.params if proposal else None, size)
+        if proposal is not None:
+            self._known.add(key(proposal.params))
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """See `Sampler`."""
+        self._tried[number].outcome = outcome
+
+    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
+        """See `Sampler`; nothing, and so a uniform draw, while there are too few results."""
+        parents = self._parents()
+        if number >= self.n_startup_trials and parents:
+            yield from self._mutants(Random(f"{self.seed} {number} mutation"), parents)
+
+    def _parents(self) -> list[Mapping[str, Any]]:
+        """The front's members that are points of the space."""
+        ended = [tried for tried in self._tried.values() if tried.point is not None]
+        front = pareto_front([tried.point for tried in ended if tried.point is not None])
+        return [params for index in front if (params := ended[index].params) is not None]
+
+    def _mutants(self, rng: Random, parents: list[Mapping[str, Any]]) -> Iterator[Proposal]:
+        return self._new(self.domain.mutate(rng.choice(parents), 1, rng) for _ in range(MUTANTS))
+
+    def _new(self, points: Iterable[Mapping[str, Any]]) -> Iterator[Proposal]:
+        for params in points:
+            if key(params) not in self._known:
+                yield Proposal(params, distributions(self.domain, params))
+
+
+class FrontSampler(Mutation):
+    """A `Sampler` that proposes what is expected to add most to the front.
+
+    A Gaussian process models accuracy; hundreds of candidates, drawn, mutated and crossed, are scored by the area
+    between front and reference that each is expected to add, over log size, which has a closed form since the size is
+    known. Most asks look at one stretch of sizes alone, so that no stretch takes all trials.
+
+    Trials under way count as if they had their predicted accuracy. A trial that was stopped counts with the accuracy
+    that trials like it went on to have, and with the spread of theirs as noise.
+
+    Args:
+        domain: what is searched.
+        arguments: n_startup_trials: uniform draws before the first; mutation: share of the asks that mutate a member
+            of the front instead; local: share that looks at one stretch of sizes; width: of that stretch in decades.
+        seed: of the search.
+    """
+
+    def _configure(
+        self, n_startup_trials: int = 10, mutation: float = 0.05, local: float = 0.8, width: float = 0.1
+    ) -> None:
+        super()._configure(n_startup_trials)
+        self.mutation, self.local, self.width = mutation, local, width
+        self._pool = Candidates(self.domain, self.seed)
+
+    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
+        """See `Sampler`."""
+        parents = self._parents()
+        if number < self.n_startup_trials or len(parents) == 0:
+            return
+        rng = Random(f"{self.seed} {number} front")
+        results = [t for t in self._tried.values() if t.params is not None and t.outcome and t.outcome.curve]
+        if rng.random() < self.mutation or len(results) < FEW:
+            yield from self._mutants(rng, parents)
+            return
+        seen = [each for each in self._pool.look(number, parents, size, rng) if key(each.params) not in self._known]
+        if seen:
+            scores = self._scores(results, seen, rng)
+            yield from self._new(seen[index].params for index in np.argsort(-scores, kind="stable"))
+
+    def _scores(self, results: list[Tried], seen: list[Sized], rng: Random) -> Array:
+        """What each candidate is expected to add."""
+        decades = np.array([each.decades for each in seen])
+        front = [tried.point for tried in self._tried.values() if tried.point is not None]
+        surrogate, worst = self._surrogate(self._sample(results, rng), rng)
+        front += self._believed(surrogate)
+        largest = max(float(10 ** decades.max()), *(size for size, _ in front))
+        mean, deviation = surrogate.predict(np.array([each.vector for each in seen]))
+        added = Staircase(front, (largest, worst)).expected(decades, mean, deviation)
+        if rng.random() < self.local:
+            centre = rng.uniform(decades.min(), decades.max())
+            added *= np.exp(-0.5 * ((decades - centre) / self.width) ** 2)
+        return added
+
+    def _surrogate(self, results: list[Tried], rng: Random) -> tuple[Surrogate, float]:
+        """The model, and the lowest accuracy in its eyes."""
+        accuracy, noise = final_accuracies([tried.outcome for tried in results if tried.outcome])
+        # How bad the bad ones are says little about the front; it must not bend the model.
+        edge = float(np.quantile(accuracy, LOW))
+        bad = accuracy < edge
+        accuracy[bad] = edge - TAIL * (edge - accuracy[bad])
+        noise[bad] *= TAIL**2
+        random = np.random.default_rng(rng.getrandbits(32))
+        return Surrogate(self._pool.groups, self._vectors(results), accuracy, noise, random), float(accuracy.min())
+
+    def _sample(self, results: list[Tried], rng: Random) -> list[Tried]:
+        """What the model is made of: all, or the most accurate third and a draw of the rest."""
+        if len(results) <= ROWS:
+            return results
+        ranked = sorted(results, key=lambda tried: -tried.outcome.curve[-1] if tried.outcome else 0.0)
+        return ranked[: ROWS // 3] + rng.sample(ranked[ROWS // 3 :], ROWS - ROWS // 3)
+
+    def _believed(self, surrogate: Surrogate) -> list[Point]:
+        """The trials under way, at the accuracy that is predicted of them."""
+        running = [t for t in self._tried.values() if t.params is not None and t.outcome is None]
+        if not running:
+            return []
+        accuracies = surrogate.believe(self._vectors(running)).tolist()
+        return [(tried.size, accuracy) for tried, accuracy in zip(running, accuracies, strict=True)]
+
+    def _vectors(self, trials: list[Tried]) -> Array:
+        return np.array([self._pool.vector(tried.params or {}, tried.size) for tried in trials])

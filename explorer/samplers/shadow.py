@@ -1,0 +1,108 @@
+"""Optuna's samplers, asked in a study of their own in memory.
+
+So a point that is refused (over a limit, or a network that was trained already) never becomes a trial of the real
+study. Each ask gets a fresh sampler seeded by (seed, trial number, attempt): what is proposed as trial k depends on the
+seed and on the results told so far, not on how often a search was restarted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+from typing import Any
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import Trial, TrialState, create_trial
+
+from explorer.domain import Domain
+from explorer.samplers.proposal import Outcome, Proposal, Size
+
+ATTEMPTS = 16
+DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
+"""Of (val_acc, params)."""
+
+Maker = Callable[..., optuna.samplers.BaseSampler]
+
+
+def tpe(seed: int, n_startup_trials: int = 10, multivariate: bool = True) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(
+        n_startup_trials=n_startup_trials,
+        multivariate=multivariate,
+        group=multivariate,
+        constant_liar=True,
+        seed=seed,
+    )
+
+
+def nsga2(seed: int, population_size: int = 50) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.NSGAIISampler(population_size=population_size, seed=seed)
+
+
+def gp(seed: int, n_startup_trials: int = 10) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.GPSampler(n_startup_trials=n_startup_trials, seed=seed)
+
+
+class ShadowStudy:
+    """A `Sampler` out of one of Optuna's.
+
+    Args:
+        domain: what is searched.
+        make: makes the sampler from a seed and the arguments.
+        arguments: of the sampler, from the config.
+        seed: of the search.
+
+    Raises:
+        TypeError: if the sampler has no such argument.
+    """
+
+    def __init__(self, domain: Domain, make: Maker, arguments: Mapping[str, Any], seed: int) -> None:
+        self.domain, self.make, self.arguments, self.seed = domain, make, arguments, seed
+        sampler = self._sampler(0)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.study = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
+        self._asked: tuple[Trial, Proposal] | None = None
+        self._numbers: dict[int, int] = {}  # of the real study -> of this one
+
+    def add(self, number: int, proposal: Proposal | None, size: float) -> None:
+        """See `Sampler`."""
+        if proposal is None:
+            return
+        if self._asked is not None and self._asked[1] is proposal:
+            self._numbers[number] = self._asked[0].number
+            self._asked = None
+            return
+        self._numbers[number] = len(self.study.get_trials(deepcopy=False))
+        self.study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=dict(proposal.params),
+                distributions=dict(proposal.distributions),
+                system_attrs=dict(proposal.system_attrs),
+            )
+        )
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """See `Sampler`."""
+        if number in self._numbers:
+            values = (outcome.curve[-1], outcome.size) if outcome.state == "COMPLETE" else None
+            self.study.tell(self._numbers[number], values, state=None if values else TrialState[outcome.state])
+
+    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
+        """See `Sampler`."""
+        for attempt in range(ATTEMPTS):
+            self.study.sampler = self._sampler(Random(f"{self.seed} {number} {attempt}").getrandbits(32))
+            trial = self.study.ask()
+            self.domain.suggest(trial)
+            frozen = self.study.get_trials(deepcopy=False)[trial.number]
+            proposal = Proposal(frozen.params, frozen.distributions, frozen.system_attrs)
+            self._asked = (trial, proposal)
+            yield proposal
+            self.study.tell(trial, state=TrialState.FAIL)
+            self._asked = None
+
+    def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return self.make(seed=seed, **self.arguments)
