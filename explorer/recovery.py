@@ -16,6 +16,7 @@ from explorer.store import Store
 TRIES = 10
 """Times that a rung is started before its trial is given up."""
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
+"""Errors that say it by their type: Python's and CUDA's; torch's CPU allocator says it in a RuntimeError."""
 
 
 class DiskFullError(ValueError):
@@ -84,7 +85,7 @@ class Recovery:
             curve = trial.curves[trial.seeds.index(flight.seed)][:epoch]
             self.store.save_curve(number, flight.seed, list(curve), trial.device, trial.devices)
             return Verdict()
-        if type(error).__name__ in OUT_OF_MEMORY and not trial.adjusted and self.recipe["batch_size"] > 1:
+        if out_of_memory(error) and not trial.adjusted and self.recipe["batch_size"] > 1:
             half = self.recipe["batch_size"] // 2
             self.store.adjust(number, {"batch_size": half, "accumulate": 2 * self.recipe.get("accumulate", 1)})
             self.launcher.kill(flight.slot)  # what it held is given back
@@ -100,6 +101,11 @@ class Recovery:
             last = max(flight.since, progress.stat().st_mtime if progress.exists() else 0.0)
             if time.time() - last > self.timeout:
                 self.launcher.kill(flight.slot)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device's memory, or the machine's, was too small."""
+    return type(error).__name__ in OUT_OF_MEMORY or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def drop_checkpoint(folder: Path, epoch: int) -> int:

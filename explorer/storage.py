@@ -139,6 +139,9 @@ class PatientStorage(RDBStorage):
                 result = call()
             except DATABASE_ERRORS as error:
                 waited = time.monotonic() - began
+                if "disk is full" in str(_cause(error)):  # what SQLite says
+                    what = f"the disk of storage {self._shown} is full"
+                    raise StudyError(f"{what}; free some space, then the same command goes on") from None
                 if not passing(error) or (waited >= self.patience and not self.opened):
                     raise
                 if waited >= self.patience:

@@ -44,7 +44,7 @@ def study(folder: Path) -> StudyRecord:
     return store.load(f"sqlite:///{folder}/study.db", "small")
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

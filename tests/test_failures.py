@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -24,7 +25,11 @@ from explorer.stopping import NoStopping
 from explorer.storage import open_storage
 from explorer.store import Store
 from explorer.study import Controller, data_facts
-from tests.processes import SPACE, children, run, search, start, study, training, wait_for
+from explorer.tracking.tracker import connect
+from tests.processes import SHORT, SPACE, children, run, search, start, study, training, wait_for
+
+# MLflow 3.17's own use of SQLAlchemy and pydantic.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
 
 RECIPE, DATA = (
     yaml.safe_load((folder_of("conf") / name).read_text()) for name in ("recipe/fast.yaml", "data/digits.yaml")
@@ -50,7 +55,7 @@ class Saboteur(LocalLauncher):
             self.jobs.append(arguments[0])
             try:
                 self.before(arguments[0])
-            except MemoryError as error:
+            except (MemoryError, RuntimeError) as error:
                 failed: Future[Any] = Future()
                 failed.set_exception(error)
                 return failed
@@ -98,10 +103,32 @@ def test_a_loss_that_is_no_number_fails_one_trial_and_says_why(controlled: Any, 
     assert record.trials[2].accuracy is None
 
 
-def test_out_of_memory_is_tried_once_with_smaller_batches(controlled: Any) -> None:
+def test_an_infinite_loss_fails_one_trial_and_says_why(controlled: Any) -> None:
+    """Between two rungs the last biases become so large that an image's loss is finite and a batch's is not."""
+
+    def inflate(job: dict[str, Any]) -> None:
+        if of_trial(job, 2) and job["first_epoch"] == 1:
+            from explorer import checkpoint
+
+            trained = checkpoint.load(job["folder"], 1)
+            trained.tensors["model.conv10.bias"][0] = 8e37
+            trained.tensors["model.conv10.bias"][1:] = -8e37
+            checkpoint.save(job["folder"], trained)
+
+    record, _ = controlled(inflate)
+    assert [trial.state for trial in record.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
+    assert record.trials[2].reason == "TrainingError: epoch 2: the training loss became inf"
+
+
+@pytest.mark.parametrize("whose", ["Python", "torch"])
+def test_out_of_memory_is_tried_once_with_smaller_batches(controlled: Any, whose: str) -> None:
     def exhaust(job: dict[str, Any]) -> None:
         if of_trial(job, 1) and job["recipe"]["batch_size"] == 64:
-            raise MemoryError("out of it")
+            if whose == "Python":
+                raise MemoryError("out of it")
+            import torch
+
+            torch.empty(2**50, dtype=torch.uint8)
 
     record, launcher = controlled(exhaust)
     assert [trial.state for trial in record.trials] == ["COMPLETE"] * 4
@@ -167,12 +194,34 @@ def test_a_hanging_worker_is_replaced(folder: Path) -> None:
     assert [trial.state for trial in study(folder).trials] == ["COMPLETE"] * 3
 
 
-@pytest.mark.parametrize("signals", [1, 2])
-def test_sigterm_stops_cleanly_and_a_second_one_at_once(folder: Path, signals: int) -> None:
-    process = start(folder, "explorer.search", "+space=small", "--config-dir", ".", "stopping.rung=1", "n_trials=30")
+def mlflow_statuses(folder: Path) -> list[str]:
+    """Of every run of the study in MLflow."""
+    client = connect(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    return [run.info.status for run in client.search_runs([experiment.experiment_id], max_results=100)]
+
+
+def assert_it_goes_on(folder: Path) -> None:
+    """The same command finishes every trial that was begun, from what was stored of it, and leaves none RUNNING."""
+    before = study(folder).trials
+    search(folder, f"n_trials={len(before)}")
+    after = study(folder).trials
+    assert {trial.state for trial in after} == {"COMPLETE"}
+    assert [(trial.number, trial.identity) for trial in after] == [(trial.number, trial.identity) for trial in before]
+    for old, new in zip(before, after, strict=True):
+        assert new.curves[0][: len(old.curves[0])] == old.curves[0]
+        assert len(new.curves[0]) == 3
+        assert old.state == "RUNNING" or old == new
+    assert set(mlflow_statuses(folder)) == {"FINISHED"}
+
+
+@pytest.mark.parametrize(("number", "signals"), [(signal.SIGTERM, 1), (signal.SIGTERM, 2), (signal.SIGINT, 2)])
+def test_a_signal_stops_cleanly_and_a_second_one_at_once(folder: Path, number: signal.Signals, signals: int) -> None:
+    process = start(folder, "explorer.search", *SHORT, "n_trials=30")
     wait_for(training(folder))
     for _ in range(signals):
-        os.kill(process.pid, signal.SIGTERM)
+        os.kill(process.pid, number)
         time.sleep(0.2)
     begun = time.monotonic()
     out, err = process.communicate(timeout=60)
@@ -180,9 +229,22 @@ def test_sigterm_stops_cleanly_and_a_second_one_at_once(folder: Path, signals: i
     assert "Traceback" not in out + err
     if signals == 1:
         assert "stopped; the same command goes on" in out
+        assert "RUNNING" not in mlflow_statuses(folder)
     else:
         assert time.monotonic() - begun < 10
     assert any(trial.curves[0] for trial in study(folder).trials)
+    assert_it_goes_on(folder)
+
+
+def test_worker_and_controller_are_killed_together(folder: Path) -> None:
+    process = start(folder, "explorer.search", *SHORT, "n_trials=3")
+    wait_for(training(folder))
+    workers = children(process.pid)
+    os.kill(workers[0], signal.SIGKILL)
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 20)
+    assert_it_goes_on(folder)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
@@ -201,6 +263,29 @@ def test_a_full_disk_stops_the_search_in_one_line_and_nothing_is_lost(folder: Pa
         assert [trial.state for trial in study(folder).trials] == ["COMPLETE"] * 3
     finally:
         subprocess.run(["umount", str(folder / "runs")], check=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_under_everything_is_one_line_too(tmp_path: Path) -> None:
+    """Study, tracking and checkpoints on one disk, filled by somebody else in the middle of a search."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        (folder / "small.yaml").write_text(SPACE)
+        process = start(folder, "explorer.search", *SHORT, "n_trials=30")
+        wait_for(training(folder))
+        subprocess.run(["dd", "if=/dev/zero", f"of={folder}/filler", "bs=64k"], capture_output=True, check=False)
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 2, out + err
+        assert re.search("the disk of .* is full; free some space, then the same command goes on", err)
+        assert "Traceback" not in out + err
+        (folder / "filler").unlink()
+        assert_it_goes_on(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
 def test_sixteen_starts_in_one_empty_folder(folder: Path) -> None:
