@@ -57,20 +57,20 @@ class Halving:
     """Asynchronous successive halving: rungs after r, r * eta, r * eta^2 ... epochs (Li 2020, arXiv:1810.05934).
 
     Args:
-        rung: r, epochs up to the first rung.
+        rung: r, epochs up to the first rung; None: an eighth of a whole training.
         eta: factor from one rung to the next.
         keep: share of the trials at a rung that goes on.
         few: trials at a rung below which all go on.
     """
 
-    rung: int = 1
+    rung: int | None = None
     eta: int = 2
     keep: float = 0.5
     few: int = 5
 
     def next_rung(self, epoch: int, epochs: int) -> int:
         """See `Stopping`."""
-        rung = self.rung
+        rung = self.rung or max(1, epochs // 8)
         while rung <= epoch:
             rung *= self.eta
         return min(epochs, rung)
@@ -124,6 +124,8 @@ def make(config: Mapping[str, Any]) -> Stopping:
         raise StoppingError(f"stopping.name is {name!r}, expected {nearest(name, RULES)}")
     arguments = {key: value for key, value in config.items() if key != "name"}
     for key, value in arguments.items():
+        if key == "rung" and value is None and name != "none":
+            continue
         least = {"eta": 2, "keep": 0, "few": 0}.get(key, 1)
         if isinstance(value, bool) or not isinstance(value, int if key != "keep" else int | float) or value < least:
             what = "a number of at least 0" if key == "keep" else f"a whole number of at least {least}"

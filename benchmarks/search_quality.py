@@ -1,0 +1,261 @@
+"""How much of the front each search method finds for how many epochs, on learning-curve tables: no training, minutes.
+
+    python -m benchmarks.search_quality                            # 30 seeds; docs/search_quality.md and .png
+    python -m benchmarks.search_quality --seeds 4 --trials 60      # a look
+    python -m benchmarks.search_quality --tune                     # how the stopping rule was chosen, on the other half
+
+Hypervolume is moocore's, over log10(size) and val_acc, from the corner of the table's largest size and lowest val_acc,
+as a share of what the whole table covers. Optuna's samplers run as Optuna runs them: a point that they propose again
+costs its epochs again. What is stopped counts its epochs, and never as a result.
+
+The sampler was developed on other tables. The stopping rule was chosen on the half of the table with downsampling 0.25;
+results with stopping are those on the half with downsampling 0.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import log10
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: one thread a process
+
+import moocore
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+TUNED, REPORTED = 0.25, 0.5
+"""The values of downsampling that halve the table."""
+GP_SEEDS = 5
+LONG = 1000
+"""Trials of the long random search."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is searched: a table, or the half of it with one value of downsampling; size is params or macs."""
+
+    table: str
+    size: str = "params"
+    downsampling: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.table}, {self.size}" + (f", downsampling {self.downsampling}" if self.downsampling else "")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A bench in memory: distributions, and what the table says of a point."""
+
+    distributions: dict[str, Any]
+    fixed: dict[str, Any]
+    table: Any
+    by: str
+    epochs: int
+    corner: tuple[float, float]
+    best: float
+
+    def at(self, params: Mapping[str, Any]) -> Any:
+        return self.table.at({**params, **self.fixed})
+
+    def accuracy(self, params: Mapping[str, Any], epoch: int) -> float:
+        return float(self.at(params).val_acc[epoch - 1])
+
+    def size(self, params: Mapping[str, Any]) -> float:
+        return float(getattr(self.at(params), self.by))
+
+    def share(self, points: list[tuple[float, float]]) -> float:
+        return volume(points, self.corner) / self.best
+
+
+def volume(points: list[tuple[float, float]], corner: tuple[float, float]) -> float:
+    """Hypervolume of (size, accuracy) pairs."""
+    if not points:
+        return 0.0
+    costs = np.array([(log10(size), -accuracy) for size, accuracy in points])
+    return float(moocore.hypervolume(costs, ref=(log10(corner[0]), -corner[1])))
+
+
+@lru_cache
+def objective(bench: Bench) -> Objective:
+    from explorer import tables
+    from explorer.samplers.distributions import distribution
+
+    table = tables.load(bench.table)
+    fixed = {} if bench.downsampling is None else {"downsampling": bench.downsampling}
+    rows = [
+        own for own in table.trainings if own.seed == 0 and any(fixed.items() <= point.items() for point in own.points)
+    ]
+    points = [(float(getattr(own, bench.size)), own.val_acc[-1]) for own in rows]
+    corner = (max(size for size, _ in points), min(accuracy for _, accuracy in points))
+    free = {one.name: distribution(one) for one in table.space.parameters if one.name not in fixed}
+    return Objective(free, fixed, table, bench.size, table.epochs, corner, volume(points, corner))
+
+
+Run = list[tuple[int, float]]
+"""After each trial: epochs spent so far, share of the best hypervolume."""
+
+
+def ours(sampler: Any, stopping: Any, bench: Bench, seed: int, trials: int) -> Run:
+    """`explorer.optimize`."""
+    import explorer
+
+    own = objective(bench)
+    study = explorer.optimize(
+        own.distributions,
+        own.accuracy,
+        own.size,
+        n_trials=trials,
+        max_epochs=own.epochs,
+        sampler=sampler,
+        stopping=stopping,
+        seed=seed,
+        uniform=0.0 if stopping == "none" else 0.05,
+    )
+    return history(own, [(t.epochs, (t.size, t.accuracy) if t.state == "COMPLETE" else None) for t in study.trials])
+
+
+def optunas(make: Callable[[int], Any], bench: Bench, seed: int, trials: int) -> Run:
+    """Optuna's `study.optimize`, every trial at full length."""
+    import warnings
+
+    import optuna
+
+    own, points = objective(bench), []
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def run(trial: Any) -> tuple[float, float]:
+        params = {name: trial._suggest(name, one) for name, one in own.distributions.items()}
+        points.append((own.size(params), own.accuracy(params, own.epochs)))
+        return points[-1][1], points[-1][0]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study = optuna.create_study(directions=["maximize", "minimize"], sampler=make(seed))
+        study.optimize(run, n_trials=trials)
+    return history(own, [(own.epochs, point) for point in points])
+
+
+def history(own: Objective, ended: list[tuple[int, tuple[float, float] | None]]) -> Run:
+    spent, found, run = 0, list[tuple[float, float]](), Run()
+    share = 0.0
+    for epochs, point in ended:
+        spent += epochs
+        if point is not None:
+            found.append(point)
+            share = own.share(found)
+        run.append((spent, share))
+    return run
+
+
+def nsga2(seed: int) -> Any:
+    import optuna
+
+    return optuna.samplers.NSGAIISampler(seed=seed)
+
+
+def tpe(seed: int) -> Any:
+    import optuna
+
+    return optuna.samplers.TPESampler(seed=seed)
+
+
+def multivariate(seed: int) -> Any:
+    import optuna
+
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True)
+
+
+def gp(seed: int) -> Any:
+    import optuna
+
+    return optuna.samplers.GPSampler(seed=seed)
+
+
+METHODS: dict[str, Callable[[Bench, int, int], Run]] = {
+    "random": partial(ours, "random", "none"),
+    "NSGA-II (Optuna)": partial(optunas, nsga2),
+    "TPE (Optuna)": partial(optunas, tpe),
+    "TPE multivariate (Optuna)": partial(optunas, multivariate),
+    "GP (Optuna)": partial(optunas, gp),
+    "mutation of the front": partial(ours, "mutation", "none"),
+    "front (ours)": partial(ours, "front", "none"),
+    "front + pareto stopping (ours)": partial(ours, "front", "pareto"),
+    "mutation + pareto stopping": partial(ours, "mutation", "pareto"),
+}
+RANDOM, TPE, OURS, STOPPED = (
+    "random",
+    "TPE multivariate (Optuna)",
+    "front (ours)",
+    "front + pareto stopping (ours)",
+)
+
+
+def one(task: tuple[str, Bench, int, int]) -> tuple[tuple[str, Bench, int], Run, float]:
+    """One search."""
+    method, bench, seed, trials = task
+    started = time.perf_counter()
+    run = METHODS[method](bench, seed, trials)
+    return (method, bench, seed), run, time.perf_counter() - started
+
+
+def tune() -> None:
+    """Prints what stopping rules cost and keep of uniform draws, on the half that is not reported."""
+    variants = {
+        f"{name} rung={rung} eta={eta} keep={keep}": {"name": name, "rung": rung, "eta": eta, "keep": keep}
+        for name in ("pareto", "asha")
+        for rung, eta, keep in ((1, 2, 0.5), (2, 2, 0.5), (4, 2, 0.5), (2, 2, 0.34), (1, 4, 0.34), (2, 4, 0.34))
+    }
+    bench = Bench("fire_digits", downsampling=TUNED)
+    print(f"every network of {bench} in random order, 10 orders: share of the hypervolume, of the epochs")
+    for name, rule in variants.items():
+        runs = [ours("random", rule, bench, 1000 + seed, 10_000) for seed in range(10)]
+        share = np.mean([run[-1][1] for run in runs])
+        epochs = np.mean([run[-1][0] / (len(run) * objective(bench).epochs) for run in runs])
+        print(f"{name:32s} {share:.4f} {epochs:.3f}", flush=True)
+
+
+def main() -> int:
+    from benchmarks.search_quality_report import write
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--table", default="fire_digits")
+    parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    options = parser.parse_args()
+    if options.tune:
+        tune()
+        return 0
+    benches = [Bench(options.table), Bench(options.table, "macs"), Bench(options.table, downsampling=REPORTED)]
+    tasks = [
+        (method, bench, seed, LONG if method == RANDOM and bench.downsampling is None else options.trials)
+        for bench in benches
+        for method in METHODS
+        for seed in range(min(GP_SEEDS, options.seeds) if method.startswith("GP") else options.seeds)
+    ]
+    tasks.sort(key=lambda task: not task[0].startswith("GP"))  # the slow ones first
+    runs, seconds = {}, {}
+    started = time.perf_counter()
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        for done, (name, run, took) in enumerate(pool.map(one, tasks), start=1):
+            runs[name], seconds[name] = run, took
+            print(f"\r{done}/{len(tasks)} searches, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    write(options.output, runs, seconds, options.trials, {bench: objective(bench).epochs for bench in benches})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""Learning-curve tables: every network of a small space, trained once, so that search methods are judged in seconds.
+
+    table = explorer.tables.load("fire_digits")
+    study = explorer.optimize(table.space, table.accuracy, table.size, max_epochs=table.epochs, n_trials=200)
+
+A table is a Parquet file, one row for each training (network and seed); what all rows share, such as the space and the
+recipe, is JSON in the file's metadata under the key `explorer`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from explorer.arch.families import nearest
+from explorer.domain import key
+from explorer.record import StudyRecord, TrialRecord
+from explorer.space import DesignSpace, parse
+
+HERE = Path(__file__).parent
+CURVES = ("val_acc", "val_loss", "train_loss", "seconds")
+"""Values after each epoch."""
+
+
+class TableError(ValueError):
+    """A table that is not there, cannot be made, or does not hold what was asked for."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network trained with one seed.
+
+    Attributes:
+        identity: of the network.
+        params, macs: its cost.
+        anchor: name of the published network, or None.
+        points: the points of the space that build it; several may, and none builds an anchor from outside.
+        seed: of the training.
+        val_acc, val_loss, train_loss, seconds: after (or during) each epoch.
+    """
+
+    identity: str
+    params: int
+    macs: int
+    anchor: str | None
+    points: tuple[dict[str, Any], ...]
+    seed: int
+    val_acc: tuple[float, ...]
+    val_loss: tuple[float, ...]
+    train_loss: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in memory.
+
+    Attributes:
+        name: of the table.
+        facts: what the trainings share: space, data, recipe, input_shape, classes, epochs, device, versions.
+        trainings: the rows.
+    """
+
+    name: str
+    facts: Mapping[str, Any]
+    trainings: tuple[Training, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Length of every training."""
+        return int(self.facts["epochs"])
+
+    @cached_property
+    def space(self) -> DesignSpace:
+        """The space whose points the table holds."""
+        return parse(self.name, self.facts["space"])
+
+    def accuracy(self, params: Mapping[str, Any], epoch: int | None = None, seed: int = 0) -> float:
+        """val_acc at a point after an epoch (None: the last).
+
+        Raises:
+            TableError: if the table has no such training.
+        """
+        return self.at(params, seed).val_acc[(epoch or self.epochs) - 1]
+
+    def size(self, params: Mapping[str, Any]) -> float:
+        """Number of parameters at a point."""
+        return float(self.at(params).params)
+
+    def at(self, params: Mapping[str, Any], seed: int = 0) -> Training:
+        """The training at a point.
+
+        Raises:
+            TableError: if the table has none.
+        """
+        found = self._by_point.get((key(params), seed))
+        if found is None:
+            raise TableError(f"table {self.name} has no training at {dict(params)} with seed {seed}")
+        return found
+
+    @cached_property
+    def _by_point(self) -> dict[Any, Training]:
+        return {(key(point), own.seed): own for own in self.trainings for point in own.points}
+
+
+def load(name: str | Path) -> Table:
+    """Reads a table: one that comes with the package by name, any other by path.
+
+    Raises:
+        TableError: if there is none, or the file is no table.
+    """
+    path = Path(name) if str(name).endswith(".parquet") else HERE / f"{name}.parquet"
+    if not path.is_file():
+        known = {own.stem: own for own in HERE.glob("*.parquet")}
+        raise TableError(f"table is {str(name)!r}, expected a .parquet file or {nearest(path.stem, known)}")
+    try:
+        content = pq.read_table(path)
+        facts = json.loads((content.schema.metadata or {})[b"explorer"])
+        rows = content.to_pylist()
+        trainings = tuple(_training(row) for row in rows)
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise TableError(f"{path} is no table of explorer: {error}") from None
+    return Table(path.stem, facts, trainings)
+
+
+def _training(row: Mapping[str, Any]) -> Training:
+    curves = {name: tuple(row[name]) for name in CURVES}
+    return Training(**(dict(row) | curves | {"points": tuple(json.loads(row["points"]))}))
+
+
+def save(path: Path, studies: Iterable[StudyRecord]) -> int:
+    """Writes the complete trainings of studies of one space, recipe and length; returns how many.
+
+    Args:
+        path: of the Parquet file.
+        studies: the first one's facts become the table's; a (network, seed) that comes again is left out.
+
+    Raises:
+        TableError: if the studies do not go together or hold nothing.
+    """
+    records = list(studies)
+    first = records[0]
+    same = ("space", "data", "recipe", "epochs")
+    for other in records[1:]:
+        for name in same:
+            if other.config[name] != first.config[name]:
+                raise TableError(f"studies {first.name} and {other.name} differ in {name}")
+    aliases = _aliases(first)
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for record in records:
+        for trial in record.finished:
+            for index, seed in enumerate(trial.seeds):
+                rows.setdefault((trial.identity, seed), _row(trial, index, aliases.get(trial.identity, [])))
+    if not rows:
+        raise TableError(f"study {first.name} has no finished trial")
+    facts = {name: first.config[name] for name in same} | {
+        name: first.facts[name] for name in ("input_shape", "classes", "images", "versions")
+    }
+    facts["device"] = next(trial.device for trial in first.finished)
+    schema = pa.schema(
+        [
+            ("identity", pa.string()),
+            ("params", pa.int64()),
+            ("macs", pa.int64()),
+            ("anchor", pa.string()),
+            ("points", pa.string()),
+            ("seed", pa.int32()),
+            *((name, pa.list_(pa.float32())) for name in CURVES),
+        ],
+        metadata={b"explorer": json.dumps(facts).encode()},
+    )
+    ordered = [rows[name] for name in sorted(rows)]
+    pq.write_table(pa.Table.from_pylist(ordered, schema=schema), path, compression="zstd")
+    return len(ordered)
+
+
+def _aliases(record: StudyRecord) -> dict[str, list[dict[str, Any]]]:
+    """By identity the points of the space that build the network."""
+    space = parse(record.name, record.config["space"])
+    shape, classes = tuple(record.facts["input_shape"]), record.facts["classes"]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for params in space.points():
+        found.setdefault(space.architecture(params, shape, classes).identity, []).append(params)
+    return found
+
+
+def _row(trial: TrialRecord, index: int, points: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "identity": trial.identity,
+        "params": trial.params,
+        "macs": trial.macs,
+        "anchor": trial.anchor,
+        "points": json.dumps(points),
+        "seed": trial.seeds[index],
+        **{name: [epoch[name] for epoch in trial.curves[index]] for name in CURVES},
+    }

@@ -1,0 +1,185 @@
+"""Stopping with two objectives: ranks against a brute-force oracle, what is spared, what a search keeps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.config import folder
+from explorer.domain import Domain
+from explorer.front import Point, pareto_front, ranks, spread_order
+from explorer.loop import Loop
+from explorer.parameter import Parameter
+from explorer.samplers import Proposal, Proposer
+from explorer.stopping import RULES, Asha, NoStopping, ParetoStopping, StoppingError, make
+
+POINTS = st.lists(
+    st.tuples(st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)), min_size=1, max_size=25
+)
+
+
+def dominates(one: Point, other: Point) -> bool:
+    return one[0] <= other[0] and one[1] >= other[1] and one != other
+
+
+def peeled(points: Sequence[Point]) -> list[int]:
+    """The oracle: takes the front away, again and again."""
+    found, left, rank = [-1] * len(points), set(range(len(points))), 0
+    while left:
+        front = {i for i in left if not any(dominates(points[j], points[i]) for j in left)}
+        for i in front:
+            found[i] = rank
+        left, rank = left - front, rank + 1
+    return found
+
+
+@given(POINTS)
+def test_ranks_are_those_of_taking_fronts_away(points: list[Point]) -> None:
+    assert ranks(points) == peeled(points)
+
+
+@given(POINTS, st.randoms())
+def test_ranks_belong_to_points_not_to_places(points: list[Point], random: Any) -> None:
+    """A peer used indices where ranks belong: shuffling the points must shuffle the ranks with them."""
+    order = list(range(len(points)))
+    random.shuffle(order)
+    assert ranks([points[i] for i in order]) == [ranks(points)[i] for i in order]
+
+
+@given(POINTS)
+def test_the_net_takes_every_point_once_and_spreads(points: list[Point]) -> None:
+    order = spread_order(points)
+    assert sorted(order) == list(range(len(points)))
+    assert points[order[0]] == min(points)
+
+
+def test_the_net_goes_to_the_far_end_then_to_the_middle() -> None:
+    points = [(10.0, 0.1), (20.0, 0.2), (100.0, 0.5), (1000.0, 0.9)]
+    assert spread_order(points) == [0, 3, 2, 1]
+
+
+@given(POINTS, st.tuples(st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)))
+def test_better_counts_who_comes_before_by_rank(others: list[Point], own: Point) -> None:
+    rule = ParetoStopping()
+    oracle = peeled([own, *others])
+    ahead = sum(rank < oracle[0] for rank in oracle[1:])
+    same = sum(rank == oracle[0] for rank in oracle[1:])
+    assert ahead <= rule.better(own, others) <= ahead + same
+
+
+@given(POINTS, st.tuples(st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)))
+def test_who_is_dominated_by_nobody_comes_within_its_front(others: list[Point], own: Point) -> None:
+    if not any(dominates(other, own) for other in others):
+        front = sum(rank == 0 for rank in peeled([own, *others]))
+        assert ParetoStopping().better(own, others) < front
+
+
+def test_a_small_network_is_not_stopped_for_what_large_ones_can_do() -> None:
+    others = [(1000.0 * k, 0.9 + 0.001 * k) for k in range(1, 11)]
+    small = (100.0, 0.5)
+    assert ParetoStopping().goes_on(small, others)
+    assert not Asha().goes_on(small, others)
+    assert not ParetoStopping().goes_on((20_000.0, 0.5), others)
+
+
+@pytest.mark.parametrize(
+    ("rule", "epochs", "rungs"),
+    [
+        (ParetoStopping(), 16, [2, 4, 8, 16]),
+        (ParetoStopping(rung=1, eta=3), 27, [1, 3, 9, 27]),
+        (ParetoStopping(), 1, [1]),
+        (NoStopping(rung=10), 16, [10, 16]),
+    ],
+)
+def test_rungs(rule: Any, epochs: int, rungs: list[int]) -> None:
+    epoch, seen = 0, []
+    while epoch < epochs:
+        epoch = rule.next_rung(epoch, epochs)
+        seen.append(epoch)
+    assert seen == rungs
+
+
+def loop(rule: Any = None, lag: int | None = None, epochs: int = 8) -> Loop:
+    domain = Domain((Parameter("x", "int", 1, 1000, 1),))
+    return Loop(Proposer(domain, {"name": "random"}, 0, lag), rule or ParetoStopping(rung=2, few=1), epochs)
+
+
+def test_what_is_spared_is_never_stopped() -> None:
+    own = loop()
+    own.add(0, None, 10.0, (), spared=True)
+    own.add(1, Proposal({"x": 1}, uniform=True), 20.0, ())
+    own.add(2, Proposal({"x": 2}), 30.0, ())
+    for number in range(3, 9):
+        own.add(number, Proposal({"x": number}), 1.0, (0.9, 0.9))
+    assert own.settle(0, 10.0, (0.1, 0.1)) == "RUNNING"
+    assert own.settle(1, 20.0, (0.1, 0.1)) == "RUNNING"
+    assert own.settle(2, 30.0, (0.1, 0.1)) == "PRUNED"
+    assert own.settle(1, 20.0, (0.1,) * 8) == "COMPLETE"
+
+
+def test_with_a_lag_only_what_ended_long_before_has_a_say() -> None:
+    own = loop(lag=2)
+    own.add(0, Proposal({"x": 1}), 1.0, (0.9, 0.9))
+    own.add(1, Proposal({"x": 2}), 1.0, (0.9, 0.9))
+    own.add(2, Proposal({"x": 3}), 9.0, ())
+    # Trial 1 does not count for trial 2, however early it is known: 0 alone does.
+    assert own.settle(2, 9.0, (0.1, 0.1)) == loop_without(1)
+
+
+def loop_without(number: int) -> str:
+    own = loop()
+    for other, size in ((0, 1.0), (1, 1.0)):
+        if other != number:
+            own.add(other, Proposal({"x": other}), size, (0.9, 0.9))
+    own.add(2, Proposal({"x": 3}), 9.0, ())
+    return own.settle(2, 9.0, (0.1, 0.1))
+
+
+def test_every_rule_has_a_config_file_and_the_other_way_round() -> None:
+    assert {path.stem for path in (folder("conf") / "stopping").glob("*.yaml")} == set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"name": "pareto!"}, r"stopping.name is 'pareto!', expected one of none, pareto, asha"),
+        ({"name": "pareto", "eta": 1}, "stopping.eta is 1, expected a whole number of at least 2"),
+        ({"name": "none", "rung": 0}, "stopping.rung is 0, expected a whole number of at least 1"),
+        ({"name": "none", "rung": None}, "stopping.rung is None, expected"),
+        ({"name": "pareto", "keep": -1}, "stopping.keep is -1, expected a number of at least 0"),
+        ({"name": "pareto", "grace": 3}, "stopping pareto: .*grace"),
+    ],
+)
+def test_a_bad_rule_is_refused(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(StoppingError, match=message):
+        make(config)
+
+
+def test_front_members_are_kept_and_epochs_are_saved() -> None:
+    """Three hundred networks whose order at the rungs is nearly that at the end: most of the front stays."""
+    from random import Random
+
+    rng = Random(1)
+    own = loop(ParetoStopping(), epochs=16)
+    points, complete, spent = [], [], 0
+    for number in range(300):
+        size = 10 ** rng.uniform(3, 6)
+        final = 0.5 + 0.08 * (size**0.1 - 1) - abs(rng.gauss(0, 0.1))
+        points.append((size, final))
+        own.add(number, Proposal({"x": number}), size, ())
+        curve: list[float] = []
+        state = "RUNNING"
+        while state == "RUNNING":
+            rung = own.next_rung(len(curve))
+            curve += [final - 0.3 / epoch + rng.gauss(0, 0.01) for epoch in range(len(curve) + 1, rung)] + [
+                final - (0.3 / rung if rung < 16 else 0) + rng.gauss(0, 0.01) * (rung < 16)
+            ]
+            state = own.settle(number, size, curve)
+        spent += len(curve)
+        if state == "COMPLETE":
+            complete.append(number)
+    front = set(pareto_front(points))
+    assert len(front & set(complete)) >= 0.7 * len(front)
+    assert spent < 0.5 * 16 * 300
