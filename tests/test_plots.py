@@ -125,6 +125,30 @@ def test_a_published_network_is_never_cut_off() -> None:
     assert info.floor < 0.1
 
 
+def test_stopped_trials_do_not_stretch_the_axis() -> None:
+    good = [trial(n, accuracy=0.9 + n / 200) for n in range(2, 12)]
+    stopped = [trial(n, state="PRUNED", epochs=2, accuracy=0.2 + n / 100) for n in range(20, 60)]
+    seen = trial(60, state="PRUNED", epochs=8, accuracy=0.93)
+    record = study([*good, *stopped, seen])
+    alone, info = pareto.info(study(good)), pareto.info(record)
+    assert (info.floor, info.ceiling) == (alone.floor, alone.ceiling)
+    assert {mark.trial for mark in info.below} == set(range(20, 60))
+    drawn = traces(record)
+    edge = drawn["stopped below the axis"]
+    assert (edge.mode, edge.text, edge.marker.symbol) == ("markers", None, "triangle-down-open")
+    assert set(edge.y) == {info.floor}
+    assert len(edge.x) == 40
+    assert list(drawn["stopped early"].x) == [seen.params]
+    assert "below the axis" not in drawn
+    assert traces(study([*good, *stopped, trial(70, accuracy=0.1)]))["below the axis"].text == ("10%",)
+
+
+def test_a_study_of_stopped_trials_alone_is_drawn() -> None:
+    info = pareto.info(study([trial(n, state="PRUNED", epochs=2, accuracy=0.2 + n / 100) for n in range(2, 9)]))
+    assert info.floor < 0.22
+    assert info.below == []
+
+
 @pytest.mark.parametrize(
     "record",
     [

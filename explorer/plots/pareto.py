@@ -6,44 +6,17 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
-from explorer.front import front_trials
 from explorer.plots.labels import ABOVE, ASIDE, label_places, published_name
+from explorer.plots.marks import Mark, accuracy_axis, marks
 from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, SLATE, VERMILLION, faded, size_ticks
 from explorer.plots.style import html as html
-from explorer.record import StudyRecord, TrialRecord
+from explorer.record import StudyRecord
+from explorer.targets import CANONICAL
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-CANONICAL = "squeezenet_v1_0"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One network in the figure.
-
-    Attributes:
-        trial: its number.
-        params: number of parameters.
-        accuracy: val_acc in [0, 1], the mean over its seeds.
-        error: standard error of `accuracy`.
-        anchor: name of the published network, or None.
-        on_front: whether nothing dominates it.
-        stopped: whether its training was stopped early; such a network is on no front.
-        text: what the pointer shows, lines separated by <br>.
-    """
-
-    trial: int
-    params: int
-    accuracy: float
-    error: float
-    anchor: str | None
-    on_front: bool
-    stopped: bool
-    text: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +28,7 @@ class ParetoInfo:
         images: size of the validation split.
         marks: by trial number, every network with an accuracy.
         failed: number of trials that ended without one.
-        floor: lower end of the accuracy axis; marks below are drawn on it as arrows.
+        floor: lower end of the accuracy axis; marks below are drawn on it as triangles.
         ceiling: upper end of the accuracy axis.
     """
 
@@ -79,24 +52,10 @@ class ParetoInfo:
 
 def info(record: StudyRecord) -> ParetoInfo:
     """What there is to see in a study; an empty study gives an empty figure."""
-    front = {trial.number for trial in front_trials(record)}
-    marks = tuple(
-        Mark(
-            trial=trial.number,
-            params=trial.params,
-            accuracy=trial.accuracy,
-            error=trial.error(record.val_images),
-            anchor=trial.anchor,
-            on_front=trial.number in front,
-            stopped=trial.state != "COMPLETE",
-            text=_text(trial, record.val_images, trial.number in front),
-        )
-        for trial in record.trials
-        if trial.accuracy is not None
-    )
+    shown = marks(record)
     failed = sum(trial.state == "FAIL" for trial in record.trials)
-    floor, ceiling = _accuracy_axis(marks)
-    return ParetoInfo(record.name, record.val_images, marks, failed, floor, ceiling)
+    floor, ceiling = accuracy_axis(shown)
+    return ParetoInfo(record.name, record.val_images, shown, failed, floor, ceiling)
 
 
 def figure(info: ParetoInfo) -> Figure:
@@ -115,47 +74,12 @@ def figure(info: ParetoInfo) -> Figure:
     figure.add_trace(_scatter("Pareto front", (m for m in plain if m.on_front), BLUE, 10, "circle", bars=0.7))
     figure.add_trace(_scatter("SqueezeNet", canonical, VERMILLION, 22, "star", bars=0.7))
     figure.add_trace(_scatter("published networks", others, GREEN, 13, "diamond-open", bars=0.7))
-    figure.add_trace(_arrows(info))
+    figure.add_trace(_arrows(info, stopped=True))
+    figure.add_trace(_arrows(info, stopped=False))
     figure.update_traces(selector=lambda trace: not trace.x, visible=False)
     figure.update_layout(_layout(info))
     figure.update_layout(annotations=[_note(), *_names(info, [*canonical, *others])])
     return figure
-
-
-def _text(trial: TrialRecord, images: int, on_front: bool) -> str:
-    head = f"trial {trial.number}" + (f", {published_name(trial.anchor)}" if trial.anchor else "")
-    assert trial.accuracy is not None
-    seeds = len(trial.accuracies)
-    source = f"{seeds} seeds" if seeds > 1 else f"{images} images"
-    lines = [
-        f"<b>{head}</b>" + (", on the front" if on_front else ""),
-        f"val_acc {trial.accuracy:.2%} ± {trial.error(images):.2%} ({source})",
-        f"params {trial.params:,}   macs {trial.macs:,}",
-        f"epochs {trial.epochs}" + (f" ({escape(trial.reason)})" if trial.reason else ""),
-    ]
-    lines += [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-              for name, value in trial.metaparameters.items()]  # fmt: skip
-    return "<br>".join(lines)
-
-
-def _accuracy_axis(marks: tuple[Mark, ...]) -> tuple[float, float]:
-    """The axis' ends, in accuracy: all marks but the far outliers below, by Tukey's outer fence (Q1 - 3 IQR).
-
-    Failures at chance would otherwise squeeze everything else into a thin band. Published networks are never cut off,
-    nor is the front, except for members with less than half the best accuracy, which are failures that happen to be
-    small.
-    """
-    if not marks:
-        return 0.0, 1.0
-    accuracies = sorted(mark.accuracy for mark in marks)
-    q1, _, q3 = quantiles(accuracies, method="inclusive") if len(accuracies) > 1 else accuracies * 3
-    half = accuracies[-1] / 2
-    kept = (mark.accuracy for mark in marks if mark.anchor or (mark.on_front and mark.accuracy >= half))
-    fence = min([q1 - 3 * max(q3 - q1, 0.01), *kept])
-    low = min(mark.accuracy - mark.error for mark in marks if mark.accuracy >= fence)
-    high = max(min(1.0, mark.accuracy + mark.error) for mark in marks)
-    margin = max(0.06 * (high - low), 0.004)
-    return max(low - margin, 0.0), high + margin
 
 
 def _scatter(
@@ -211,23 +135,28 @@ def _step_line(info: ParetoInfo) -> Any:
     return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
-def _arrows(info: ParetoInfo) -> Any:
-    """Networks under the axis, as arrows on its lower edge that say how far below they are."""
+def _arrows(info: ParetoInfo, stopped: bool) -> Any:
+    """Networks under the axis, on its lower edge: arrows that say how far below; of those stopped early open ones.
+
+    What a network that was stopped had reached by then says little, and there may be many.
+    """
     from plotly import graph_objects as go
 
-    marks = info.below
+    marks = [mark for mark in info.below if mark.stopped == stopped]
     return go.Scatter(
-        name="below the axis",
+        name="stopped below the axis" if stopped else "below the axis",
         x=[mark.params for mark in marks],
         y=[info.floor] * len(marks),
-        mode="markers+text",
-        text=[f"{mark.accuracy:.0%}" for mark in marks],
+        mode="markers" if stopped else "markers+text",
+        text=None if stopped else [f"{mark.accuracy:.0%}" for mark in marks],
         textposition="top center",
         textfont={"color": GREY, "size": 11},
         customdata=[mark.text for mark in marks],
         hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
-        marker={"symbol": "triangle-down", "size": 10, "color": GREY},
+        marker={"symbol": "triangle-down-open", "size": 6, "color": GREY, "opacity": 0.6}
+        if stopped
+        else {"symbol": "triangle-down", "size": 10, "color": GREY},
     )
 
 

@@ -1,0 +1,94 @@
+"""The networks of a study as a figure marks them, and how much of the accuracy axis they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import quantiles
+
+from explorer.front import front_trials
+from explorer.plots.labels import published_name
+from explorer.record import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One network in the figure.
+
+    Attributes:
+        trial: its number.
+        params: number of parameters.
+        accuracy: val_acc in [0, 1], the mean over its seeds.
+        error: standard error of `accuracy`.
+        anchor: name of the published network, or None.
+        on_front: whether nothing dominates it.
+        stopped: whether its training was stopped early; such a network is on no front.
+        text: what the pointer shows, lines separated by <br>.
+    """
+
+    trial: int
+    params: int
+    accuracy: float
+    error: float
+    anchor: str | None
+    on_front: bool
+    stopped: bool
+    text: str
+
+
+def marks(record: StudyRecord) -> tuple[Mark, ...]:
+    """Every network with an accuracy, by trial number."""
+    front = {trial.number for trial in front_trials(record)}
+    return tuple(
+        Mark(
+            trial=trial.number,
+            params=trial.params,
+            accuracy=trial.accuracy,
+            error=trial.error(record.val_images),
+            anchor=trial.anchor,
+            on_front=trial.number in front,
+            stopped=trial.state != "COMPLETE",
+            text=_text(trial, record.val_images, trial.number in front),
+        )
+        for trial in record.trials
+        if trial.accuracy is not None
+    )
+
+
+def accuracy_axis(marks: Sequence[Mark]) -> tuple[float, float]:
+    """The axis' ends, in accuracy: all fully trained networks but the far outliers below, by Tukey's outer fence
+    (Q1 - 3 IQR).
+
+    Failures at chance, and trials stopped while they had still to learn, would otherwise squeeze everything else into a
+    thin band. Published networks are never cut off, nor is the front, except for members with less than half the best
+    accuracy, which are failures that happen to be small.
+    """
+    if not marks:
+        return 0.0, 1.0
+    whole = [mark for mark in marks if not mark.stopped] or marks
+    accuracies = sorted(mark.accuracy for mark in whole)
+    q1, _, q3 = quantiles(accuracies, method="inclusive") if len(accuracies) > 1 else accuracies * 3
+    half = accuracies[-1] / 2
+    kept = (mark.accuracy for mark in whole if mark.anchor or (mark.on_front and mark.accuracy >= half))
+    fence = min([q1 - 3 * max(q3 - q1, 0.01), *kept])
+    low = min(mark.accuracy - mark.error for mark in whole if mark.accuracy >= fence)
+    high = max(min(1.0, mark.accuracy + mark.error) for mark in marks)
+    margin = max(0.06 * (high - low), 0.004)
+    return max(low - margin, 0.0), high + margin
+
+
+def _text(trial: TrialRecord, images: int, on_front: bool) -> str:
+    head = f"trial {trial.number}" + (f", {published_name(trial.anchor)}" if trial.anchor else "")
+    assert trial.accuracy is not None
+    seeds = len(trial.accuracies)
+    source = f"{seeds} seeds" if seeds > 1 else f"{images} images"
+    lines = [
+        f"<b>{head}</b>" + (", on the front" if on_front else ""),
+        f"val_acc {trial.accuracy:.2%} ± {trial.error(images):.2%} ({source})",
+        f"params {trial.params:,}   macs {trial.macs:,}",
+        f"epochs {trial.epochs}" + (f" ({escape(trial.reason)})" if trial.reason else ""),
+    ]
+    lines += [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+              for name, value in trial.metaparameters.items()]  # fmt: skip
+    return "<br>".join(lines)
