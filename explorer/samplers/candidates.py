@@ -53,6 +53,7 @@ class Candidates:
         widths = [len(self._columns(parameter, None)) for parameter in domain.parameters]
         self.groups = np.repeat(np.arange(len(widths) + 1), [*widths, 1])
         self._sized: dict[Any, Sized | None] = {}
+        self._draws: dict[int, list[dict[str, Any]]] = {}
 
     def look(self, number: int, parents: Sequence[Mapping[str, Any]], size: Size, rng: Random) -> list[Sized]:
         """Different candidates for trial `number` that `size` does not refuse."""
@@ -73,11 +74,15 @@ class Candidates:
             self._sized[name] = Sized(params, math.log10(own), self.vector(params, own)) if own is not None else None
         return self._sized[name]
 
+    def _draw(self, ask: int) -> list[dict[str, Any]]:
+        rng = Random(f"{self.seed} {ask} draws")
+        return [self.domain.sample(rng) for _ in range(DRAWN)]
+
     def _points(self, number: int, parents: Sequence[Mapping[str, Any]], rng: Random) -> Iterator[Mapping[str, Any]]:
-        for ask in range(max(0, number - ASKS + 1), number + 1):
-            draws = Random(f"{self.seed} {ask} draws")
-            for _ in range(DRAWN):
-                yield self.domain.sample(draws)
+        asks = range(max(0, number - ASKS + 1), number + 1)
+        self._draws = {ask: self._draws.get(ask) or self._draw(ask) for ask in asks}
+        for draws in self._draws.values():
+            yield from draws
         for _ in range(MUTATED):
             yield self.domain.mutate(rng.choice(parents), rng.choice((1, 1, 2, 3)), rng)
         for _ in range(CROSSED if len(parents) > 1 else 0):

@@ -16,12 +16,14 @@ from explorer.samplers.distributions import distributions
 from explorer.samplers.final import final_accuracies
 from explorer.samplers.improvement import Staircase
 from explorer.samplers.proposal import Outcome, Proposal, Size
-from explorer.samplers.surrogate import Array, Surrogate
+from explorer.samplers.surrogate import Array, Surrogate, fit
 
 MUTANTS = 100
 """Mutations looked at before a new one is given up."""
-ROWS = 300
-"""Trials that the surrogate is made of at most."""
+ROWS, FITTED = 300, 100
+"""Trials that the surrogate is made of at most, and those that its kernel is fitted on."""
+REFIT = 8
+"""New results after which the kernel is fitted anew."""
 FEW = 3
 """Results below which there is nothing to model."""
 LOW, TAIL = 0.25, 0.2
@@ -30,11 +32,19 @@ LOW, TAIL = 0.25, 0.2
 
 @dataclass
 class Tried:
-    """A trial: its point (None: an anchor outside the space), its size, and how it ended, if it has."""
+    """A trial.
+
+    Attributes:
+        params: its point; None for an anchor outside the space.
+        size: of its network.
+        outcome: how it ended, if it has.
+        vector: its point as a `FrontSampler` sees it.
+    """
 
     params: Mapping[str, Any] | None
     size: float
     outcome: Outcome | None = None
+    vector: tuple[float, ...] = ()
 
     @property
     def point(self) -> Point | None:
@@ -115,6 +125,7 @@ class FrontSampler(Mutation):
         super()._configure(n_startup_trials)
         self.mutation, self.local, self.width = mutation, local, width
         self._pool = Candidates(self.domain, self.seed)
+        self._theta: tuple[Any, Array] = ((), np.empty(0))
 
     def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
         """See `Sampler`."""
@@ -122,7 +133,7 @@ class FrontSampler(Mutation):
         if number < self.n_startup_trials or len(parents) == 0:
             return
         rng = Random(f"{self.seed} {number} front")
-        results = [t for t in self._tried.values() if t.params is not None and t.outcome and t.outcome.curve]
+        results = [t for _, t in sorted(self._tried.items()) if t.params is not None and t.outcome and t.outcome.curve]
         if rng.random() < self.mutation or len(results) < FEW:
             yield from self._mutants(rng, parents)
             return
@@ -135,7 +146,7 @@ class FrontSampler(Mutation):
         """What each candidate is expected to add."""
         decades = np.array([each.decades for each in seen])
         front = [tried.point for tried in self._tried.values() if tried.point is not None]
-        surrogate, worst = self._surrogate(self._sample(results, rng), rng)
+        surrogate, worst = self._surrogate(self._sample(results, rng))
         front += self._believed(surrogate)
         largest = max(float(10 ** decades.max()), *(size for size, _ in front))
         mean, deviation = surrogate.predict(np.array([each.vector for each in seen]))
@@ -145,7 +156,7 @@ class FrontSampler(Mutation):
             added *= np.exp(-0.5 * ((decades - centre) / self.width) ** 2)
         return added
 
-    def _surrogate(self, results: list[Tried], rng: Random) -> tuple[Surrogate, float]:
+    def _surrogate(self, results: list[Tried]) -> tuple[Surrogate, float]:
         """The model, and the lowest accuracy in its eyes."""
         accuracy, noise = final_accuracies([tried.outcome for tried in results if tried.outcome])
         # How bad the bad ones are says little about the front; it must not bend the model.
@@ -153,8 +164,14 @@ class FrontSampler(Mutation):
         bad = accuracy < edge
         accuracy[bad] = edge - TAIL * (edge - accuracy[bad])
         noise[bad] *= TAIL**2
-        random = np.random.default_rng(rng.getrandbits(32))
-        return Surrogate(self._pool.groups, self._vectors(results), accuracy, noise, random), float(accuracy.min())
+        x = self._vectors(results)
+        # Fitted on all but the newest, and so not for each ask; what it is depends on the results alone.
+        old = len(results) - len(results) % REFIT if len(results) > REFIT else len(results)
+        rows = sorted(Random(f"{self.seed} {old}").sample(range(old), min(old, FITTED)))
+        name = (old, *(results[row].size for row in rows))
+        if self._theta[0] != name:
+            self._theta = (name, fit(self._pool.groups, x[rows], accuracy[rows], noise[rows]))
+        return Surrogate(self._pool.groups, self._theta[1], x, accuracy, noise), float(accuracy.min())
 
     def _sample(self, results: list[Tried], rng: Random) -> list[Tried]:
         """What the model is made of: all, or the most accurate third and a draw of the rest."""
@@ -172,4 +189,6 @@ class FrontSampler(Mutation):
         return [(tried.size, accuracy) for tried, accuracy in zip(running, accuracies, strict=True)]
 
     def _vectors(self, trials: list[Tried]) -> Array:
-        return np.array([self._pool.vector(tried.params or {}, tried.size) for tried in trials])
+        for tried in trials:
+            tried.vector = tried.vector or self._pool.vector(tried.params or {}, tried.size)
+        return np.array([tried.vector for tried in trials])

@@ -17,8 +17,6 @@ Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
 ROOT5 = 5**0.5
-FITTED = 100
-"""Rows that the kernel's parameters are fitted on; the prediction uses all."""
 ITERATIONS = 15
 JITTER = 1e-6
 
@@ -28,19 +26,16 @@ class Surrogate:
 
     Args:
         groups: for each column the number of its parameter; the columns of one parameter share a length scale.
+        theta: of the kernel; see `fit`.
         x: (n, columns) vectors in about [0, 1].
         y: (n,) targets.
         noise: (n,) variance of each target beside the noise common to all.
-        rng: chooses the rows that the kernel is fitted on.
     """
 
-    def __init__(self, groups: Indices, x: Array, y: Array, noise: Array, rng: np.random.Generator) -> None:
-        self.groups, self.count = groups, int(groups.max()) + 1
+    def __init__(self, groups: Indices, theta: Array, x: Array, y: Array, noise: Array) -> None:
+        self.groups, self.theta, self.count = groups, theta, int(groups.max()) + 1
         self.mean, self.scale = float(y.mean()), float(y.std()) + 1e-9
-        noise = noise / self.scale**2
-        rows = np.arange(len(x)) if len(x) <= FITTED else rng.choice(len(x), FITTED, replace=False)
-        self.theta = self._fit(x[rows], (y[rows] - self.mean) / self.scale, noise[rows])
-        self._condition(x, (y - self.mean) / self.scale, noise)
+        self._condition(x, (y - self.mean) / self.scale, noise / self.scale**2)
 
     def believe(self, x: Array) -> Array:
         """Takes its own predictions at x for observations, and returns them: trials under way."""
@@ -70,37 +65,43 @@ class Surrogate:
         matern = (1 + ROOT5 * root + 5 / 3 * distance) * np.exp(-ROOT5 * root)
         return np.asarray(np.exp(self.theta[self.count]) * matern)
 
-    def _fit(self, x: Array, y: Array, noise: Array) -> Array:
-        """theta: log of the length scales, of the amplitude, of the noise."""
-        count, eye = self.count, np.eye(len(x))
-        distances = np.stack([_squares(x[:, self.groups == g], x[:, self.groups == g]) for g in range(count)])
-        expected = np.array([*[np.log(0.7 * np.sqrt(count))] * count, 0.0, np.log(0.05)])
-        width = np.array([1.0] * (count + 1) + [1.5])
 
-        def loss(theta: Array) -> tuple[float, Array]:
-            amplitude, common = np.exp(theta[count:])
-            inverse = np.exp(-2 * theta[:count])
-            distance = np.tensordot(inverse, distances, 1)
-            root = np.sqrt(distance)
-            decay = np.exp(-ROOT5 * root)
-            matern = (1 + ROOT5 * root + 5 / 3 * distance) * decay
-            factor = np.linalg.cholesky(amplitude * matern + np.diag(common + JITTER + noise))
-            half = solve_triangular(factor, eye, lower=True, check_finite=False)
-            precision = half.T @ half
-            weights = precision @ y
-            pull = (theta - expected) / width
-            value = 0.5 * y @ weights + np.log(np.diag(factor)).sum() + 0.5 * (pull**2).sum()
-            slope = np.outer(weights, weights) - precision
-            gradient = np.empty_like(theta)
-            gradient[:count] = np.tensordot(distances, slope * (amplitude * 5 / 3 * (1 + ROOT5 * root) * decay), 2)
-            gradient[:count] *= -0.5 * inverse
-            gradient[count] = -0.5 * amplitude * (slope * matern).sum()
-            gradient[count + 1] = -0.5 * common * np.trace(slope)
-            return float(value), gradient + pull / width
+def fit(groups: Indices, x: Array, y: Array, noise: Array) -> Array:
+    """The kernel's parameters: log of the length scales, of the amplitude, of the noise; of the scaled target.
 
-        bounds = [(-3.0, 4.0)] * count + [(-6.0, 3.0), (-9.0, 1.0)]
-        options = {"maxiter": ITERATIONS}
-        return np.asarray(minimize(loss, expected, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+    Args: as of `Surrogate`; takes time that grows with the cube of the rows.
+    """
+    scale = float(y.std()) + 1e-9
+    y, noise = (y - y.mean()) / scale, noise / scale**2
+    count, eye = int(groups.max()) + 1, np.eye(len(x))
+    distances = np.stack([_squares(x[:, groups == g], x[:, groups == g]) for g in range(count)])
+    expected = np.array([*[np.log(0.7 * np.sqrt(count))] * count, 0.0, np.log(0.05)])
+    width = np.array([1.0] * (count + 1) + [1.5])
+
+    def loss(theta: Array) -> tuple[float, Array]:
+        amplitude, common = np.exp(theta[count:])
+        inverse = np.exp(-2 * theta[:count])
+        distance = np.tensordot(inverse, distances, 1)
+        root = np.sqrt(distance)
+        decay = np.exp(-ROOT5 * root)
+        matern = (1 + ROOT5 * root + 5 / 3 * distance) * decay
+        factor = np.linalg.cholesky(amplitude * matern + np.diag(common + JITTER + noise))
+        half = solve_triangular(factor, eye, lower=True, check_finite=False)
+        precision = half.T @ half
+        weights = precision @ y
+        pull = (theta - expected) / width
+        value = 0.5 * y @ weights + np.log(np.diag(factor)).sum() + 0.5 * (pull**2).sum()
+        slope = np.outer(weights, weights) - precision
+        gradient = np.empty_like(theta)
+        gradient[:count] = np.tensordot(distances, slope * (amplitude * 5 / 3 * (1 + ROOT5 * root) * decay), 2)
+        gradient[:count] *= -0.5 * inverse
+        gradient[count] = -0.5 * amplitude * (slope * matern).sum()
+        gradient[count + 1] = -0.5 * common * np.trace(slope)
+        return float(value), gradient + pull / width
+
+    bounds = [(-3.0, 4.0)] * count + [(-6.0, 3.0), (-9.0, 1.0)]
+    options = {"maxiter": ITERATIONS}
+    return np.asarray(minimize(loss, expected, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
 
 
 def _squares(a: Array, b: Array) -> Array:
