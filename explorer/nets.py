@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TypeAlias
 
 import torch
@@ -51,10 +52,8 @@ class Network(nn.Module):
         match layer:
             case L.Sequential():
                 return _Chain(held)
-            case L.Concat():
-                return _Concat(held)
-            case L.Add():
-                return _Add(held)
+            case L.Concat() | L.Add() | L.Multiply():
+                return _Branches(held, layer)
             case _:
                 module = _module(layer, channels[path], dropout)
                 if layer.name:
@@ -87,22 +86,23 @@ class _Chain:
 
 
 @dataclass
-class _Concat:
-    branches: list[Step]
+class _Branches:
+    steps: list[Step]
+    layer: L.Merge
 
     def __call__(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
+        return merge(self.layer, [step(x) for step in self.steps])
 
 
-@dataclass
-class _Add:
-    branches: list[Step]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        first, *others = (branch(x) for branch in self.branches)
-        for other in others:
-            first = first + other
-        return first
+def merge(layer: L.Merge, maps: Sequence[Tensor]) -> Tensor:
+    """What a container makes of the maps that its branches put out, each (N, C, H, W)."""
+    match layer:
+        case L.Concat():
+            return torch.cat(list(maps), dim=1)
+        case L.Add():
+            return reduce(torch.add, maps)
+        case L.Multiply():
+            return reduce(torch.mul, maps)
 
 
 # Every map is (N, C, H, W), as it is for `cost`: what is flat is a map of one pixel.
@@ -118,6 +118,17 @@ class _Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(1))[:, :, None, None]
+
+
+class _Chunk(nn.Module):
+    """(N, C, H, W) -> (N, C / chunks, H, W)."""
+
+    def __init__(self, chunks: int, index: int) -> None:
+        super().__init__()
+        self.chunks, self.index = chunks, index
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.chunk(self.chunks, dim=1)[self.index]
 
 
 def _module(layer: L.Leaf, channels: int, dropout: float) -> nn.Module:
@@ -140,6 +151,14 @@ def _module(layer: L.Leaf, channels: int, dropout: float) -> nn.Module:
             return nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
         case L.ReLU():
             return nn.ReLU()
+        case L.ReLU6():
+            return nn.ReLU6()
+        case L.SiLU():
+            return nn.SiLU()
+        case L.Hardswish():
+            return nn.Hardswish()
+        case L.Sigmoid():
+            return nn.Sigmoid()
         case L.MaxPool2d():
             return nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding, ceil_mode=layer.ceil_mode)
         case L.AdaptiveAvgPool2d():
@@ -150,3 +169,7 @@ def _module(layer: L.Leaf, channels: int, dropout: float) -> nn.Module:
             return nn.Dropout(dropout)
         case L.Flatten():
             return _Flatten()
+        case L.Chunk():
+            return _Chunk(layer.chunks, layer.index)
+        case L.ChannelShuffle():
+            return nn.ChannelShuffle(layer.groups)

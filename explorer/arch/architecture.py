@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import Field, asdict, dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from explorer.arch import layers as L
 
@@ -16,24 +16,7 @@ FORMAT = "explorer.architecture/1"
 LARGEST = 2**24
 DEEPEST = 32
 NAME = re.compile(r"[A-Za-z0-9_]*", re.ASCII)
-KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        L.Conv2d,
-        L.Linear,
-        L.BatchNorm2d,
-        L.LocalResponseNorm,
-        L.ReLU,
-        L.MaxPool2d,
-        L.AdaptiveAvgPool2d,
-        L.GlobalAvgPool2d,
-        L.Dropout,
-        L.Flatten,
-        L.Sequential,
-        L.Concat,
-        L.Add,
-    )
-}
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(L.Layer)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +90,7 @@ class Architecture:
 def _encode(layer: L.Layer) -> dict[str, Any]:
     node: dict[str, Any] = {"type": type(layer).__name__, "name": layer.name}
     held = L.children(layer)
-    if isinstance(layer, L.Sequential | L.Concat | L.Add):
+    if isinstance(layer, L.Sequential | L.Merge):
         node["layers" if isinstance(layer, L.Sequential) else "branches"] = [_encode(child) for child in held]
     else:
         node |= asdict(layer)
@@ -155,7 +138,7 @@ def _check(field: Field[Any], value: object) -> tuple[bool, str]:
             return type(value) is bool, "true or false"
         case "float":
             return type(value) is float and 0 < value < LARGEST, "a decimal number above 0"
-    smallest = 0 if field.name == "padding" else 1
+    smallest = 0 if field.name in ("padding", "index") else 1
     return type(value) is int and smallest <= value <= LARGEST, f"a whole number from {smallest} to {LARGEST}"
 
 
@@ -175,7 +158,7 @@ def _structure(layer: L.Layer) -> list[Any]:
                 inner = _structure(child)
                 flat.extend(inner[1:] if inner[0] == "Sequential" else [inner])
             return flat[0] if len(flat) == 1 else ["Sequential", *flat]
-        case L.Concat() | L.Add():
+        case L.Concat() | L.Add() | L.Multiply():
             inners = [_structure(branch) for branch in layer.branches]
             if isinstance(layer, L.Concat):
                 inners = [part for inner in inners for part in (inner[1:] if inner[0] == "Concat" else [inner])]

@@ -8,7 +8,7 @@ from math import prod
 from explorer.arch import layers as L
 from explorer.arch.architecture import Architecture
 
-IN_PLACE = (L.ReLU, L.Dropout, L.Flatten)
+IN_PLACE = (L.ReLU, L.ReLU6, L.Sigmoid, L.Dropout, L.Flatten)
 """Layers that can write over what they read."""
 IDENTITY = L.Sequential("", ())
 
@@ -70,8 +70,8 @@ class Cost:
     def activation_bytes(self) -> int:
         """Size of all layer outputs for one image in fp32, the image left out: about what training keeps.
 
-        ReLU, dropout and flatten work in place, branches write straight into their concatenation, and a sum is taken in
-        place of its first branch, so none of these counts.
+        ReLU, sigmoid, dropout and flatten work in place, branches write straight into their concatenation, and a sum or
+        a product is taken in place of its first branch, so none of these counts.
         """
         return 4 * sum(layer.written for layer in self.layers)
 
@@ -123,7 +123,7 @@ def _visit(layer: L.Layer, prefix: str, shape: L.Shape, rows: list[LayerCost], *
                 if kept:  # from here on the input is something beside the data under way
                     held, kept = held + prod(start), False
             return shape
-        case L.Concat() | L.Add():
+        case L.Concat() | L.Add() | L.Multiply():
             outputs: list[L.Shape] = []
             needed = kept or IDENTITY in layer.branches
             for i, branch in enumerate(layer.branches):
@@ -137,16 +137,23 @@ def _visit(layer: L.Layer, prefix: str, shape: L.Shape, rows: list[LayerCost], *
             return row.output_shape
 
 
-def _merge(layer: L.Concat | L.Add, path: str, outputs: list[L.Shape]) -> L.Shape:
+def _merge(layer: L.Merge, path: str, outputs: list[L.Shape]) -> L.Shape:
     kind = type(layer).__name__
     if not outputs:
         raise L.ArchitectureError(f"{path or kind}: no branches")
-    maps = {shape[1:] for shape in outputs}
-    if len(maps) > 1 or (isinstance(layer, L.Add) and len(set(outputs)) > 1):
+    largest = max(outputs, key=prod)
+    match layer:
+        case L.Concat():
+            fit = len({shape[1:] for shape in outputs}) == 1
+        case L.Add():
+            fit = len(set(outputs)) == 1
+        case L.Multiply():
+            fit = all(shape in (largest, (largest[0], 1, 1)) for shape in outputs)
+    if not fit:
         raise L.ArchitectureError(f"{path or kind}: branches put out {', '.join(map(show, outputs))}, which do not fit")
-    _, height, width = outputs[0]
-    channels = sum(shape[0] for shape in outputs) if isinstance(layer, L.Concat) else outputs[0][0]
-    return channels, height, width
+    if isinstance(layer, L.Concat):
+        return sum(shape[0] for shape in outputs), *outputs[0][1:]
+    return largest
 
 
 def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> LayerCost:
@@ -190,7 +197,16 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> La
             out = (channels, 1, 1)
         case L.Flatten():
             out = (channels * height * width, 1, 1)
-        case L.LocalResponseNorm() | L.ReLU() | L.Dropout():
+        case L.Chunk():
+            if channels % layer.chunks or layer.index >= layer.chunks:
+                raise L.ArchitectureError(
+                    f"{path}: {channels} channels in {layer.chunks} chunks, of which number {layer.index} is wanted"
+                )
+            out = (channels // layer.chunks, height, width)
+        case L.ChannelShuffle():
+            if channels % layer.groups:
+                raise L.ArchitectureError(f"{path}: {channels} channels in {layer.groups} groups")
+        case _:  # activations, dropout, local response normalisation: the shape stays, nothing is counted
             pass
     written = 0 if isinstance(layer, IN_PLACE) and not kept else prod(out)
     return LayerCost(

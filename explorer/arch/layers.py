@@ -5,6 +5,7 @@ Leaf layers carry torch's names and arguments. Containers hold leaves:
     Sequential   one after the other
     Concat       branches side by side, joined along the channels
     Add          branches side by side, summed; an empty Sequential is the identity
+    Multiply     branches side by side, multiplied; one of a single pixel scales the others channel by channel
 
 A container with an empty name groups without naming, so the path of a weight reads
 `fire2.expand1x1.weight` whether or not a bypass runs around fire2.
@@ -69,6 +70,32 @@ class ReLU:
 
 
 @dataclass(frozen=True, slots=True)
+class ReLU6:
+    """min(max(x, 0), 6) (MobileNet)."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiLU:
+    """x * sigmoid(x), also called swish."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardswish:
+    """x * min(max(x + 3, 0), 6) / 6."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sigmoid:
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MaxPool2d:
     name: str
     kernel_size: int
@@ -107,6 +134,23 @@ class Flatten:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """One of `chunks` equal shares of the channels, `index` counting from 0."""
+
+    name: str
+    chunks: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelShuffle:
+    """Channels of `groups` equal groups, dealt out in turn: of 6 in 2 groups 0, 3, 1, 4, 2, 5."""
+
+    name: str
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sequential:
     name: str
     layers: tuple[Layer, ...]
@@ -124,12 +168,23 @@ class Add:
     branches: tuple[Layer, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Multiply:
+    name: str
+    branches: tuple[Layer, ...]
+
+
 Weighted: TypeAlias = Conv2d | Linear | BatchNorm2d
 """Layers with weights; each needs a name."""
+Activation: TypeAlias = ReLU | ReLU6 | SiLU | Hardswish | Sigmoid
+Reordering: TypeAlias = Chunk | ChannelShuffle | Flatten
+"""Layers that compute nothing: numbers change their places."""
 Leaf: TypeAlias = (
-    Weighted | LocalResponseNorm | ReLU | MaxPool2d | AdaptiveAvgPool2d | GlobalAvgPool2d | Dropout | Flatten
+    Weighted | Activation | Reordering | LocalResponseNorm | MaxPool2d | AdaptiveAvgPool2d | GlobalAvgPool2d | Dropout
 )
-Layer: TypeAlias = Leaf | Sequential | Concat | Add
+Merge: TypeAlias = Concat | Add | Multiply
+"""Containers whose branches all read the same map."""
+Layer: TypeAlias = Leaf | Sequential | Merge
 Shape: TypeAlias = tuple[int, int, int]
 """(channels, height, width) of one sample."""
 
@@ -139,7 +194,7 @@ def children(layer: Layer) -> tuple[Layer, ...]:
     match layer:
         case Sequential():
             return layer.layers
-        case Concat() | Add():
+        case Concat() | Add() | Multiply():
             return layer.branches
         case _:
             return ()

@@ -3,6 +3,7 @@
 - The stem: below 128 px the first convolution is 3x3 with padding 1; it halves the map from 64 px on, and below 64 px
   it keeps the map's size.
 - Pools: one that would leave less than 2x2 is dropped.
+- Later strides: a layer that would leave less than 2x2 takes stride 1.
 - Fully connected layers read the last map as it is; one larger than the original network's is averaged down to that.
 - Everything else is left alone: filters, modules, their order.
 
@@ -19,14 +20,28 @@ from explorer.arch.architecture import Architecture
 from explorer.arch.cost import cost, extent
 
 
-def stem(conv: L.Conv2d, side: int, adapted: list[str]) -> tuple[L.Conv2d, int]:
-    """The first convolution for an image whose shorter side is `side` px, and the shorter side of its output."""
-    original = f"{conv.kernel_size}x{conv.kernel_size}/{conv.stride}"
+def stem(conv: L.Conv2d, side: int, adapted: list[str], path: str = "") -> tuple[L.Conv2d, int]:
+    """The first convolution for an image whose shorter side is `side` px, and the shorter side of its output.
+
+    `path` is its path in the tree, where that is more than its name.
+    """
+    original = conv
     if side < 128:
         conv = replace(conv, kernel_size=3, stride=2 if side >= 64 else 1, padding=1)
+    if conv != original:
+        now, then = (f"{c.kernel_size}x{c.kernel_size}/{c.stride}" for c in (conv, original))
         below = 128 if side >= 64 else 64
-        adapted.append(f"{conv.name} is 3x3/{conv.stride} instead of {original}, the input being below {below} px")
+        adapted.append(f"{path or conv.name} is {now} instead of {then}, the input being below {below} px")
     return conv, extent(conv.name, side, conv.kernel_size, conv.stride, conv.padding)
+
+
+def stride(wanted: int, side: int, adapted: list[str], path: str) -> tuple[int, int]:
+    """The stride of a 3x3 layer with padding 1, and the shorter side of the map after it."""
+    out = extent(path, side, 3, wanted, 1)
+    if wanted == 1 or out >= 2:
+        return wanted, out
+    adapted.append(f"{path} has stride 1 instead of {wanted}, the map being {side}x{side} there")
+    return 1, side
 
 
 def pool(layer: L.MaxPool2d, side: int, adapted: list[str]) -> tuple[list[L.Layer], int]:
