@@ -89,7 +89,7 @@ class Mirror:
         """Reads which runs of the study there are, and makes the parent run if there is none."""
         parents: list[Mirrored] = []
         numbers = {trial.number for trial in record.trials}
-        for run in _runs(self._client, self.experiment, self._key):
+        for run in study_runs(self._client, self.experiment, self._key):
             if run.info.lifecycle_stage == "deleted":
                 self._client.restore_run(run.info.run_id)
             known, number = _mirrored(run), run.data.tags.get("trial")
@@ -218,7 +218,7 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _runs(client: MlflowClient, experiment: str, key: str) -> Iterator[Run]:
+def study_runs(client: MlflowClient, experiment: str, key: str) -> Iterator[Run]:
     """All runs of the study, deleted ones too, the oldest first."""
     from mlflow.entities import ViewType
 

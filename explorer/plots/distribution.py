@@ -1,0 +1,128 @@
+"""The distribution of errors in one space or two: which share of the networks has at most a given error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, SLATE, VERMILLION, faded
+from explorer.survey.distribution import Edf, Sample, bins, edf, places, shared
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+COLORS = (BLUE, VERMILLION)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One distribution function.
+
+    Attributes:
+        name: of the study.
+        networks: that it counts.
+        edf: the function.
+    """
+
+    name: str
+    networks: int
+    edf: Edf
+
+
+@dataclass(frozen=True)
+class DistributionInfo:
+    """What the figure shows.
+
+    Attributes:
+        normalised: whether sizes weigh so that they are uniform over bins of log params.
+        curves: one a study, two at most.
+    """
+
+    normalised: bool
+    curves: tuple[Curve, ...]
+
+
+def info(samples: Sequence[Sample], normalised: bool) -> DistributionInfo:
+    """The functions of one sample or of two; a sample without a network, or without a size in common, has none."""
+    held = [sample for sample in samples if sample.trials]
+    if not normalised:
+        return DistributionInfo(False, tuple(Curve(own.study, len(own.trials), edf(own.errors)) for own in held))
+    if len(held) == 2:
+        found = [*shared(held[0].sizes, held[1].sizes)]
+    else:
+        found = [places(own.sizes, bins(own.sizes)) for own in held]
+    return DistributionInfo(
+        True,
+        tuple(
+            Curve(own.study, int((bin_of >= 0).sum()), edf(own.errors, bin_of))
+            for own, bin_of in zip(held, found, strict=True)
+            if (bin_of >= 0).any()
+        ),
+    )
+
+
+def figure(info: DistributionInfo) -> Figure:
+    """Steps with their bands; the axis of errors is logarithmic, so that good networks have room."""
+    from plotly import graph_objects as go
+
+    figure = go.Figure(layout=_layout(info))
+    low, high = _range(info.curves)
+    for curve, color in zip(info.curves, COLORS, strict=False):
+        x = np.concatenate([[low], np.maximum(curve.edf.errors, low), [high]])
+        lower, share, upper = (
+            np.concatenate([[0.0], own, own[-1:]]) for own in (curve.edf.low, curve.edf.shares, curve.edf.high)
+        )
+        line = {"shape": "hv", "width": 0}
+        hidden = {"x": x, "mode": "lines", "hoverinfo": "skip", "showlegend": False}
+        figure.add_trace(go.Scatter(y=lower, line=line, **hidden))
+        figure.add_trace(go.Scatter(y=upper, line=line, fill="tonexty", fillcolor=faded(color, 0.2), **hidden))
+        figure.add_trace(
+            go.Scatter(
+                name=f"{curve.name} ({curve.networks:,} networks)",
+                x=x,
+                y=share,
+                mode="lines",
+                line={"color": color, "width": 2, "shape": "hv"},
+                hovertemplate="%{y:.1%} of the networks have an error of at most %{x:.2%}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(range=[float(np.log10(low)), float(np.log10(high))], **_ticks(low, high))
+    return figure
+
+
+def _layout(info: DistributionInfo) -> dict[str, Any]:
+    title = "at equal size: each bin of log params weighs the same" if info.normalised else "as drawn"
+    return {
+        "template": "plotly_white",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "title": {"text": title, "font": {"size": 13}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"},
+        "margin": {"l": 58, "r": 18, "t": 62, "b": 50},
+        "height": 380,
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}},
+        "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "color": INK}},
+        "xaxis": AXIS | {"type": "log", "title": {"text": "error, 1 - val_acc (log scale)", "font": {"color": SLATE}}},
+        "yaxis": AXIS
+        | {"range": [0, 1.005], "tickformat": ".0%", "title": {"text": "networks with at most this error"}},
+    }
+
+
+def _range(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Ends of the error axis; an error of 0 has its place at the lower end."""
+    positive = [error for curve in curves for error in curve.edf.errors[curve.edf.errors > 0]]
+    if not positive:
+        return 0.001, 1.0
+    return float(min(positive)) * 0.8, min(1.0, float(max(positive)) * 1.1)
+
+
+def _ticks(low: float, high: float) -> dict[str, Any]:
+    """Ticks at 1, 2, 5 of each decade, in per cent."""
+    values = [
+        step * 10.0**decade for decade in range(-4, 1) for step in (1, 2, 5) if low <= step * 10.0**decade <= high
+    ]
+    return {"tickvals": values, "ticktext": [f"{100 * value:.3g} %" for value in values]}

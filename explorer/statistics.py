@@ -1,0 +1,173 @@
+"""python -m explorer.statistics [STUDY]: what a study says of its space, beside the one network that it found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from rich.console import Console
+
+    from explorer.findings import Findings
+    from explorer.plots.page import Section
+    from explorer.record import StudyRecord
+
+PAGE, DATA = "statistics.html", "statistics.json"
+
+
+def main(config: DictConfig) -> int:
+    """Runs the command; returns its exit code."""
+    from rich.console import Console
+
+    from explorer import store
+    from explorer.config import ConfigError
+
+    if config.format not in ("table", "json"):
+        raise ConfigError(f"format is {config.format!r}, expected table or json")
+    console = Console(stderr=config.format == "json")
+    if not console.is_terminal:
+        console = Console(stderr=config.format == "json", width=160)
+    record = store.load(str(config.storage), config.study)
+    other = _other(config, record)
+    from explorer import findings
+    from explorer.plots import page
+
+    with console.status(f"study {record.name}: {len(record.trials)} trials"):
+        found = findings.find(record, other)
+        sections = findings.sections(found)
+        text = page.html(*_heading(record, other), sections)
+    data = json.dumps(as_data(record, other, found), indent=1)
+    if config.format == "json":
+        print(data)
+    else:
+        show(sections, console)
+    if config.output is not None:
+        _write(Path(str(config.output)), text)
+        console.print(f"\n{config.output} shows all of this with the figures", highlight=False)
+    if config.tracking is not None:
+        _log(record, {PAGE: text, DATA: data}, str(config.tracking), console)
+    return 0
+
+
+def show(sections: tuple[Section, ...], console: Console) -> None:
+    """The sections without their figures, as tables."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for section in sections:
+        console.print(Text(f"\n{section.title}", style="bold"))
+        for line in section.lines:
+            console.print(line, highlight=False, markup=False)
+        if section.heads:
+            table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+            for i, head in enumerate(section.heads):
+                table.add_column(head, justify="left" if i in section.words else "right")
+            for row in section.rows:
+                table.add_row(*(Text(cell) for cell in row))
+            console.print(table)
+        if section.note:
+            console.print(section.note, style="dim", highlight=False, markup=False)
+
+
+def as_data(record: StudyRecord, other: StudyRecord | None, found: Findings) -> dict[str, Any]:
+    """The findings as plain data, for other programs; errors and gains as shares of 1."""
+    from dataclasses import asdict
+
+    distributions = [
+        {
+            "study": curve.name,
+            "at_equal_size": info.normalised,
+            "networks": curve.networks,
+            **{name: _plain(value) for name, value in vars(curve.edf).items()},
+        }
+        for info in (found.as_drawn, found.at_equal_size)
+        for curve in info.curves
+    ]
+    differences = {
+        name: value and {**asdict(value), "told": value.told}
+        for name, value in zip(("as_drawn", "at_equal_size"), found.differences, strict=True)
+    }
+    ranked = [{**asdict(one), "told": one.told} for one in found.importances.bars]
+    for one in ranked:
+        for effect in one["effects"]:
+            effect["error"] = effect["error"] if effect["networks"] > 1 else None  # JSON has no infinity
+    traits = [
+        {key: value for key, value in asdict(trait).items() if key not in ("on_front", "drawn")}
+        for trait in found.traits
+    ]
+    return {
+        "study": record.name,
+        "against": other.name if other else None,
+        "uniform_draws": {sample.study: len(sample.trials) for sample in found.samples},
+        "distributions": distributions,
+        "differences": differences,
+        "trained_differently": list(found.unlike),
+        "importance": {
+            "networks": found.importances.networks,
+            "uniform": found.importances.uniform,
+            "metaparameters": ranked,
+        },
+        "front": {"members": found.front, "traits": traits},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _heading(record: StudyRecord, other: StudyRecord | None) -> tuple[str, str]:
+    """Title of the page, and what it is about."""
+    against = f" against {other.name}" if other else ""
+    data = record.config.get("data")
+    images = data.get("name") if isinstance(data, dict) else data
+    about = f"{len(record.finished):,} networks trained on {images}, {record.val_images:,} validation images"
+    return f"{record.name}{against}: statistics of the space", about
+
+
+def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
+    """The study to compare with."""
+    from explorer import store
+    from explorer.config import ConfigError
+
+    if config.against is None:
+        if config.against_storage is not None:
+            raise ConfigError("against_storage is given, but no study: against=NAME")
+        return None
+    storage = str(config.against_storage or config.storage)
+    if str(config.against) == record.name and storage == str(config.storage):
+        raise ConfigError(
+            f"against is {record.name}, the study itself; expected another one, or another against_storage"
+        )
+    return store.load(storage, str(config.against))
+
+
+def _write(path: Path, text: str) -> None:
+    from explorer.config import ConfigError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"output {path}: {error.strerror}, expected a file that can be written") from None
+
+
+def _log(record: StudyRecord, files: dict[str, str], uri: str, console: Console) -> None:
+    """Puts the page into the study's run in MLflow; a server that is away costs a line, as all is shown already."""
+    from explorer.tracking import TrackingError, add_files, redact
+
+    try:
+        there = add_files(record, files, uri)
+    except TrackingError as error:
+        console.print(str(error), style="yellow", highlight=False, markup=False)
+        return
+    line = f"in MLflow: {PAGE} of the run {record.name}"
+    if not there:
+        line = f"study {record.name} is not in MLflow at {redact(uri)}; python -m explorer.track puts it there"
+    console.print(line, highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    from explorer.config import command
+
+    command("statistics", main, bare="study")

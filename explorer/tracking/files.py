@@ -1,0 +1,48 @@
+"""Files that are added to a study's run in MLflow after its search."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from explorer.record import StudyRecord
+from explorer.tracking.address import TrackingError, check_uri, reason, redact, resolve, sqlite_path
+from explorer.tracking.mirror import study_key, study_runs
+from explorer.tracking.tracker import connect
+
+
+def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
+    """Adds files to the run of a study, or replaces them there. Makes neither a run nor a database.
+
+    Args:
+        record: the study.
+        files: texts by name.
+        uri: of the tracking server.
+
+    Returns:
+        Whether the study is there.
+
+    Raises:
+        TrackingError: one line saying why the server could not be written to.
+    """
+    check_uri(uri)
+    path = sqlite_path(resolve(uri))
+    if not record.trials or (path and not path.is_file()):
+        return False
+    try:
+        client = connect(uri)
+        experiment = client.get_experiment_by_name(record.name)
+        if experiment is None:
+            return False
+        runs = study_runs(client, experiment.experiment_id, study_key(record))
+        parent = next((run.info.run_id for run in runs if "trial" not in run.data.tags), None)
+        if parent is None:
+            return False
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                Path(folder, name).write_text(text, encoding="utf-8")
+            client.log_artifacts(parent, folder)
+    except Exception as error:  # noqa: BLE001 - MLflow, its database and its network raise whatever they like
+        raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
+    return True
