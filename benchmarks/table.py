@@ -1,9 +1,10 @@
 """Trains the learning-curve table of the Fire space's grid with this program itself; the same command goes on.
 
-    python -m benchmarks.table                # makes explorer/tables/fire_digits.parquet in about an hour on two cores
+    python -m benchmarks.table                # explorer/tables/fire_digits.parquet: about an hour on two cores
     python -m benchmarks.table data=cifar10   # fire_cifar10.parquet; wants a GPU
 
-Every network of `fire_grid` once with seed 0, then a hundred of them with seeds 1 and 2, to know the noise.
+Every network of `fire_grid` once with seed 0, then a hundred of them with seeds 1 and 2, to know the noise. Writes the
+table and its datasheet in docs/.
 """
 
 from __future__ import annotations
@@ -11,30 +12,94 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean, median, stdev
 
 from explorer import tables
 from explorer.store import load
 
 FOLDER = Path("table")
 """Takes the studies; may be removed when the table is made."""
-STORAGE = f"sqlite:///{FOLDER}/study.db"
+DOCS = Path(__file__).parents[1] / "docs"
+
+SHEET = """\
+# Datasheet of the table {name}
+
+Learning curves of every network of the grid `fire_grid` (search_spaces/fire_grid.yaml, inside the space `fire`:
+SqueezeNet's metaparameters of arXiv:1602.07360), so that methods of architecture search can be judged in seconds, with
+the size of each network, which the published tables of curves do not carry. Made by `make table`; read by
+`explorer.tables.load("{name}")`.
+
+| | |
+|---|---|
+{rows}
+
+Columns: identity (of the architecture), params, macs, anchor (name of a published network, or null), points (JSON list
+of the grid's points that build the network), seed, and the four curves as lists. Space, data, recipe and versions are
+JSON in the file's metadata under `explorer`.
+
+**Fit for** comparing samplers and stopping rules over accuracy and size, studying learning curves and rank correlation
+between epochs. **Not fit for** claims about images larger than 8x8, or about accuracies near the top: they saturate,
+and most differences there are below the noise. Accuracies are of the validation split; the test split was not touched.
+Networks were trained once with one recipe that was chosen for all of them; with a recipe of its own each might do
+better. Seconds come from a machine that did other things at the same time.
+"""
 
 
 def main(arguments: list[str]) -> int:
-    """Searches, then writes the table."""
+    """Searches, then writes the table and its datasheet."""
     data = next((word.removeprefix("data=") for word in arguments if word.startswith("data=")), "digits")
     name = f"fire_{data}"
     FOLDER.mkdir(exist_ok=True)
-    common = ["+space=fire_grid", "sampler=random", "stopping=none", "uniform=0", f"storage={STORAGE}"]
+    storage = f"sqlite:///{FOLDER}/study.db"
+    common = ["+space=fire_grid", "sampler=random", "stopping=none", "uniform=0", f"storage={storage}"]
     common += [f"tracking=sqlite:///{FOLDER}/mlflow.db", f"runs={FOLDER}/runs", *arguments]
     for study, own in ((name, ["n_trials=10_000"]), (f"{name}_seeds", ["n_trials=101", "seed=1", "seeds=2"])):
         command = [sys.executable, "-m", "explorer.search", f"study={study}", *own, *common]
         if code := subprocess.run(command, check=False).returncode:
             return code
+    return write(name, storage)
+
+
+def write(name: str, storage: str) -> int:
+    """Writes the table of the two studies, and its datasheet."""
     path = Path(tables.__file__).parent / f"{name}.parquet"
-    rows = tables.save(path, [load(STORAGE, study) for study in (name, f"{name}_seeds")])
+    rows = tables.save(path, [load(storage, study) for study in (name, f"{name}_seeds")])
+    sheet = datasheet(tables.load(path), path)
+    (DOCS / f"{name}.md").write_text(sheet)
+    print(sheet)
     print(f"{path}: {rows} trainings, {path.stat().st_size / 1e6:.2f} MB")
     return 0
+
+
+def datasheet(table: tables.Table, path: Path) -> str:
+    """What there is to know of a table, its numbers counted."""
+    first = [own for own in table.trainings if own.seed == 0 and own.points]
+    ends: dict[str, list[float]] = {}
+    for own in table.trainings:
+        ends.setdefault(own.identity, []).append(own.val_acc[-1])
+    repeated = [values for values in ends.values() if len(values) > 2]
+    accuracies = sorted(own.val_acc[-1] for own in first)
+    images = int(table.facts["images"]["val"])
+    middle = median(accuracies)
+    noise = mean(stdev(values) ** 2 for values in repeated) ** 0.5 if repeated else float("nan")
+    binomial = (middle * (1 - middle) / images) ** 0.5
+    rows = {
+        "networks": f"{len(first):,} distinct ones, built by {sum(len(own.points) for own in first):,} points",
+        "trainings": f"{len(table.trainings):,}: seed 0 for all, seeds 1 and 2 for {len(repeated)}, canonical SqueezeNet",
+        "epochs": f"{table.epochs}; val_acc, val_loss, train_loss and seconds after each",
+        "params": f"{min(own.params for own in first):,} to {max(own.params for own in first):,}",
+        "macs": f"{min(own.macs for own in first):,} to {max(own.macs for own in first):,}",
+        "val_acc at the end": f"{accuracies[0]:.4f} to {accuracies[-1]:.4f}, median {middle:.4f}",
+        "at chance": f"{sum(accuracy < 0.2 for accuracy in accuracies)} networks below 0.2 (chance is 0.1)",
+        "noise": f"standard deviation over seeds {noise:.4f} (root mean square of {len(repeated)} networks); "
+        f"binomial of {images} images at the median {binomial:.4f}",
+        "data": f"{table.facts['data']['name']}, split "
+        + ", ".join(f"{key} {count}" for key, count in table.facts["images"].items()),
+        "recipe": ", ".join(f"{key} {value}" for key, value in table.facts["recipe"].items()),
+        "seconds a training": f"median {median(sum(own.seconds) for own in first):.1f} on {table.facts['device']}",
+        "file": f"{path.stat().st_size / 1e6:.2f} MB, Parquet with zstd",
+    }
+    return SHEET.format(name=table.name, rows="\n".join(f"| {key} | {value} |" for key, value in rows.items()))
 
 
 if __name__ == "__main__":
