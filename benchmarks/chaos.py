@@ -1,7 +1,7 @@
 """python -m benchmarks.chaos: kills a search again and again, and compares its trials with those of an undisturbed one.
 
 Both are the same deterministic search with the same seed. Workers, the controller or both get SIGKILL at random
-moments: most after some more epochs were stored, so that the kills spread over the search however fast the machine is,
+moments: most after one to three more epochs were stored, so that the search makes headway however slow the machine is,
 the others after some seconds, whatever the search does then, its start included. After a controller's death the same
 command is started again. Prints a table of what was killed, and whether the final trials are equal: numbers,
 metaparameters, every epoch of every curve, states. Exit code 1 if they are not, or if the kills were fewer than asked.
@@ -161,7 +161,7 @@ def await_moment(process: subprocess.Popen[bytes], folder: Path, epochs: int = 0
     """Waits for so many further epochs, or else so many seconds, or the search's end."""
     goal, until = stored_epochs(folder) + epochs, time.monotonic() + seconds
     while process.poll() is None and (stored_epochs(folder) < goal if epochs else time.monotonic() < until):
-        time.sleep(0.1)
+        time.sleep(0.3)  # a look costs a few hundredths
 
 
 def stored_epochs(folder: Path) -> int:
