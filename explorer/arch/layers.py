@@ -207,7 +207,9 @@ def join(prefix: str, name: str) -> str:
 
 def walk(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
     """Every layer of a tree with its path, containers before what they hold."""
-    path = join(prefix, layer.name)
-    yield path, layer
-    for child in children(layer):
-        yield from walk(child, path)
+    left = [(prefix, layer)]
+    while left:
+        prefix, layer = left.pop()
+        path = join(prefix, layer.name)
+        yield path, layer
+        left += ((path, child) for child in reversed(children(layer)))

@@ -1,0 +1,115 @@
+"""Design spaces, read from plain data.
+
+{family: fire, search: {...}, fixed: {...}, options: {...}, limits: {...}, anchors: [...]}     one family
+{families: {fire: {search: ...}, residual: {...}}, limits: {...}, anchors: [...]}              several
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from explorer.arch.families import families, metaparameters, named, nearest
+from explorer.parameter import Parameter, SpaceError, read_parameter
+from explorer.space.design import LIMITS, DesignSpace
+from explorer.space.family import FamilySpace
+from explorer.space.union import UnionSpace
+
+__all__ = ["DesignSpace", "FamilySpace", "SpaceError", "UnionSpace", "parse"]
+
+KEYS = ("family", "search", "fixed", "options", "limits", "anchors")
+UNION_KEYS = ("families", "limits", "anchors")
+
+
+def parse(name: str, data: Mapping[str, Any]) -> DesignSpace:
+    """Reads a space from plain data (a search_spaces/*.yaml file after Hydra has composed it).
+
+    Raises:
+        SpaceError: naming the key, its value and what would be right.
+    """
+    reader = _Reader(name, data)
+    return reader.union() if "families" in data else reader.family()
+
+
+class _Reader:
+    """The space `name` from plain data, key by key."""
+
+    def __init__(self, name: str, data: Mapping[str, Any]) -> None:
+        self.name, self.data = name, data
+
+    def family(self) -> FamilySpace:
+        self._check_keys(KEYS)
+        family = self.data.get("family")
+        if family not in families():
+            self._wrong("family", f"is {family!r}, expected {nearest(str(family), families())}")
+        own = metaparameters(str(family))
+        anyones = dict.fromkeys(key for each in families() for key in metaparameters(each))
+        search, fixed = (self._section(key, own, f"family {family}") for key in ("search", "fixed"))
+        # What an anchor of another family is to have, `final_relu: false` for SqueezeNet, is an option too.
+        options = self._section("options", anyones, "every family")
+        if not search:
+            self._wrong("search", f"is empty, expected metaparameters of {family}: {', '.join(own)}")
+        parameters: list[Parameter] = []
+        for key, entry in search.items():
+            if key in fixed or key in options:
+                self._wrong(f"search.{key}", "is also fixed; set one of the two to null")
+            settled = {p.name for p in parameters} | set(fixed) | set(options)
+            parameters.append(read_parameter(self.name, str(key), entry, settled))
+        return FamilySpace(
+            parameters=tuple(parameters),
+            name=self.name,
+            family=str(family),
+            fixed=fixed,
+            options=options,
+            limits=self._limits(),
+            anchors=self._anchors(),
+        )
+
+    def union(self) -> UnionSpace:
+        self._check_keys(UNION_KEYS)
+        parts: dict[str, FamilySpace] = {}
+        for family, part in self._mapping("families").items():
+            if not isinstance(part, Mapping) or part.get("family", family) != family:
+                found = repr(part.get("family")) if isinstance(part, Mapping) else repr(part)
+                self._wrong(f"families.{family}", f"is {found}, expected a space of the family {family}")
+            parts[family] = _Reader(f"{self.name}.families.{family}", {**part, "family": family}).family()
+        if not parts:
+            self._wrong("families", f"is empty, expected spaces by their families: {', '.join(families())}")
+        return UnionSpace.of(self.name, parts, self._limits(), self._anchors())
+
+    def _check_keys(self, known: tuple[str, ...]) -> None:
+        for key in self.data:
+            if key not in known:
+                self._wrong(str(key), f"no such key, expected {nearest(str(key), dict.fromkeys(known))}")
+
+    def _mapping(self, key: str) -> dict[str, Any]:
+        content = self.data.get(key) or {}
+        if not isinstance(content, Mapping):
+            self._wrong(key, f"is {content!r}, expected a mapping")
+        # null takes an inherited key away
+        return {str(name): value for name, value in content.items() if value is not None}
+
+    def _section(self, section: str, keywords: Mapping[str, Any], whose: str) -> dict[str, Any]:
+        content = self._mapping(section)
+        for key in content:
+            if key not in keywords:
+                self._wrong(f"{section}.{key}", f"{whose} has no such metaparameter, expected {nearest(key, keywords)}")
+        return content
+
+    def _limits(self) -> dict[str, int]:
+        limits = self._mapping("limits")
+        for key, limit in limits.items():
+            if key not in LIMITS or not isinstance(limit, int | float) or isinstance(limit, bool) or limit <= 0:
+                known = ", ".join(LIMITS)
+                self._wrong(f"limits.{key}", f"is {limit!r}, expected a positive number for one of {known}")
+        return limits
+
+    def _anchors(self) -> tuple[str, ...]:
+        anchors = self.data.get("anchors") or ()
+        if isinstance(anchors, str) or any(anchor not in named() for anchor in anchors):
+            strange = anchors if isinstance(anchors, str) else next(a for a in anchors if a not in named())
+            self._wrong("anchors", f"has {strange!r}, expected a list of {nearest(str(strange), named())}")
+        return tuple(anchors)
+
+    def _wrong(self, key: str, what: str) -> NoReturn:
+        raise SpaceError(f"space {self.name}: {key}: {what}")

@@ -1,0 +1,97 @@
+"""A design space: points, the networks at them, limits and anchors. Pure data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from explorer.arch import Architecture, ArchitectureError, Cost, Shape, cost
+from explorer.domain import Domain
+from explorer.parameter import SpaceError
+
+LIMITS = ("params", "bytes", "macs")
+
+
+@dataclass(frozen=True)
+class DesignSpace(Domain, ABC):
+    """What a search needs to know of its candidates.
+
+    Attributes:
+        parameters: searched metaparameters, in the order in which they are asked for.
+        name: of the space, for messages and as the study's name.
+        limits: upper bounds on params, bytes and macs; they bind candidates, not anchors.
+        anchors: published networks trained first, under the same recipe.
+    """
+
+    name: str
+    limits: Mapping[str, int]
+    anchors: tuple[str, ...]
+
+    @abstractmethod
+    def architecture(
+        self, params: Mapping[str, Any], input_shape: Shape = (3, 227, 227), classes: int = 1000
+    ) -> Architecture:
+        """The network at a point.
+
+        Raises:
+            ArchitectureError: if it cannot be built.
+        """
+
+    @abstractmethod
+    def anchor(self, name: str, input_shape: Shape, classes: int) -> Architecture:
+        """A published network in the form that this space trains."""
+
+    @abstractmethod
+    def point_of(self, name: str) -> dict[str, Any] | None:
+        """The point that builds a published network, or None if it lies outside the space."""
+
+    @abstractmethod
+    def probes(self) -> Iterator[dict[str, Any]]:
+        """Points that show whether all can be built: every one of a small space, else corners and draws."""
+
+    @abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data that `parse` reads back."""
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits, equal for equal spaces whatever they are called."""
+        text = json.dumps(self.as_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def over_limit(self, costs: Cost) -> str | None:
+        """The first limit that a network breaks, in words, or None."""
+        for key, limit in self.limits.items():
+            if getattr(costs, key) > limit:
+                return f"{getattr(costs, key):,} {key} is over the limit of {limit:,}"
+        return None
+
+    def check(self, input_shape: Shape, classes: int) -> None:
+        """Looks for impossible networks and for limits that no point meets, at the points of `probes`.
+
+        Raises:
+            SpaceError: naming the point or the limit.
+        """
+        smallest = dict.fromkeys(self.limits, math.inf)
+        met = False
+        for params in self.probes():
+            try:
+                costs = cost(self.architecture(params, input_shape, classes))
+            except ArchitectureError as error:
+                point = ", ".join(f"{key}={value}" for key, value in params.items())
+                raise self._error("search", f"{point} on {input_shape} builds an impossible network: {error}") from None
+            met = met or self.over_limit(costs) is None
+            smallest = {key: min(least, getattr(costs, key)) for key, least in smallest.items()}
+        if not met:
+            found = ", ".join(
+                f"{key}: {limit:,} (smallest found {smallest[key]:,})" for key, limit in self.limits.items()
+            )
+            raise self._error("limits", f"no point meets them: {found}")
+
+    def _error(self, key: str, what: str) -> SpaceError:
+        return SpaceError(f"space {self.name}: {key}: {what}")
