@@ -16,7 +16,9 @@ from explorer.store import Store
 TRIES = 10
 """Times that a rung is started before its trial is given up."""
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
-"""Errors that say it by their type: Python's and CUDA's; torch's CPU allocator says it in a RuntimeError."""
+"""Errors that say it by their type: Python's, and that of torch's allocator for GPUs."""
+OUT_OF_MEMORY_WORDS = ("DefaultCPUAllocator: can't allocate memory", "CUDA error: out of memory")
+"""What others say: torch's allocator for the CPU, and CUDA itself."""
 
 
 class DiskFullError(ValueError):
@@ -105,7 +107,7 @@ class Recovery:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether a device's memory, or the machine's, was too small."""
-    return type(error).__name__ in OUT_OF_MEMORY or "DefaultCPUAllocator: can't allocate memory" in str(error)
+    return type(error).__name__ in OUT_OF_MEMORY or any(words in str(error) for words in OUT_OF_MEMORY_WORDS)
 
 
 def drop_checkpoint(folder: Path, epoch: int) -> int:

@@ -52,9 +52,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 180) -> None:
 
 
 def training(folder: Path) -> Callable[[], bool]:
-    """Whether some rung of the study is stored and another is being trained."""
+    """Whether some rung of the study is stored and another is being trained: of two slots, one has had its second."""
 
     def some() -> bool:
-        return len(list(folder.glob("runs/small/*/seed_0/*.safetensors"))) >= 2
+        return len(list(folder.glob("runs/small/*/seed_0/*.safetensors"))) >= 3
 
     return some

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from explorer import launchers
-from explorer.launchers import LauncherError, WorkerDied, jobs
+from explorer.launchers import LauncherError, WorkerDied, WorkerTaken, jobs
 from tests.launched import MARK, listening, marked, need, wait_for
 
 
@@ -59,6 +59,30 @@ def test_slots_follow_the_nodes_of_a_cluster(cluster: Any) -> None:
             future.result(timeout=10)
         assert launcher.submit(0, jobs.look_around).result(timeout=120)["pid"] == stays
         wait_for(lambda: launcher.slots == ("ray 0",), 60)
+    finally:
+        launcher.close()
+
+
+def test_a_preempted_node_is_no_failed_try(cluster: Any) -> None:
+    """As an autoscaler does it: the node is told why it will be drained, and is gone at its deadline."""
+    launcher = launchers.make({"name": "ray", "address": cluster.address, "gpus": 0})
+    try:
+        from ray._raylet import GcsClient
+        from ray.core.generated.autoscaler_pb2 import DrainNodeReason
+
+        launcher.submit(0, jobs.look_around).result(timeout=120)  # fills the head
+        node = cluster.add_node(num_cpus=1)
+        wait_for(lambda: len(launcher.slots) == 2, 20)
+        launcher.submit(1, jobs.look_around).result(timeout=120)
+        future = launcher.submit(1, jobs.look_around, None, 600)
+        time.sleep(1)
+        preemption = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        deadline = int(1000 * time.time()) + 1000
+        GcsClient(address=cluster.address).drain_node(node.node_id, preemption, "spot", deadline)
+        time.sleep(1.5)
+        cluster.remove_node(node, allow_graceful=False)
+        with pytest.raises(WorkerTaken):
+            future.result(timeout=20)
     finally:
         launcher.close()
 
