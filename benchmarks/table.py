@@ -85,7 +85,7 @@ def datasheet(table: tables.Table, path: Path) -> str:
     binomial = (middle * (1 - middle) / images) ** 0.5
     rows = {
         "networks": f"{len(first):,} distinct ones, built by {sum(len(own.points) for own in first):,} points",
-        "trainings": f"{len(table.trainings):,}: seed 0 for all, seeds 1 and 2 for {len(repeated)}, canonical SqueezeNet",
+        "trainings": f"{len(table.trainings):,}: seed 0 for all, seeds 1 and 2 for {len(repeated)} of them",
         "epochs": f"{table.epochs}; val_acc, val_loss, train_loss and seconds after each",
         "params": f"{min(own.params for own in first):,} to {max(own.params for own in first):,}",
         "macs": f"{min(own.macs for own in first):,} to {max(own.macs for own in first):,}",

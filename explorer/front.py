@@ -48,13 +48,13 @@ def ranks(points: Sequence[Point]) -> list[int]:
         FrontError: if a point is not finite or its size not positive.
     """
     _check(points)
-    highest: list[float] = []  # of each rank so far the highest accuracy, negated so that it rises from rank to rank
+    lowest: list[float] = []  # of each rank so far the highest accuracy, negated so that it rises from rank to rank
     found: dict[Point, int] = {}
-    for size, accuracy in sorted(set(points), key=lambda own: (own[0], -own[1])):
-        rank = bisect_right(highest, -accuracy)  # as many ranks as hold one no larger and no less accurate
-        highest[rank : rank + 1] = [-accuracy]
-        found[size, accuracy] = rank
-    return [found[size, accuracy] for size, accuracy in points]
+    for size, negated in sorted({(size, -accuracy) for size, accuracy in points}):
+        rank = bisect_right(lowest, negated)  # as many ranks as hold one no larger and no less accurate
+        lowest[rank : rank + 1] = [negated]
+        found[size, -negated] = rank
+    return [found[each] for each in points]
 
 
 def spread_order(points: Sequence[Point]) -> list[int]:

@@ -73,7 +73,8 @@ class Loop:
         if epoch >= self.epochs:
             return self.end(number, "COMPLETE", size, curve)
         reached, own = self._rungs.setdefault(epoch, {}), (size, curve[-1])
-        others = [point for other, point in reached.items() if self.proposer.counts(number, other) and other != number]
+        reached.pop(number, None)
+        others = self.proposer.counting(number, reached)
         reached[number] = own
         if number in self._spared or self.stopping.goes_on(own, others):
             return "RUNNING"

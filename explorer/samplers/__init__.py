@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from explorer.arch.families import nearest
 from explorer.domain import ENUMERABLE, Domain
@@ -18,6 +18,7 @@ from explorer.samplers.uniform import Grid, Uniform
 __all__ = ["SAMPLERS", "Outcome", "Proposal", "Proposer", "Sampler", "SamplerError", "Size", "Taken"]
 
 UNIFORM_ATTEMPTS = 2000
+Known = TypeVar("Known")
 
 Factory: TypeAlias = Callable[[Domain, Mapping[str, Any], int], Sampler]
 
@@ -79,6 +80,12 @@ class Proposer:
     def counts(self, number: int, other: int) -> bool:
         """Whether what trial `other` did has a say in trial `number`."""
         return self.lag is None or other <= number - self.lag
+
+    def counting(self, number: int, known: Mapping[int, Known]) -> list[Known]:
+        """What is known of trials, by number, without those that have no say in trial `number`."""
+        if self.lag is None:
+            return list(known.values())
+        return [own for other, own in known.items() if self.counts(number, other)]
 
     def ready(self, number: int) -> bool:
         """Whether all results are there from which this trial is to be proposed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -20,8 +21,8 @@ from explorer.samplers.surrogate import Array, Surrogate, fit
 
 MUTANTS = 100
 """Mutations looked at before a new one is given up."""
-ROWS, FITTED = 300, 100
-"""Trials that the surrogate is made of at most, and those that its kernel is fitted on."""
+ROWS, NEWEST, FITTED = 300, 100, 100
+"""Trials that the surrogate is made of at most, how many of them are the newest, and those its kernel is fitted on."""
 REFIT = 8
 """New results after which the kernel is fitted anew."""
 FEW = 3
@@ -67,19 +68,26 @@ class Mutation:
         self._configure(**arguments)
         self._tried: dict[int, Tried] = {}
         self._known: set[Any] = set()
+        self._running: dict[int, Tried] = {}
+        self._front: list[Tried] = []
 
     def _configure(self, n_startup_trials: int = 10) -> None:
         self.n_startup_trials = n_startup_trials
 
     def add(self, number: int, proposal: Proposal | None, size: float) -> None:
         """See `Sampler`."""
-        self._tried[number] = Tried(proposal.params if proposal else None, size)
+        self._tried[number] = self._running[number] = Tried(proposal.params if proposal else None, size)
         if proposal is not None:
             self._known.add(key(proposal.params))
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """See `Sampler`."""
-        self._tried[number].outcome = outcome
+        tried = self._running.pop(number)
+        tried.outcome = outcome
+        if tried.point is not None:
+            ended = [*self._front, tried]
+            front = pareto_front([own.point for own in ended if own.point is not None])
+            self._front = [ended[index] for index in front]
 
     def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
         """See `Sampler`; nothing, and so a uniform draw, while there are too few results."""
@@ -89,9 +97,7 @@ class Mutation:
 
     def _parents(self) -> list[Mapping[str, Any]]:
         """The front's members that are points of the space."""
-        ended = [tried for tried in self._tried.values() if tried.point is not None]
-        front = pareto_front([tried.point for tried in ended if tried.point is not None])
-        return [params for index in front if (params := ended[index].params) is not None]
+        return [tried.params for tried in self._front if tried.params is not None]
 
     def _mutants(self, rng: Random, parents: list[Mapping[str, Any]]) -> Iterator[Proposal]:
         return self._new(self.domain.mutate(rng.choice(parents), 1, rng) for _ in range(MUTANTS))
@@ -125,7 +131,8 @@ class FrontSampler(Mutation):
         super()._configure(n_startup_trials)
         self.mutation, self.local, self.width = mutation, local, width
         self._pool = Candidates(self.domain, self.seed)
-        self._theta: tuple[Any, Array] = ((), np.empty(0))
+        self._results: list[int] = []
+        self._fitted: tuple[list[int], Array] = ([], np.empty(0))
 
     def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
         """See `Sampler`."""
@@ -133,56 +140,60 @@ class FrontSampler(Mutation):
         if number < self.n_startup_trials or len(parents) == 0:
             return
         rng = Random(f"{self.seed} {number} front")
-        results = [t for _, t in sorted(self._tried.items()) if t.params is not None and t.outcome and t.outcome.curve]
-        if rng.random() < self.mutation or len(results) < FEW:
+        if rng.random() < self.mutation or len(self._results) < FEW:
             yield from self._mutants(rng, parents)
             return
         seen = [each for each in self._pool.look(number, parents, size, rng) if key(each.params) not in self._known]
         if seen:
-            scores = self._scores(results, seen, rng)
+            scores = self._scores(seen, rng)
             yield from self._new(seen[index].params for index in np.argsort(-scores, kind="stable"))
 
-    def _scores(self, results: list[Tried], seen: list[Sized], rng: Random) -> Array:
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """See `Sampler`."""
+        super().tell(number, outcome)
+        if outcome.curve and self._tried[number].params is not None:
+            insort(self._results, number)
+
+    def _scores(self, seen: list[Sized], rng: Random) -> Array:
         """What each candidate is expected to add."""
         decades = np.array([each.decades for each in seen])
-        front = [tried.point for tried in self._tried.values() if tried.point is not None]
-        surrogate, worst = self._surrogate(self._sample(results, rng))
-        front += self._believed(surrogate)
-        largest = max(float(10 ** decades.max()), *(size for size, _ in front))
+        rows = self._results
+        if len(rows) > ROWS:
+            rows = sorted(rng.sample(rows[:-NEWEST], ROWS - NEWEST)) + rows[-NEWEST:]
+        x, accuracy, noise = self._data(rows)
+        surrogate = Surrogate(self._pool.groups, self._kernel(), x, accuracy, noise)
+        front = [tried.point for tried in self._front if tried.point is not None] + self._believed(surrogate)
+        largest = max(float(10 ** decades.max()), *(self._tried[number].size for number in rows))
         mean, deviation = surrogate.predict(np.array([each.vector for each in seen]))
-        added = Staircase(front, (largest, worst)).expected(decades, mean, deviation)
+        added = Staircase(front, (largest, float(accuracy.min()))).expected(decades, mean, deviation)
         if rng.random() < self.local:
             centre = rng.uniform(decades.min(), decades.max())
             added *= np.exp(-0.5 * ((decades - centre) / self.width) ** 2)
         return added
 
-    def _surrogate(self, results: list[Tried]) -> tuple[Surrogate, float]:
-        """The model, and the lowest accuracy in its eyes."""
-        accuracy, noise = final_accuracies([tried.outcome for tried in results if tried.outcome])
+    def _data(self, numbers: list[int]) -> tuple[Array, Array, Array]:
+        """Vectors, accuracies and their variances of trials with a result."""
+        trials = [self._tried[number] for number in numbers]
+        accuracy, noise = final_accuracies([tried.outcome for tried in trials if tried.outcome])
         # How bad the bad ones are says little about the front; it must not bend the model.
         edge = float(np.quantile(accuracy, LOW))
         bad = accuracy < edge
         accuracy[bad] = edge - TAIL * (edge - accuracy[bad])
         noise[bad] *= TAIL**2
-        x = self._vectors(results)
-        # Fitted on all but the newest, and so not for each ask; what it is depends on the results alone.
-        old = len(results) - len(results) % REFIT if len(results) > REFIT else len(results)
-        rows = sorted(Random(f"{self.seed} {old}").sample(range(old), min(old, FITTED)))
-        name = (old, *(results[row].size for row in rows))
-        if self._theta[0] != name:
-            self._theta = (name, fit(self._pool.groups, x[rows], accuracy[rows], noise[rows]))
-        return Surrogate(self._pool.groups, self._theta[1], x, accuracy, noise), float(accuracy.min())
+        return self._vectors(trials), accuracy, noise
 
-    def _sample(self, results: list[Tried], rng: Random) -> list[Tried]:
-        """What the model is made of: all, or the most accurate third and a draw of the rest."""
-        if len(results) <= ROWS:
-            return results
-        ranked = sorted(results, key=lambda tried: -tried.outcome.curve[-1] if tried.outcome else 0.0)
-        return ranked[: ROWS // 3] + rng.sample(ranked[ROWS // 3 :], ROWS - ROWS // 3)
+    def _kernel(self) -> Array:
+        """The kernel's parameters, from all results but the newest few: a fit for several asks, whoever asks first."""
+        count = len(self._results)
+        old = self._results[: count - count % REFIT] or self._results
+        if self._fitted[0] != [*old[-1:], len(old)]:
+            rows = sorted(Random(f"{self.seed} {len(old)}").sample(old, min(len(old), FITTED)))
+            self._fitted = ([*old[-1:], len(old)], fit(self._pool.groups, *self._data(rows)))
+        return self._fitted[1]
 
     def _believed(self, surrogate: Surrogate) -> list[Point]:
         """The trials under way, at the accuracy that is predicted of them."""
-        running = [t for t in self._tried.values() if t.params is not None and t.outcome is None]
+        running = [tried for tried in self._running.values() if tried.params is not None]
         if not running:
             return []
         accuracies = surrogate.believe(self._vectors(running)).tolist()
