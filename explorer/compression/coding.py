@@ -20,6 +20,8 @@ from explorer.compression.scan import Scan, View
 
 DIGITS = 24
 """Magnitudes have at most so many binary digits."""
+SPEED = {"zero": 40, "sign": 60, "more": 60, "digit": 60}
+"""Of each kind of bit's mixture, see Mixer."""
 STEPS = 25
 """Steps in which a logarithm or logit picks a table's cell."""
 
@@ -256,7 +258,9 @@ class _Model:
         """Codes bits with the model of their kind; cells and local cells come with the sizes of their tables."""
         key = (kind, number, self._wide)
         if key not in self._mixers:
-            self._mixers[key] = Mixer([size for _, size in cells], [size for _, size in local], len(features))
+            self._mixers[key] = Mixer(
+                [size for _, size in cells], [size for _, size in local], len(features), SPEED[kind]
+            )
         given = None if bits is None else bits.astype(np.int64)
         return self._mixers[key].code(self._coder, [cell for cell, _ in (*cells, *local)], features, given)
 

@@ -19,13 +19,13 @@ ONE = 1 << 16
 """Probability 1."""
 LEAST = 64
 """Smallest probability of a bit, so that no bit costs less than 1.4 thousandths of a bit or more than 10."""
+DOUBT = 1
+"""Ones, and as many zeros, that a context is taken to have seen before its first bit."""
 LIMIT = 1023
 """A context that has seen so many bits forgets half of them."""
-SPEED = 30
-"""Hundredths of a full step (towards the weights that would have been best) that the weights go."""
 MEMORY = 32
 """Calls after which what the inputs' power was is mostly forgotten."""
-CAUTION = 1000 << 16
+CAUTION = 100 << 16
 """Power that each input is taken to have had before anything was seen."""
 
 # Decimal rounds exp and ln correctly, so these tables are the same everywhere; floating point's would not be.
@@ -69,15 +69,17 @@ class Mixer:
     logit. The weights follow the gradient of the code's length.
     """
 
-    def __init__(self, tables: Sequence[int], local: Sequence[int], features: int) -> None:
+    def __init__(self, tables: Sequence[int], local: Sequence[int], features: int, speed: int) -> None:
         """A model that has seen nothing.
 
         Args:
             tables: sizes of the tables that remain.
             local: sizes of the tables that `forget` empties; their cells come after the others'.
             features: number of features.
+            speed: hundredths of a full step (to the weights that would have been best) that the weights go.
         """
         sizes = [*tables, *local]
+        self._speed = speed
         self._first = np.cumsum([0, *sizes[:-1]])[:, None]
         self._kept = sum(tables)
         self._seen = np.zeros(sum(sizes), np.int64)
@@ -101,7 +103,7 @@ class Mixer:
             bits: what to write, None when reading.
         """
         where = np.stack(cells) + self._first
-        counted = (2 * self._ones[where] + 1, 2 * self._seen[where] + 2)
+        counted = (self._ones[where] + DOUBT, self._seen[where] + 2 * DOUBT)
         inputs = (
             np.concatenate([stretch(*counted), np.clip(np.reshape(features, (len(features), -1)), -2047, 2047)])
             if features
@@ -118,7 +120,7 @@ class Mixer:
         slope = inputs @ ((bits << 16) - probabilities)
         power = ((inputs * inputs >> 8) @ (probabilities * (ONE - probabilities) >> 16)) >> 8
         self._power += power - self._power // MEMORY
-        self._weights += slope * 256 * SPEED // (self._power + CAUTION) // 100
+        self._weights += slope * 256 * self._speed // (self._power + CAUTION) // 100
 
     def _count(self, where: Ints, bits: Ints) -> None:
         np.add.at(self._seen, where, 1)

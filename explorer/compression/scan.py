@@ -20,11 +20,11 @@ Place: TypeAlias = tuple[slice, int, slice]
 """Rows, position in the kernel, columns of a tile."""
 LARGEST = 4095
 """Larger magnitudes count as this."""
-CODES = 1024
+CODES = 512
 """Codes of a tile, about."""
 BLOCKS = 8
 """A tensor's rows are taken in so many blocks at least: what one teaches serves the next."""
-COLUMNS = 64
+COLUMNS = 128
 """Columns of a tile where the kernel has one position."""
 POSITIONS = 1024
 """A kernel of more positions is taken as one of a single position and as many more channels."""
@@ -42,7 +42,7 @@ class View:
         large: logarithms of the mean magnitude of nonzero codes by the same, less the tensor's.
         signs: (3, N) sums of signs by row, column and kernel in eighths of the nonzero codes, 8 for none.
         known: nonzero codes known of the kernel.
-        source: (2, N) density and size of the row of the tensors before that feeds the column.
+        source: (2, N) density and size of the row before that feeds the column.
         left, above: the neighbours in the kernel, 0 outside.
         inputs: (P, N) what the code is predicted from.
         mean: the code as predicted, in 1/256 of the mean magnitude of nonzero codes.
@@ -83,10 +83,14 @@ class Scan:
         self._columns = np.zeros((4, self.positions, self.channels), np.int64)
         self._recent = np.zeros((self.positions, self.channels), np.int64)
         self._predictor = Predictor(self.positions, self.width)
-        self._source = np.zeros((2, self.channels), np.int64)
-        for last in (before[-1:], before[-2:]):
-            if last and sum(part.shape[1] for part in last) == self.channels:
-                self._source = np.concatenate(last, axis=1)
+        self._source = self._feeding(before)
+
+    def _feeding(self, before: list[Ints]) -> Ints:
+        """(2, channels) of the rows before that become this tensor's input: of one tensor, or two side by side."""
+        for last in (*(before[i : i + 1] for i in reversed(range(len(before))[-3:])), before[-2:]):
+            if sum(part.shape[1] for part in last) == self.channels:
+                return np.concatenate(last, axis=1)
+        return np.zeros((2, self.channels), np.int64)
 
     def places(self) -> Iterator[Place]:
         """The tiles in their order."""
@@ -120,10 +124,11 @@ class Scan:
         recent = np.broadcast_to(self._recent[position, columns] >> 2, (1, *shape))
         inputs = np.concatenate([here[self._predictor.neighbours[position]], recent]).reshape(-1, seen.shape[1])
         expected = self._predictor.predict(position, inputs, 2 * int(mean) ** 2)
+        average = ((total << 4) + PRIOR * mean) // (seen + PRIOR)
         zero = np.zeros(shape, np.int64)
         return View(
             density=stretch(np.clip(((nonzero << 16) + PRIOR * share) // (seen + PRIOR), 16, ONE - 16), ONE) - level,
-            size=np.clip(ln(((total << 4) + PRIOR * mean) // (seen + PRIOR)) - usual, -1000, 1000),
+            size=np.clip(ln(average) - usual, -1000, 1000),
             large=np.clip(
                 ln(((total << 4) + (PRIOR + 1) // 2 * among) // (nonzero + (PRIOR + 1) // 2)) - typical, -1000, 1000
             ),
