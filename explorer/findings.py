@@ -184,8 +184,8 @@ def _importance(found: Findings) -> Section:
     rows = tuple(
         (
             one.name + ("" if one.told else " (may be chance)"),
-            f"{one.share:.0%}",
-            f"{one.chance:.0%}",
+            f"{100 * one.share:.0f} %",
+            f"{100 * one.chance:.0f} %",
             ",  ".join(f"{effect.values}: {100 * effect.gain:+.2f}" for effect in one.effects),
         )
         for one in info.bars
@@ -215,7 +215,7 @@ def _front(found: Findings) -> Section:
         return Section("front", title, (line,))
     told = [trait.text for trait in found.traits if trait.told]
     rows = tuple(
-        (trait.name, trait.words, f"{trait.members} of {trait.of}", f"{trait.share:.0%}", _chance(trait.chance))
+        (trait.name, trait.words, f"{trait.members} of {trait.of}", f"{100 * trait.share:.0f} %", _chance(trait.chance))
         for trait in found.traits
     )
     return Section(
@@ -245,7 +245,7 @@ def _interval(curve: distribution.Curve) -> str:
 
 
 def _chance(value: float) -> str:
-    return "below 0.1 %" if value < 0.001 else f"{100 * value:.1f} %"
+    return "below 0.1 %" if value < 0.001 else f"{100 * value:.1f} %" if value < 0.995 else "100 %"
 
 
 def _unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, SLATE, VERMILLION, faded
+from explorer.plots.style import AXIS, BLUE, VERMILLION, faded
+from explorer.plots.sweep import layout
 from explorer.survey.distribution import Edf, Sample, bins, edf, places, shared
 
 if TYPE_CHECKING:
@@ -95,20 +96,18 @@ def figure(info: DistributionInfo) -> Figure:
 
 def _layout(info: DistributionInfo) -> dict[str, Any]:
     title = "at equal size: each bin of log params weighs the same" if info.normalised else "as drawn"
-    return {
-        "template": "plotly_white",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": FONT, "size": 13, "color": INK},
-        "title": {"text": title, "font": {"size": 13}, "x": 0, "xref": "paper", "y": 0.98, "yanchor": "top"},
-        "margin": {"l": 58, "r": 18, "t": 62, "b": 50},
+    legend = {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}
+    common = layout(title, "error, 1 - val_acc (log scale)")
+    return common | {
+        "margin": {"l": 62, "r": 18, "t": 62, "b": 50},
         "height": 380,
         "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}},
-        "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "color": INK}},
-        "xaxis": AXIS | {"type": "log", "title": {"text": "error, 1 - val_acc (log scale)", "font": {"color": SLATE}}},
+        "legend": legend,
+        "title": common["title"] | {"y": 0.98},
+        "xaxis": common["xaxis"] | {"type": "log"},
         "yaxis": AXIS
-        | {"range": [0, 1.005], "tickformat": ".0%", "title": {"text": "networks with at most this error"}},
+        | {"range": [0, 1.005], "tickformat": ".0%"}
+        | {"title": {"text": "networks with at most this error", "font": {"size": 13}}},
     }
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, faded
+from explorer.plots.style import AXIS, BLUE, GREY, INK, faded
+from explorer.plots.sweep import layout
 from explorer.survey.equal_size import Effect, Importance, Importances
 
 if TYPE_CHECKING:
@@ -57,12 +58,11 @@ def figure(info: ImportanceInfo) -> Figure:
         hovertemplate="chance stays below %{x:.1%} in 95 of 100<extra></extra>",
     )
     which = "uniform draws" if info.uniform else "finished networks"
-    layout: dict[str, Any] = _layout(f"importance at equal size, {info.networks:,} {which}", len(info.bars))
-    layout["xaxis"] = AXIS | {"tickformat": ".0%", "rangemode": "tozero"}
-    if info.bars:
-        layout["xaxis"] |= {"range": [0, 1.18 * max(max(one.share, one.chance) for one in info.bars)]}
-    layout["yaxis"] = AXIS | {"autorange": "reversed", "ticks": "", "automargin": True}
-    return go.Figure([bars, chance], layout)
+    figure = go.Figure([bars, chance], _layout(f"importance, {info.networks:,} {which}", len(info.bars)))
+    longest = max((max(one.share, one.chance) for one in info.bars), default=1.0)
+    figure.update_xaxes(AXIS | {"tickformat": ".0%", "range": [0, 1.18 * longest]})
+    figure.update_yaxes(AXIS | {"autorange": "reversed", "ticks": "", "automargin": True, "showgrid": False})
+    return figure
 
 
 def effects_figure(info: ImportanceInfo) -> Figure:
@@ -72,7 +72,7 @@ def effects_figure(info: ImportanceInfo) -> Figure:
     rows = [(one, effect) for one in info.bars for effect in one.effects]
     trace = go.Scatter(
         x=[effect.gain for _, effect in rows],
-        y=[[escape(one.name) for one, _ in rows], [f"{escape(effect.values)} " for _, effect in rows]],
+        y=list(range(len(rows))),
         mode="markers",
         marker={"color": [BLUE if one.told else faded(BLUE, 0.5) for one, _ in rows], "size": 8},
         error_x={
@@ -85,10 +85,18 @@ def effects_figure(info: ImportanceInfo) -> Figure:
         customdata=[f"<b>{escape(one.name)} {escape(effect.values)}</b><br>{gain(effect)}" for one, effect in rows],
         hovertemplate="%{customdata}<extra></extra>",
     )
-    layout: dict[str, Any] = _layout("val_acc above or below what is usual at the size, by value", len(rows))
-    layout["xaxis"] = AXIS | {"tickformat": "+.1%", "zeroline": True, "zerolinecolor": GREY, "zerolinewidth": 1.5}
-    layout["yaxis"] = AXIS | {"autorange": "reversed", "ticks": "", "automargin": True, "dividercolor": "#D9DDE2"}
-    return go.Figure(trace, layout)
+    firsts = [i for i, (one, _) in enumerate(rows) if i == 0 or rows[i - 1][0] is not one]
+    names = [
+        (f"<b>{escape(one.name)}</b>  " if i in firsts else "") + f"{escape(effect.values)} "
+        for i, (one, effect) in enumerate(rows)
+    ]
+    figure = go.Figure(trace, _layout("val_acc above or below what is usual at the size, by value", len(rows)))
+    figure.update_xaxes(AXIS | {"tickformat": "+.1%", "zeroline": True, "zerolinecolor": GREY, "zerolinewidth": 1.5})
+    figure.update_yaxes(AXIS | {"tickvals": list(range(len(rows))), "ticktext": names, "ticks": "", "automargin": True})
+    figure.update_yaxes(range=[len(rows) - 0.4, -0.6], showgrid=False)
+    for i in firsts[1:]:
+        figure.add_hline(y=i - 0.5, line={"color": faded(GREY, 0.4), "width": 1})
+    return figure
 
 
 def hover(one: Importance) -> str:
@@ -104,22 +112,7 @@ def gain(effect: Effect) -> str:
 
 
 def _layout(title: str, rows: int) -> dict[str, Any]:
-    return {
-        "template": "plotly_white",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": FONT, "size": 13, "color": INK},
-        "title": {
-            "text": title,
-            "font": {"size": 13},
-            "x": 0,
-            "xref": "paper",
-            "y": 1,
-            "yanchor": "top",
-            "pad": {"t": 8},
-        },
-        "margin": {"l": 40, "r": 18, "t": 36, "b": 36},
-        "height": 90 + 28 * max(rows, 1),
-        "showlegend": False,
-        "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "color": INK}},
-    }
+    common = layout(title, "")
+    place = {"y": 1, "yanchor": "top", "pad": {"t": 8}}
+    margin = {"l": 40, "r": 18, "t": 36, "b": 36}
+    return common | {"title": common["title"] | place, "margin": margin, "height": 84 + 26 * max(rows, 1)}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, faded
+from explorer.plots.style import AXIS, BLUE, GREY, faded
+from explorer.plots.sweep import layout
 from explorer.survey.equal_size import shown
 from explorer.survey.traits import Trait
 
@@ -88,23 +89,16 @@ def figure(info: TraitInfo) -> Figure:
         marker={"color": faded(GREY, 0.5)},
         hovertemplate="%{y:.0%} of uniform draws at %{x}<extra></extra>",
     )
-    title: dict[str, Any] = {"text": f"<b>{escape(info.name)}</b>", "font": {"size": 13}, "x": 0, "xref": "paper"}
-    layout = {
-        "template": "plotly_white",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "title": title | {"y": 0.96, "yanchor": "top"},
+    common = layout(f"<b>{escape(info.name)}</b>", "")
+    own = {
         "margin": {"l": 42, "r": 10, "t": 34, "b": 34},
         "height": 210,
-        "showlegend": False,
         "bargap": 0.25,
         "bargroupgap": 0.05,
-        "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "color": INK}},
-        "xaxis": AXIS | {"type": "category", "ticks": "", "automargin": True},
+        "xaxis": AXIS | {"type": "category", "ticks": "", "automargin": True, "showgrid": False},
         "yaxis": AXIS | {"tickformat": ".0%", "rangemode": "tozero", "nticks": 4},
     }
-    return go.Figure([front, space], layout)
+    return go.Figure([front, space], common | own)
 
 
 def _edges(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

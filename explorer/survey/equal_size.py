@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -36,7 +37,7 @@ class Effect:
     """What a value, or a range of them, adds at equal size.
 
     Attributes:
-        values: in words: 0.125, or 0.1 to 0.2, or "absent" where a condition takes the metaparameter away.
+        values: in words: 0.125, or 0.1 to 0.2.
         gain: mean of val_acc less what is usual at that size.
         error: standard error of `gain`; infinite for one network alone.
         networks: that have it.
@@ -112,26 +113,28 @@ def relative(sizes: Sequence[float], accuracies: Sequence[float]) -> Relative:
 def effects(values: Sequence[Any], gains: Array) -> tuple[Effect, ...]:
     """What each value adds; of a number with many values each of MANY ranges that hold about as many networks.
 
+    A metaparameter that exists under a condition is looked at among the networks that have it: what they gain or lose
+    all together is the condition's doing.
+
     Args:
         values: of one metaparameter, one a network; None where it is absent.
         gains: see `Relative`.
     """
+    present = np.array([value is not None for value in values])
     there = [value for value in values if value is not None]
-    known = sorted(set(there), key=lambda value: (isinstance(value, str), value))
-    groups: list[tuple[str, list[Any]]]
+    common = float(gains[present].mean()) if there and not present.all() else 0.0
+    own = gains[present] - common
+    return tuple(_effect(name, own[[value in within for value in there]]) for name, within in _groups(there))
+
+
+def _groups(values: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    """Values, or ranges of them, by name."""
+    known = sorted(set(values), key=lambda value: (isinstance(value, str), value))
     if len(known) <= MANY or any(isinstance(value, str | bool) for value in known):
-        groups = [(shown(value), [value]) for value in known]
-    else:
-        parts = [part for part in np.array_split(np.array(sorted(there)), MANY) if len(part)]
-        edges = sorted({float(part[0]) for part in parts})
-        groups = []
-        for low, after in zip(edges, [*edges[1:], float("inf")], strict=True):
-            within = [value for value in known if low <= value < after]
-            name = shown(within[0]) if len(within) == 1 else f"{shown(within[0])} to {shown(within[-1])}"
-            groups.append((name, within))
-    found = [_effect(name, gains[[value in within for value in values]]) for name, within in groups]
-    absent = np.array([value is None for value in values])
-    return (*found, *([_effect("absent", gains[absent])] if absent.any() else []))
+        return [(shown(value), [value]) for value in known]
+    edges = sorted({part[0] for part in np.array_split(np.array(sorted(values), dtype=np.float64), MANY)})
+    groups = [[value for value in known if low <= value < after] for low, after in pairwise([*edges, float("inf")])]
+    return [(f"{shown(own[0])} to {shown(own[-1])}" if len(own) > 1 else shown(own[0]), own) for own in groups]
 
 
 def shown(value: Any) -> str:
