@@ -49,6 +49,26 @@ FIGURE_3B = {
     0.99: 5_330_536,
 }
 
+# Of every published network on 32x32x3 with 10 classes.
+IDENTITIES = {
+    "alexnet_caffe": "c3401543ab657eed",
+    "alexnet_torchvision": "33eed66233b0aac5",
+    "squeezenet_v1_0": "c69f82b395cbaedf",
+    "squeezenet_v1_0_simple_bypass": "e061534777ea73c4",
+    "squeezenet_v1_0_complex_bypass": "0779aa2e3d409194",
+    "squeezenet_v1_1": "b43831b000dec494",
+    "mobilenet_v2": "4e3e48016330af40",
+    "nin_imagenet": "d967bd82b5ff0698",
+    "regnet_x_400mf": "d8b9809909ec0c62",
+    "regnet_y_400mf": "32718c7b0b4a694a",
+    "resnet18": "55a70386c2d4a209",
+    "resnet34": "ea3116be83a78e49",
+    "resnet50": "f4832d2f9696c903",
+    "shufflenet_v2_x0_5": "33777e859241b0a5",
+    "shufflenet_v2_x1_0": "d0270ff0e2e3b7b6",
+    "vgg16": "538f708f4d595f08",
+}
+
 fire_points = st.fixed_dictionaries(
     {
         "base_e": st.integers(1, 40),
@@ -304,6 +324,7 @@ def test_identities_are_stable():
     assert architecture("squeezenet_v1_0").identity == "ca2aa9cb2fc5d028"
     assert architecture("squeezenet_v1_1").identity == "f4bb199b65cbc686"
     assert architecture("squeezenet_v1_0", (1, 8, 8), 10).identity == "218bd26755ecc127"
+    assert {name: architecture(name, (3, 32, 32), 10).identity for name in named()} == IDENTITIES
 
 
 def anonymous(layer):
@@ -444,6 +465,11 @@ def test_any_altered_number_is_noticed(data):
         ([L.Concat("both", ())], "both: no branches"),
         ([L.Concat("both", (L.Conv2d("a", 1, 3), L.Conv2d("b", 1, 1)))], "both: branches put out 6x6x1, 8x8x1"),
         ([L.Add("sum", (L.Conv2d("a", 1, 1), L.Conv2d("b", 2, 1)))], "sum: branches put out 8x8x1, 8x8x2"),
+        ([L.Multiply("scale", (L.Conv2d("a", 3, 1), L.Conv2d("b", 3, 3)))], "scale: branches put out 8x8x3, 6x6x3"),
+        ([L.Multiply("scale", (L.Conv2d("a", 3, 1), L.Conv2d("b", 1, 8)))], "scale: branches put out 8x8x3, 1x1x1"),
+        ([L.Chunk("half", 2, 0)], "half: 3 channels in 2 chunks, of which number 0 is wanted"),
+        ([L.Chunk("third", 3, 3)], "third: 3 channels in 3 chunks, of which number 3 is wanted"),
+        ([L.ChannelShuffle("deal", 2)], "deal: 3 channels in 2 groups"),
         ([L.Conv2d("", 4, 1)], "layers: a Conv2d without a name"),
         ([L.Sequential("a", (L.Conv2d("", 4, 1),))], "a: a Conv2d without a name"),
         ([L.Conv2d("a", 4, 1), L.ReLU("a")], "a: two layers of this name"),

@@ -5,7 +5,11 @@ import pytest
 from explorer.arch import Architecture, ArchitectureError, architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families.alexnet import alexnet
+from explorer.arch.families.inverted_residual import inverted_residual
 from explorer.arch.families.nin import nin
+from explorer.arch.families.regnet import regnet
+from explorer.arch.families.residual import residual
+from explorer.arch.families.shuffle import shuffle
 from explorer.arch.families.vgg import vgg
 
 
@@ -28,6 +32,15 @@ def params(network):
         ("vgg16", 227, 138_357_544),
         ("nin_imagenet", 224, 7_595_176),  # 29.0 MiB, the size of the authors' file
         ("nin_imagenet", 227, 7_595_176),
+        # torchvision's documented counts.
+        ("mobilenet_v2", 224, 3_504_872),
+        ("resnet18", 224, 11_689_512),
+        ("resnet34", 224, 21_797_672),
+        ("resnet50", 224, 25_557_032),
+        ("shufflenet_v2_x0_5", 224, 1_366_792),
+        ("shufflenet_v2_x1_0", 224, 2_278_604),
+        ("regnet_x_400mf", 224, 5_495_976),
+        ("regnet_y_400mf", 224, 4_344_144),
     ],
 )
 def test_published_params(name, side, count):
@@ -36,8 +49,20 @@ def test_published_params(name, side, count):
     assert network.adapted == ()
 
 
-# torchvision prints GFLOPs that are multiply-accumulates: AlexNet 0.71, VGG-16 15.47.
-@pytest.mark.parametrize(("name", "macs"), [("alexnet_torchvision", 714_188_480), ("vgg16", 15_470_264_320)])
+# torchvision prints GFLOPs that are multiply-accumulates: AlexNet 0.71, VGG-16 15.47, MobileNetV2 0.301 and so on.
+@pytest.mark.parametrize(
+    ("name", "macs"),
+    [
+        ("alexnet_torchvision", 714_188_480),
+        ("vgg16", 15_470_264_320),
+        ("mobilenet_v2", 300_774_272),
+        ("resnet18", 1_814_073_344),
+        ("resnet50", 4_089_184_256),
+        ("shufflenet_v2_x1_0", 144_907_992),
+        ("regnet_x_400mf", 413_812_608),
+        ("regnet_y_400mf", 401_842_848),
+    ],
+)
 def test_published_macs(name, macs):
     assert cost(architecture(name, (3, 224, 224))).macs == macs
 
@@ -113,6 +138,89 @@ def test_every_side_has_a_form(family, side):
     assert filters == [layer.out_channels for layer in family((2, 224, 224), 7).layers if isinstance(layer, L.Conv2d)]
 
 
+@pytest.mark.parametrize("family", [inverted_residual, residual, regnet, shuffle])
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 7, 8, 15, 28, 32, 63, 64, 127, 128, 300])
+def test_every_side_has_a_form_that_can_be_trained(family, side):
+    network, full = family((2, side, side), 7), family((2, 224, 224), 7)
+    counted = cost(network)
+    assert counted.output_shape == (7, 1, 1)
+    # A stem that is 3x3/2 already stays as it is from 64 px on.
+    assert bool(network.adapted) == (side < (128 if family is residual else 64))
+    # No layer leaves less than 2x2 of the map (batch norm over a single number per image learns nothing).
+    normed = [row for row in counted.layers if row.type == "BatchNorm2d"]
+    assert all(min(row.output_shape[1:]) >= min(2, side) for row in normed)
+    # Filters are never touched: but for the stem's kernel, parameters are those of the whole network. (No projection
+    # where the stride that it was for is given up, and the identity fits.)
+    of, wanted = params(network), params(full)
+    first = next(iter(of))
+    assert {name: count for name, count in of.items() if name != first} == {
+        name: count for name, count in wanted.items() if name != first and (name in of or "proj" not in name)
+    }
+
+
+@pytest.mark.parametrize("family", [inverted_residual, residual, regnet, shuffle])
+def test_strides_are_given_up_only_where_the_map_would_vanish(family):
+    sides = {}
+    for side in (8, 28, 32, 64, 128):
+        rows_ = cost(family((3, side, side), 10)).layers
+        sides[side] = min(row.output_shape[1] for row in rows_ if row.type == "BatchNorm2d")
+    assert sides == {8: 2, 28: 2, 32: 2, 64: 2, 128: 4}
+
+
+def test_resnet_on_digits_says_what_was_adapted():
+    assert architecture("resnet18", (1, 8, 8), 10).adapted == (
+        "conv1 is 3x3/1 instead of 7x7/2, the input being below 64 px",
+        "layer3 has stride 1 instead of 2, the map being 2x2 there",
+        "layer4 has stride 1 instead of 2, the map being 2x2 there",
+    )
+
+
+def out_channels(network, *ends):
+    return [row.output_shape[0] for row in cost(network).layers if row.name.endswith(ends) and row.type == "Conv2d"]
+
+
+def test_metaparameters_of_the_residual_family():
+    basic = residual((1, 32, 32), 10, base_width=10, growth=1.5, depth=5, freq=2)
+    assert out_channels(basic, "conv2") == [10, 10, 15, 15, 23]
+    assert out_channels(residual((1, 32, 32), 10, base_width=10, stages="1-2", block="bottleneck"), "conv3") == [
+        40,
+        80,
+        80,
+    ]
+    flat = residual((1, 32, 32), 10, base_width=8, growth=1, depth=4, freq=2)
+    assert [row.output_shape for row in cost(flat).layers if row.name.endswith("conv2")][-1] == (8, 8, 8)
+
+
+def test_metaparameters_of_the_inverted_residual_family():
+    thin = inverted_residual((3, 32, 32), 10, width=0.5, depth=0.5, expand_ratio=3, head=96)
+    heads = [row.output_shape[0] for row in cost(thin).layers if row.type == "Conv2d" and row.params == row.macs]
+    assert heads == []  # no map is down to one pixel
+    assert [row.output_shape[0] for row in cost(thin).layers if row.name.endswith("conv.2")][1:] == [
+        16, 16, 16, 32, 32, 48, 48, 80, 80, 160,
+    ]  # fmt: skip
+    assert rows(thin)["classifier.1"].input_shape == (96, 1, 1)
+    late = inverted_residual((3, 32, 32), 10, strides="1-1-1-2-1-2-2")
+    assert cost(late).params == cost(inverted_residual((3, 32, 32), 10)).params
+    assert cost(late).macs > cost(inverted_residual((3, 32, 32), 10)).macs
+
+
+def test_widths_of_regnet_400mf_are_the_papers():
+    # Figures 16 and 17 of arXiv:2003.13678: widths and depths of the four stages.
+    assert out_channels(architecture("regnet_x_400mf"), "f.c.0") == [32, *[64] * 2, *[160] * 7, *[400] * 12]
+    assert out_channels(architecture("regnet_y_400mf"), "f.c.0") == [48, *[104] * 3, *[208] * 6, *[440] * 6]
+
+
+def test_squeeze_and_excitation_is_what_y_adds():
+    plain = params(regnet((3, 32, 32), 10, depth=3, w_0=16))
+    excited = params(regnet((3, 32, 32), 10, depth=3, w_0=16, se_ratio=0.25))
+    extra = {name: count for name, count in excited.items() if name not in plain}
+    assert {name: excited[name] for name in plain} == plain
+    # Block 1 reads the 32 channels of the stem: 8 filters squeeze.
+    assert extra["trunk_output.block1.block1_0.f.se.fc1"] == 16 * 8 + 8
+    assert extra["trunk_output.block1.block1_0.f.se.fc2"] == 8 * 16 + 16
+    assert all(".se.fc" in name for name in extra)
+
+
 def test_alexnet_on_digits_says_what_was_adapted():
     assert architecture("alexnet_caffe", (1, 8, 8), 10).adapted == (
         "conv1 is 3x3/1 instead of 11x11/4, the input being below 64 px",
@@ -146,6 +254,17 @@ def test_options_that_a_family_lacks_are_ignored():
         (lambda: vgg((3, 8, 8), 10, depth=17), "depth is 17, expected one of 11, 13, 16, 19"),
         (lambda: vgg((3, 8, 8), 10, fc=0), "classes and fc are 10 and 0"),
         (lambda: nin((3, 8, 8), 0), "classes is 0"),
+        (lambda: inverted_residual((3, 8, 8), 10, width=0), "width is 0, expected above 0"),
+        (lambda: inverted_residual((3, 8, 8), 10, expand_ratio=0.5), "expand_ratio is 0.5, expected from 1 to 64"),
+        (lambda: inverted_residual((3, 8, 8), 10, strides="1-2"), "strides is '1-2', expected seven of 1 and 2"),
+        (lambda: inverted_residual((3, 8, 8), 10, strides="1-2-2-2-1-2-3"), "strides is '1-2-2-2-1-2-3'"),
+        (lambda: residual((3, 8, 8), 10, block="wide"), "block is 'wide', expected one of basic, bottleneck"),
+        (lambda: residual((3, 8, 8), 10, stages="3-x"), "stages is '3-x', expected numbers of blocks"),
+        (lambda: residual((3, 8, 8), 10, growth=0.5), "growth is 0.5, expected from 1 to 16"),
+        (lambda: residual((3, 8, 8), 10, depth=99, freq=1), "depth is 99, expected at most 32 stages"),
+        (lambda: regnet((3, 8, 8), 10, w_0=20), "w_0 is 20, expected a multiple of 8"),
+        (lambda: regnet((3, 8, 8), 10, w_m=1.0), "w_m is 1.0, expected above 1"),
+        (lambda: shuffle((3, 8, 8), 10, width=1), "width is 1, expected at least 2"),
     ],
 )
 def test_metaparameters_outside_their_range(build, message):

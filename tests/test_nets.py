@@ -1,4 +1,4 @@
-"""Torch modules against the data they are built from, and against torchvision's."""
+"""Torch modules against the data they are built from."""
 
 import copy
 from itertools import product
@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torchvision import models
 
 from explorer.arch import Architecture, ArchitectureError, architecture, cost
 from explorer.arch import layers as L
@@ -29,8 +28,10 @@ leaves = st.one_of(
     st.builds(lambda name, window, ceil: L.MaxPool2d(name, *window, ceil), names, windows, st.booleans()),
     st.builds(L.BatchNorm2d, names),
     st.builds(L.AdaptiveAvgPool2d, names, st.integers(1, 5)),
+    st.builds(L.Chunk, names, st.integers(1, 2), st.integers(0, 1)),
+    st.builds(L.ChannelShuffle, names, st.integers(1, 3)),
     st.builds(L.LocalResponseNorm, names, st.integers(1, 5), st.just(1e-2), st.just(0.75), st.just(2.0)),
-    st.sampled_from([L.ReLU(), L.Dropout(), L.GlobalAvgPool2d()]),
+    st.sampled_from([L.ReLU(), L.ReLU6(), L.SiLU(), L.Hardswish(), L.Sigmoid(), L.Dropout(), L.GlobalAvgPool2d()]),
     st.builds(lambda name, width: L.Sequential("", (L.Flatten(), L.Linear(name, width))), names, st.integers(1, 4)),
 )  # fmt: skip
 trees = st.recursive(
@@ -39,6 +40,8 @@ trees = st.recursive(
         st.builds(L.Sequential, st.one_of(st.just(""), names), st.lists(inner, max_size=4).map(tuple)),
         st.builds(L.Concat, st.just(""), st.lists(inner, min_size=1, max_size=3).map(tuple)),
         st.builds(L.Add, st.just(""), st.tuples(inner, st.just(L.Sequential("", ())))),
+        st.builds(L.Multiply, st.just(""), st.permutations([L.Sequential("", ()), L.GlobalAvgPool2d()]).map(tuple)),
+        st.builds(L.Multiply, st.just(""), st.tuples(inner, inner)),
     ),
     max_leaves=12,
 )
@@ -152,25 +155,40 @@ def test_local_response_norm_is_the_papers_formula():
     assert build(Architecture((6, 1, 1), (layer,)))(x)[0].tolist() == pytest.approx(expected)
 
 
-def copy_in_order(source, target):
-    """Weights of one network into another that has the same weight layers in the same order."""
-    theirs, ours = source.state_dict(), target.state_dict()
-    assert [v.shape for v in theirs.values()] == [v.shape for v in ours.values()]
-    target.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
-
-
 @pytest.mark.parametrize(
-    ("name", "theirs"), [("squeezenet_v1_0", models.squeezenet1_0), ("squeezenet_v1_1", models.squeezenet1_1)]
+    ("layer", "theirs"),
+    [
+        (L.ReLU(), nn.functional.relu),
+        (L.ReLU6(), nn.functional.relu6),
+        (L.SiLU(), nn.functional.silu),
+        (L.Hardswish(), nn.functional.hardswish),
+        (L.Sigmoid(), torch.sigmoid),
+    ],
 )
-def test_logits_equal_torchvision(name, theirs):
-    torch.manual_seed(0)
-    source, target = theirs(weights=None).eval(), build(architecture(name, (3, 224, 224))).eval()
-    copy_in_order(source, target)
-    images = torch.randn(2, 3, 224, 224)
-    with torch.no_grad():
-        expected, found = source(images), target(images)
-    assert expected.std() > 1e-3
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+def test_activations(layer, theirs):
+    images = 5 * torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(build(Architecture((3, 4, 4), (layer,)))(images), theirs(images).flatten(1))
+
+
+def channels_of(*layers):
+    """What becomes of channels 0 to 5."""
+    images = torch.arange(6.0)[None, :, None, None]
+    return build(Architecture((6, 1, 1), layers))(images)[0].tolist()
+
+
+def test_channels_are_chunked_and_shuffled():
+    assert channels_of(L.Chunk("", 3, 1)) == [2, 3]
+    assert channels_of(L.ChannelShuffle("", 2)) == [0, 3, 1, 4, 2, 5]
+    assert channels_of(L.ChannelShuffle("", 3), L.ChannelShuffle("", 2)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_map_is_multiplied_by_a_scale_for_each_channel():
+    images = torch.randn(2, 3, 4, 5)
+    scaled = L.Multiply("", (L.Sequential("", ()), L.GlobalAvgPool2d()))
+    expected = images * images.mean((2, 3), keepdim=True)
+    torch.testing.assert_close(build(Architecture((3, 4, 5), (scaled,)))(images), expected.flatten(1))
+    other_way = L.Multiply("", (L.GlobalAvgPool2d(), L.Sequential("", ())))
+    torch.testing.assert_close(build(Architecture((3, 4, 5), (other_way,)))(images), expected.flatten(1))
 
 
 def test_weights_have_the_papers_names():
