@@ -346,7 +346,7 @@ def test_two_spaces_are_told_apart_in_words() -> None:
 def test_figures_show_what_was_found() -> None:
     found = findings.find(random_study(60))
     bars = importance_plot.figure(found.importances).data[0]
-    assert [name.strip() for name in bars.y] == [one.name for one in found.importances.bars]
+    assert [name.split()[0] for name in bars.y] == [one.name for one in found.importances.bars]
     effects = importance_plot.effects_figure(found.importances)
     assert len(effects.data[0].x) == sum(len(one.effects) for one in found.importances.bars)
     text = page.html("<one>", "about", findings.sections(found))

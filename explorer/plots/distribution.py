@@ -95,8 +95,9 @@ def figure(info: DistributionInfo) -> Figure:
 
 
 def _layout(info: DistributionInfo) -> dict[str, Any]:
-    title = "at equal size: each bin of log params weighs the same" if info.normalised else "as drawn"
+    title = "at equal size" if info.normalised else "as drawn"
     legend = {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}
+    legend["traceorder"] = "normal"
     common = layout(title, "error, 1 - val_acc (log scale)")
     return common | {
         "margin": {"l": 62, "r": 18, "t": 62, "b": 50},

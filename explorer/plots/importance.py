@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from explorer.plots.style import AXIS, BLUE, GREY, INK, faded
+from explorer.plots.style import AXIS, BLUE, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
 from explorer.survey.equal_size import Effect, Importance, Importances
 
@@ -38,15 +38,12 @@ def figure(info: ImportanceInfo) -> Figure:
     """A bar for each metaparameter, faint where chance would explain it; a tick marks what chance would reach."""
     from plotly import graph_objects as go
 
-    names = [f"{escape(one.name)} " for one in info.bars]
+    names = [f"{escape(one.name)}  <b>{100 * one.share:.0f} %</b> " for one in info.bars]
     bars = go.Bar(
         x=[one.share for one in info.bars],
         y=names,
         orientation="h",
         marker={"color": [BLUE if one.told else faded(BLUE, 0.35) for one in info.bars]},
-        text=[f"{one.share:.0%}" for one in info.bars],
-        textposition="outside",
-        cliponaxis=False,
         customdata=[hover(one) for one in info.bars],
         hovertemplate="%{customdata}<extra></extra>",
     )
@@ -54,13 +51,13 @@ def figure(info: ImportanceInfo) -> Figure:
         x=[one.chance for one in info.bars],
         y=names,
         mode="markers",
-        marker={"symbol": "line-ns", "size": 18, "line": {"color": INK, "width": 2}},
+        marker={"symbol": "line-ns", "size": 18, "line": {"color": VERMILLION, "width": 2}},
         hovertemplate="chance stays below %{x:.1%} in 95 of 100<extra></extra>",
     )
     which = "uniform draws" if info.uniform else "finished networks"
     figure = go.Figure([bars, chance], _layout(f"importance, {info.networks:,} {which}", len(info.bars)))
     longest = max((max(one.share, one.chance) for one in info.bars), default=1.0)
-    figure.update_xaxes(AXIS | {"tickformat": ".0%", "range": [0, 1.18 * longest]})
+    figure.update_xaxes(AXIS | {"tickformat": ".0%", "range": [0, 1.05 * longest]})
     figure.update_yaxes(AXIS | {"autorange": "reversed", "ticks": "", "automargin": True, "showgrid": False})
     return figure
 
@@ -90,7 +87,7 @@ def effects_figure(info: ImportanceInfo) -> Figure:
         (f"<b>{escape(one.name)}</b>  " if i in firsts else "") + f"{escape(effect.values)} "
         for i, (one, effect) in enumerate(rows)
     ]
-    figure = go.Figure(trace, _layout("val_acc above or below what is usual at the size, by value", len(rows)))
+    figure = go.Figure(trace, _layout("gain in val_acc at equal size, by value", len(rows)))
     figure.update_xaxes(AXIS | {"tickformat": "+.1%", "zeroline": True, "zerolinecolor": GREY, "zerolinewidth": 1.5})
     figure.update_yaxes(AXIS | {"tickvals": list(range(len(rows))), "ticktext": names, "ticks": "", "automargin": True})
     figure.update_yaxes(range=[len(rows) - 0.4, -0.6], showgrid=False)

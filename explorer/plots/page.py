@@ -26,7 +26,8 @@ section { border-top: 1px solid var(--line); margin-top: 34px; padding-top: 18px
 .scroll { overflow-x: auto; margin: 10px 0; }
 table { border-collapse: separate; border-spacing: 0; font-size: 14px; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 12px 3px 0; text-align: right; border-bottom: 1px solid var(--grid); vertical-align: top; }
-th { font-weight: 600; } th.word, td.word { text-align: left; }
+th { font-weight: 600; } td { white-space: nowrap; } th.word, td.word { text-align: left; }
+td.word { white-space: normal; } td.word ~ td.word { min-width: 20ch; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--width, 340px)), 1fr));
   gap: 12px; }
 .figures > div { min-width: 0; } .figure { width: 100%; }
@@ -36,8 +37,7 @@ th { font-weight: 600; } th.word, td.word { text-align: left; }
 .js-plotly-plot .xlines-above, .js-plotly-plot .ylines-above, .js-plotly-plot path.xtick, .js-plotly-plot path.ytick,
 .js-plotly-plot .xaxislayer-above path, .js-plotly-plot .yaxislayer-above path { stroke: var(--soft) !important; }
 @media (max-width: 600px) { main { padding: 12px 12px 40px; } h1 { font-size: 22px; } table { font-size: 13px; } }
-@media (prefers-color-scheme: dark) { .js-plotly-plot .plot { filter: brightness(1.5); }
-  .js-plotly-plot .point path[style*="stroke: rgb(34, 38, 43)"] { stroke: var(--ink) !important; } }
+@media (prefers-color-scheme: dark) { .js-plotly-plot .plot { filter: brightness(1.5); } }
 @media print { .scroll { overflow: visible; } }
 """
 # Drawn when all of the page is there: a figure takes the width that its neighbours leave.

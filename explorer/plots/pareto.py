@@ -154,7 +154,7 @@ def _arrows(info: ParetoInfo, stopped: bool) -> Any:
         customdata=[mark.text for mark in marks],
         hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
-        marker={"symbol": "triangle-down-open", "size": 6, "color": GREY, "opacity": 0.6}
+        marker={"symbol": "triangle-down-open", "size": 7, "color": GREY, "opacity": 0.8}
         if stopped
         else {"symbol": "triangle-down", "size": 10, "color": GREY},
     )
