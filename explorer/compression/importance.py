@@ -37,6 +37,8 @@ def importance(network: Network, images: Tensor, seed: int = 0) -> dict[str, Dou
     Raises:
         CompressionError: if there are no images, or the network's answer is not finite.
     """
+    if not len(images):
+        raise CompressionError("no images to calibrate with")
     layers = weighted(network)
     inputs: dict[str, Tensor] = {}
     outputs: dict[str, Tensor] = {}
@@ -67,8 +69,8 @@ def importance(network: Network, images: Tensor, seed: int = 0) -> dict[str, Dou
         for handle in handles:
             handle.remove()
         network.train(training)
-    if not len(images) or not all(bool(rows.isfinite().all()) for rows in squares.values()):
-        raise CompressionError("no images to calibrate with, or the network's answer to them is not finite")
+    if not all(bool(rows.isfinite().all()) for rows in squares.values()):
+        raise CompressionError("the network's answer to the calibration images is not finite")
     return {name: _believed(halves.numpy()) / max(power[name], 1e-30) for name, halves in squares.items()}
 
 

@@ -13,7 +13,7 @@ from explorer.arch import Architecture, cost
 from explorer.arch import layers as L
 from explorer.compression.compensate import Doubles
 from explorer.compression.importance import unfolded
-from explorer.nets import build
+from explorer.nets import build, merge
 
 BATCH = 10
 """Images at a time."""
@@ -24,6 +24,9 @@ POSITIONS = 1024
 @dataclass(frozen=True)
 class Moments:
     """Means over images and positions, each (groups, columns, columns) in float64; a bias is a last input of 1.
+
+    What few images say of two inputs together is partly chance, so every mean is drawn to that of independent inputs,
+    by as much as batches of images differ in it (Ledoit and Wolf, 2004, doi:10.1016/S0047-259X(03)00096-4).
 
     Attributes:
         now: of the products of the inputs as they are, behind changed layers.
@@ -70,11 +73,9 @@ class _Walk:
                 for child in layer.layers:
                     then, now = self.run(child, path, then, now)
                 return then, now
-            case L.Concat() | L.Add():
+            case L.Concat() | L.Add() | L.Multiply():
                 pairs = [self.run(branch, path, then, now) for branch in layer.branches]
-                if isinstance(layer, L.Concat):
-                    return torch.cat([pair[0] for pair in pairs], 1), torch.cat([pair[1] for pair in pairs], 1)
-                return sum((pair[0] for pair in pairs[1:]), pairs[0][0]), sum((p[1] for p in pairs[1:]), pairs[0][1])
+                return merge(layer, [pair[0] for pair in pairs]), merge(layer, [pair[1] for pair in pairs])
             case _:
                 return self._leaf(layer, path, then, now)
 
@@ -91,19 +92,38 @@ class _Walk:
         return before, _mapped(module, shape, now)
 
     def _moments(self, part: nn.Conv2d | nn.Linear, then: Tensor, now: Tensor) -> Moments:
-        bias, sums = part.bias is not None, [torch.zeros(0), torch.zeros(0)]
-        count = 0
-        for before, after in zip(torch.split(then, BATCH), torch.split(now, BATCH), strict=True):
+        """Moments of a layer's inputs."""
+        bias, same = part.bias is not None, now is then
+        size = max(1, min(BATCH, len(now) // 2))
+        held: list[Tensor] = []
+        crossed: list[Tensor] = []
+        for before, after in zip(torch.split(then, size), torch.split(now, size), strict=True):
             columns = unfolded(part, after)
             positions = columns.shape[3]
             chosen = torch.randperm(positions, generator=self.generator)[:POSITIONS] if positions > POSITIONS else None
-            held = _flat(columns, chosen, bias)
-            sums[0] = sums[0] + (held @ held.mT).double() if count else (held @ held.mT).double()
-            if now is not then:
-                cross = (_flat(unfolded(part, before), chosen, bias) @ held.mT).double()
-                sums[1] = sums[1] + cross if count else cross
-            count += held.shape[2]
-        return Moments((sums[0] / count).numpy(), None if now is then else (sums[1] / count).numpy())
+            flat = _flat(columns, chosen, bias)
+            other = flat if same else _flat(unfolded(part, before), chosen, bias)
+            _add(held, flat @ flat.mT / flat.shape[2])
+            if not same:
+                _add(crossed, other @ flat.mT / flat.shape[2])
+        count = -(-len(now) // size)
+        mean = held[0] / count
+        own = torch.diag_embed(mean.diagonal(dim1=1, dim2=2))
+        together = float((mean - own).square().sum())
+        chance = max(0.0, float(held[1]) / count - float(mean.square().sum())) / max(1, count - 1)
+        drawn = min(1.0, chance / together) if together and count > 1 else 1.0
+        moments = ((1 - drawn) * mean + drawn * own).numpy()
+        return Moments(moments, None if same else ((1 - drawn) * crossed[0] / count + drawn * own).numpy())
+
+
+def _add(sums: list[Tensor], value: Tensor) -> None:
+    """Adds to the sum of values and the sum of their squares, all together."""
+    value = value.double()
+    if sums:
+        sums[0] += value
+        sums[1] += value.square().sum()
+    else:
+        sums += [value.clone(), value.square().sum()]
 
 
 def _alone(

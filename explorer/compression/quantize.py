@@ -36,6 +36,8 @@ STEP_BITS, FLOAT_BITS = 2, 10
 """Bits of mantissa that steps have, and tensors that are not coded, such as batch norm's."""
 PASSES = 8
 """At most so many times all layers are rounded to meet a budget."""
+FEWEST = 16
+"""Images that suffice to find out how large the codes of a fineness are."""
 SLACK = 0.003
 """Share of a budget that may be left."""
 
@@ -92,19 +94,19 @@ def _within(work: _Work, budget: int, told: Callable[[str], None]) -> Compressed
     best, best_size, smallest = None, 0, 0
     fineness = sqrt(24 * 0.02 / max(1, work.nonzero()))  # a divergence of 0.02 nats, if every error counted alike
     for number in range(PASSES):
-        made = work.rounded(fineness)
+        draft = number == 0 and len(work.images) >= 8 * FEWEST  # a few images tell the size well enough
+        made = work.rounded(fineness, 8 if draft else 1)
         size = len(container.pack(work.architecture, made))
         told(f"pass {number + 1}: fineness {fineness:.3g}, {size:,} bytes of {budget:,}")
         smallest = min(smallest or size, size)
-        if best_size < size <= budget:
+        if best_size < size <= budget and not draft:
             best, best_size = made, size
         if budget * (1 - SLACK) <= best_size:
             break
         wanted = (budget * (1 - SLACK / 2) - size) + work.estimate(fineness)
-        finer = work.solve(wanted, fineness)
-        if finer is None or abs(log(finer / fineness)) < 1e-4:
+        before, fineness = fineness, work.solve(wanted, fineness)
+        if abs(log(before / fineness)) < 1e-4 and not draft:
             break
-        fineness = finer
     if best is None:
         raise CompressionError(f"{budget:,} bytes are too few for this network, {smallest:,} were reached")
     return best
@@ -125,8 +127,8 @@ class _Work:
     def nonzero(self) -> int:
         return sum(int(self.state[f"{name}.weight"].count_nonzero()) for name in self.layers)
 
-    def rounded(self, fineness: float) -> Compressed:
-        """All layers one after the other, each behind the rounded ones."""
+    def rounded(self, fineness: float, every: int = 1) -> Compressed:
+        """All layers one after the other, each behind the rounded ones, by every so-many-th image."""
         made: Compressed = {}
 
         def change(name: str, moments: Moments) -> dict[str, Tensor]:
@@ -134,7 +136,7 @@ class _Work:
             made.update(parts)
             return {key.rpartition(".")[2]: torch.from_numpy(container.dense(part)) for key, part in parts.items()}
 
-        propagate(self.architecture, self.state, self.images, change, self.seed)
+        propagate(self.architecture, self.state, self.images[::every], change, self.seed)
         others = {name: _coarse(tensor.numpy(), FLOAT_BITS) for name, tensor in self.state.items() if name not in made}
         return {name: made[name] if name in made else others[name] for name in self.state}
 
@@ -183,11 +185,9 @@ class _Work:
             bits += float(Rate.of(codes)(codes.astype(np.float32)).sum())
         return bits / 8
 
-    def solve(self, wanted: float, fineness: float) -> float | None:
-        """The fineness at which the estimate is as wanted, None if none is."""
-        low, high = fineness / 16, fineness * 16
-        if not self.estimate(high) < wanted < self.estimate(low):
-            return None
+    def solve(self, wanted: float, fineness: float) -> float:
+        """The fineness at which the estimate is as wanted, within a factor of 8 of a given one."""
+        low, high = fineness / 8, fineness * 8
         for _ in range(24):
             middle = sqrt(low * high)
             low, high = (low, middle) if self.estimate(middle) < wanted else (middle, high)
