@@ -164,11 +164,9 @@ def _way_back(folder: Path, process: subprocess.Popen[bytes], dead: set[int]) ->
 def in_flight(folder: Path) -> tuple[int, int]:
     """The trial that is being trained, and the epochs of it that are stored; (-1, 0) before the first."""
     try:
-        running = [
-            own for own in store.load(f"sqlite:///{folder}/study.db", "recovery").trials if own.state == "RUNNING"
-        ]
+        trials = store.load(f"sqlite:///{folder}/study.db", "recovery").trials
     except StudyError:  # not made yet
-        trials = ()
+        return -1, 0
     running = [own for own in trials if own.state == "RUNNING"]
     return (running[0].number, running[0].epochs) if running else (-1, 0)
 
