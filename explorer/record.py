@@ -24,7 +24,7 @@ class TrialRecord:
         state: Optuna's state: RUNNING, COMPLETE, PRUNED (stopped early) or FAIL.
         metaparameters: the point of the space; empty for an anchor from outside it.
         anchor: name of the published network, or None.
-        uniform: whether the point was drawn uniformly, without regard to results: never stopped.
+        uniform: whether it is of the sample for statistics: drawn uniformly whatever the sampler, never stopped.
         identity: of the architecture.
         params, bytes, macs: exact cost.
         architecture: its JSON.

@@ -48,7 +48,7 @@ class Proposer:
         lag: None: a result counts from the next proposal on. A number: trial k is proposed from the results of the
             trials up to k - lag, no more and no less, so that the same seed gives the same trials however long each
             takes; with as many slots as the lag.
-        uniform: share of the trials that are uniform draws whatever the sampler.
+        uniform: share of the trials that are uniform draws whatever the sampler: the sample for statistics.
 
     Raises:
         SamplerError: if there is no such sampler, or it does not take the arguments.
@@ -107,7 +107,7 @@ class Proposer:
         chosen = rng.random() >= self.uniform
         if chosen:
             yield from self.sampler.candidates(number, size)
-        draw = partial(self._draw, uniform=True)
+        draw = partial(self._draw, uniform=not chosen)
         # The sampler has no say here, or keeps coming back to what is known: draw, then look at every point left.
         for _ in range(UNIFORM_ATTEMPTS):
             yield draw(self.domain.sample(rng))

@@ -27,7 +27,7 @@ class Proposal:
         params: the point.
         distributions: of its parameters.
         system_attrs: what an Optuna sampler keeps on its trials.
-        uniform: drawn uniformly, without regard to any result: part of the sample that statistics are made of.
+        uniform: of the sample for statistics: drawn uniformly, whatever the sampler, and never stopped.
     """
 
     params: Mapping[str, Any]

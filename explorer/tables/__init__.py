@@ -136,11 +136,12 @@ def _training(row: Mapping[str, Any]) -> Training:
 
 
 def save(path: Path, studies: Iterable[StudyRecord]) -> int:
-    """Writes the complete trainings of studies of one space, recipe and length; returns how many.
+    """Writes the complete trainings of the first study's points, and of anchors; returns how many.
 
     Args:
         path: of the Parquet file.
-        studies: the first one's facts become the table's; a (network, seed) that comes again is left out.
+        studies: of one space, recipe and length. The first one's facts become the table's; a (network, seed) that
+            comes again is left out.
 
     Raises:
         TableError: if the studies do not go together or hold nothing.
@@ -155,7 +156,7 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
     aliases = _aliases(first)
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for record in records:
-        for trial in record.finished:
+        for trial in (own for own in record.finished if own.anchor or own.identity in aliases):
             for index, seed in enumerate(trial.seeds):
                 rows.setdefault((trial.identity, seed), _row(trial, index, aliases.get(trial.identity, [])))
     if not rows:
