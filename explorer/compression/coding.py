@@ -15,13 +15,24 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.compression.coded import Codes, CompressionError
-from explorer.compression.mixing import LEAST, ONE, BitCoder, Ints, Mixer, ln
+from explorer.compression.mixing import LEAST, ONE, BitCoder, Ints, Mixer, clip, ln
 from explorer.compression.scan import Scan, View
 
 DIGITS = 24
 """Magnitudes have at most so many binary digits."""
 SPEED = {"zero": 40, "sign": 60, "more": 60, "digit": 60}
 """Of each kind of bit's mixture, see Mixer."""
+START = {
+    ("zero", False): [0, 12, 0, 4, 0, 18, 14, 13, 13, 0, 12, 4, 4, 0, 2, 16, 30, -10, 16],
+    ("zero", True): [0, 12, 18, 18, 8, 10, 4, 12, 0, 4, -10, 10, -6, -4, -1, 4, 50, -8, 6],
+    ("sign", False): [0, 36, 0, 40, 5, -60],
+    ("sign", True): [2, 36, 36, 24, -30, -40],
+    ("more", False): [10, 4, 10, 8, 10, 4, 6, 6, 0, 4, -3, -3, 0, 0, 5, -2, 8, 8, 0, 22, 10, 0, 0, 20, 8],
+    ("more", True): [9, 6, 9, 18, 16, -3, 8, 3, 1, 3, 1, -1, 0, -6, -3, -5, 12, 1, 4, 26, 10, -3, -3, 5, 1],
+    ("digit", False): [6, 5, 6, 46],
+    ("digit", True): [10, 6, 6, 42],
+}
+"""First weights of each kind's mixture, by whether the kernel has more than one position: what SqueezeNet's became."""
 STEPS = 25
 """Steps in which a logarithm or logit picks a table's cell."""
 
@@ -258,16 +269,16 @@ class _Model:
         """Codes bits with the model of their kind; cells and local cells come with the sizes of their tables."""
         key = (kind, number, self._wide)
         if key not in self._mixers:
-            self._mixers[key] = Mixer(
-                [size for _, size in cells], [size for _, size in local], len(features), SPEED[kind]
-            )
+            start = START[kind, self._wide][: len(cells) + len(local) + len(features)]
+            sizes = [size for _, size in cells], [size for _, size in local]
+            self._mixers[key] = Mixer(*sizes, len(features), SPEED[kind], start)
         given = None if bits is None else bits.astype(np.int64)
         return self._mixers[key].code(self._coder, [cell for cell, _ in (*cells, *local)], features, given)
 
 
 def _cell(value: Ints, step: int = 64, steps: int = STEPS) -> Ints:
     """A logarithm or logit as one of `steps` cells of width `step`, 0 in the middle."""
-    return np.clip(value // step + steps // 2, 0, steps - 1)
+    return clip(value // step + steps // 2, 0, steps - 1)
 
 
 def _all(view: View, value: int) -> Ints:

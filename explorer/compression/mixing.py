@@ -37,9 +37,15 @@ LN: Ints = np.array([0, *(int((Decimal(x).ln() * 256).to_integral_value()) for x
 LN_2 = int((Decimal(2).ln() * 65536).to_integral_value())
 
 
+def clip(x: Ints, low: int, high: int) -> Ints:
+    """Held within bounds; numpy's own asks for the type's limits each time, which takes longer than the work."""
+    held: Ints = np.minimum(np.maximum(x, low), high)
+    return held
+
+
 def stretch(numerator: Ints, denominator: Ints | int) -> Ints:
     """The logits of numerator / denominator, in 1/256."""
-    logits: Ints = STRETCH[np.clip((numerator << 12) // denominator, 1, 4094)]
+    logits: Ints = STRETCH[clip((numerator << 12) // denominator, 1, 4094)]
     return logits
 
 
@@ -69,13 +75,16 @@ class Mixer:
     logit. The weights follow the gradient of the code's length.
     """
 
-    def __init__(self, tables: Sequence[int], local: Sequence[int], features: int, speed: int) -> None:
+    def __init__(
+        self, tables: Sequence[int], local: Sequence[int], features: int, speed: int, start: Sequence[int]
+    ) -> None:
         """A model that has seen nothing.
 
         Args:
             tables: sizes of the tables that remain.
             local: sizes of the tables that `forget` empties; their cells come after the others'.
             features: number of features.
+            start: first weights, tables before features, in 1/64; those that it does not name are 0.
             speed: hundredths of a full step (to the weights that would have been best) that the weights go.
         """
         sizes = [*tables, *local]
@@ -85,7 +94,7 @@ class Mixer:
         self._seen = np.zeros(sum(sizes), np.int64)
         self._ones = np.zeros(sum(sizes), np.int64)
         self._weights = np.zeros(len(sizes) + features, np.int64)
-        self._weights[: len(sizes)] = ONE * 6 // (5 * len(sizes))
+        self._weights[: len(start)] = np.array(start, np.int64) * (ONE // 64)
         self._power = np.zeros(len(sizes) + features, np.int64)
 
     def forget(self) -> None:
@@ -105,12 +114,12 @@ class Mixer:
         where = np.stack(cells) + self._first
         counted = (self._ones[where] + DOUBT, self._seen[where] + 2 * DOUBT)
         inputs = (
-            np.concatenate([stretch(*counted), np.clip(np.reshape(features, (len(features), -1)), -2047, 2047)])
+            np.concatenate([stretch(*counted), clip(np.reshape(features, (len(features), -1)), -2047, 2047)])
             if features
             else stretch(*counted)
         )
         logits = (self._weights @ inputs) >> 16
-        probabilities = np.clip(SQUASH[np.clip(logits, -2047, 2047) + 2048], LEAST, ONE - LEAST)
+        probabilities = clip(SQUASH[clip(logits, -2047, 2047) + 2048], LEAST, ONE - LEAST)
         bits = coder(probabilities, bits)
         self._learn(inputs, probabilities, bits)
         self._count(where, bits)

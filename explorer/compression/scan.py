@@ -13,15 +13,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from explorer.compression.mixing import ONE, Ints, ln, stretch
+from explorer.compression.mixing import ONE, Ints, clip, ln, stretch
 from explorer.compression.prediction import Predictor
 
 Place: TypeAlias = tuple[slice, int, slice]
 """Rows, position in the kernel, columns of a tile."""
 LARGEST = 4095
 """Larger magnitudes count as this."""
-CODES = 512
-"""Codes of a tile, about."""
+CODES, LEAST, SHARE = 256, 128, 256
+"""A tile has a 256th of the codes, within 128 and 256, about: more is faster, fewer learn sooner."""
 BLOCKS = 8
 """A tensor's rows are taken in so many blocks at least: what one teaches serves the next."""
 COLUMNS = 128
@@ -95,7 +95,8 @@ class Scan:
     def places(self) -> Iterator[Place]:
         """The tiles in their order."""
         width = min(self.channels, COLUMNS) if self.positions == 1 else self.channels
-        height = max(1, min(CODES // width, self.out // BLOCKS))
+        codes = min(CODES, max(LEAST, self._kernels.size // SHARE))
+        height = max(1, min(codes // width, self.out // BLOCKS))
         for row in range(0, self.out, height):
             for position in range(self.positions):
                 for column in range(0, self.channels, width):
@@ -127,18 +128,18 @@ class Scan:
         average = ((total << 4) + PRIOR * mean) // (seen + PRIOR)
         zero = np.zeros(shape, np.int64)
         return View(
-            density=stretch(np.clip(((nonzero << 16) + PRIOR * share) // (seen + PRIOR), 16, ONE - 16), ONE) - level,
-            size=np.clip(ln(average) - usual, -1000, 1000),
-            large=np.clip(
+            density=stretch(clip(((nonzero << 16) + PRIOR * share) // (seen + PRIOR), 16, ONE - 16), ONE) - level,
+            size=clip(ln(average) - usual, -1000, 1000),
+            large=clip(
                 ln(((total << 4) + (PRIOR + 1) // 2 * among) // (nonzero + (PRIOR + 1) // 2)) - typical, -1000, 1000
             ),
-            signs=np.clip(sign[[0, 1, 3]] * 8 // (nonzero[[0, 1, 3]] + 2) + 8, 0, 16),
+            signs=clip(sign[[0, 1, 3]] * 8 // (nonzero[[0, 1, 3]] + 2) + 8, 0, 16),
             known=nonzero[3],
             source=np.broadcast_to(self._source[:, None, columns], (2, *shape)).reshape(2, -1),
             left=(here[position - 1] if position % self.width else zero).reshape(-1),
             above=(here[position - self.width] if position >= self.width else zero).reshape(-1),
             inputs=inputs,
-            mean=np.clip((expected << 8) // among, -2000, 2000),
+            mean=clip((expected << 8) // among, -2000, 2000),
             level=level,
             magnitude=typical,
         )
@@ -146,7 +147,7 @@ class Scan:
     def tell(self, place: Place, view: View, codes: Ints) -> None:
         """Takes in a tile's codes (N,)."""
         rows, position, columns = place
-        codes = np.clip(codes, -LARGEST, LARGEST)
+        codes = clip(codes, -LARGEST, LARGEST)
         self._predictor.learn(position, view.inputs, codes)
         tile = codes.reshape(self._kernels[position, rows, columns].shape)
         self._kernels[position, rows, columns] = tile
@@ -161,7 +162,7 @@ class Scan:
         """(2, out): density and size of each row, less the tensor's."""
         seen, nonzero, total, _ = self._rows
         share, mean, _ = self._usual()
-        density = stretch(np.clip(((nonzero << 16) + 4 * share) // (seen + 4), 16, ONE - 16), ONE) - stretch(share, ONE)
+        density = stretch(clip(((nonzero << 16) + 4 * share) // (seen + 4), 16, ONE - 16), ONE) - stretch(share, ONE)
         return np.stack([density, ln(((total << 4) + 4 * mean) // (seen + 4)) - ln(mean)])
 
     def _usual(self) -> tuple[Ints, Ints, Ints]:

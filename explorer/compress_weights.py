@@ -1,0 +1,72 @@
+"""python -m explorer.compress TARGET weights=FILE: given weights rounded to a budget of bytes, without any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from torch import Tensor
+
+    from explorer.data.module import DataModule
+
+
+def main(config: DictConfig, budget: int | None) -> int:
+    """Runs the command; returns its exit code.
+
+    Raises:
+        ConfigError: if there is no budget, or the weights, the network and the images do not belong together.
+    """
+    import torch
+    from rich.console import Console
+
+    from explorer import evaluate as evaluation
+    from explorer.compression import container
+    from explorer.compression.header import tensor_shapes
+    from explorer.compression.quantize import quantize
+    from explorer.config import ConfigError, plain
+    from explorer.nets import build
+    from explorer.weights import assign
+
+    if budget is None:
+        raise ConfigError("budget is null, expected bytes such as budget=0.4MB with weights=FILE")
+    target, file = str(config.trial), Path(str(config.weights))
+    given = evaluation._read(file)
+    data, part = evaluation._data(plain(config.data), None, 50)
+    architecture, notes = evaluation._architecture(target, {}, data, None, given)
+    evaluation._check(architecture, data)
+    network = build(architecture)
+    assign(network, given)
+    tensors = {name: network.state_dict()[name].numpy() for name in tensor_shapes(architecture)}
+    console = Console()
+    for note in notes:
+        console.print(note, highlight=False)
+    images = calibration(data, part, config.images)
+    made = quantize(
+        architecture, tensors, images, budget=budget, told=lambda line: console.print(line, highlight=False)
+    )
+    out = Path(config.output or f"compressed/{target}.sqz")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    size = container.write(out, architecture, made)
+    decoded, values = container.read(out)
+    found = build(decoded)
+    found.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()}, strict=False)
+    line = f"{out}: {size:,} bytes, {sum(4 * value.size for value in values.values()) / size:.1f} times below fp32"
+    console.print(line, highlight=False)
+    for what, each in (("given", network), ("decoded", found)):
+        scores = evaluation.evaluate(each, data, part, Console(stderr=True))
+        console.print(
+            f"{what}: top-1 {100 * scores.top1:.2f} ± {100 * scores.top1_error:.2f} %, top-5 {100 * scores.top5:.2f} ± "
+            f"{100 * scores.top5_error:.2f} %, loss {scores.loss:.4f} ({scores.images} images, calibration's included)",
+            highlight=False,
+        )
+    return 0
+
+
+def calibration(data: DataModule, part: str, count: int) -> Tensor:
+    """Every n-th image of a part, so many of them: (count, C, H, W)."""
+    import torch
+
+    images = torch.cat([batch for batch, _ in data.evaluation(part)])
+    return images[:: max(1, len(images) // count)][:count]

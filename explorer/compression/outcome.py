@@ -1,0 +1,83 @@
+"""What compressing a network of a study found, as plain data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from statistics import mean, stdev
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """One network, compressed after each of some trainings.
+
+    Attributes:
+        study, trial, identity: which network.
+        plan: how small it was to become, in words; with the trial it names the result.
+        params: of the network.
+        seeds: of the trainings.
+        bytes: of each seed's file.
+        before, after: val_acc of each seed's network, as trained, and as decoded from its file.
+        nonzero: weights of each seed's network that are not zero.
+        val_images: size of the validation split.
+    """
+
+    study: str
+    trial: int
+    identity: str
+    plan: str
+    params: int
+    seeds: tuple[int, ...]
+    bytes: tuple[int, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    nonzero: tuple[int, ...]
+    val_images: int
+
+    @property
+    def size(self) -> float:
+        """Mean bytes of a file."""
+        return mean(self.bytes)
+
+    @property
+    def ratio(self) -> float:
+        """The parameters' bytes in fp32 over the file's."""
+        return 4 * self.params / self.size
+
+    @property
+    def accuracy(self) -> float:
+        """Mean val_acc of the decoded networks."""
+        return mean(self.after)
+
+    @property
+    def error(self) -> float:
+        """Standard error of `accuracy`: of the seeds, or, of a single one, the images'."""
+        if len(self.after) > 1:
+            return stdev(self.after) / math.sqrt(len(self.after))
+        return math.sqrt(self.accuracy * (1 - self.accuracy) / self.val_images)
+
+    @property
+    def lost(self) -> tuple[float, float]:
+        """val_acc lost, mean over the seeds, and its standard error, seed by seed (0 for a single one)."""
+        differences = [old - new for old, new in zip(self.before, self.after, strict=True)]
+        spread = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
+        return mean(differences), spread
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def read(data: dict[str, Any]) -> Compressed:
+        """From `plain()`, or from JSON of it."""
+        values: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in data.items()}
+        return Compressed(**values)
+
+    def words(self) -> str:
+        """One line for people."""
+        lost, error = self.lost
+        return (
+            f"{self.size:,.0f} bytes, {self.ratio:.1f} times below fp32; val_acc {mean(self.before):.4f} -> "
+            f"{self.accuracy:.4f}, {100 * lost:+.2f} ± {100 * error:.2f} points lost (mean of {len(self.seeds)} seeds)"
+        )

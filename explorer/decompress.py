@@ -1,0 +1,41 @@
+"""python -m explorer.decompress FILE: the network in a .sqz file as safetensors and JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main(config: DictConfig) -> int:
+    """Runs the command; returns its exit code."""
+    from safetensors.numpy import save_file
+
+    from explorer.arch import cost
+    from explorer.compression import container
+    from explorer.config import ConfigError
+
+    file = Path(str(config.file))
+    if config.out is None and file.suffix != ".sqz":
+        raise ConfigError(f"file is {config.file!r}, expected one that ends in .sqz, or out= a folder")
+    architecture, tensors = container.read(file)
+    folder = file.with_suffix("") if config.out is None else Path(str(config.out))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "architecture.json").write_text(architecture.to_json())
+        save_file(tensors, str(folder / "weights.safetensors"))
+    except OSError as error:
+        raise ConfigError(f"out {folder}: {error.strerror}, expected a folder that can be written") from None
+    dense = sum(4 * tensor.size for tensor in tensors.values())
+    size = file.stat().st_size
+    params = cost(architecture).params
+    print(f"{folder}: {params:,} params, {dense:,} bytes in fp32, {dense / size:.1f} times the file's {size:,}")
+    return 0
+
+
+if __name__ == "__main__":
+    from explorer.config import command
+
+    command("decompress", main, bare="file")

@@ -1,0 +1,76 @@
+"""A compressed network in MLflow: a child run of its trial's. Logging it again updates the same run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from explorer.compression.outcome import Compressed
+from explorer.record import StudyRecord, TrialRecord
+from explorer.tracking.address import TrackingError, reason, redact, resolve
+from explorer.tracking.mirror import PARENT, STUDY, study_key
+from explorer.tracking.tracker import connect, open_mirror
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TAG = f"{STUDY}.compressed"
+
+
+def log_compressed(record: StudyRecord, trial: TrialRecord, found: Compressed, folder: Path, uri: str) -> None:
+    """Logs what compressing a trial's network found, with its files.
+
+    Args:
+        record: the study; mirrored first where it is not there yet.
+        trial: the network's trial.
+        found: the result.
+        folder: that holds SEED.sqz of each seed, and compressed.json.
+        uri: of the tracking server.
+
+    Raises:
+        TrackingError: one line saying why the server could not be written to.
+    """
+    try:
+        _log(connect(uri), resolve(uri), record, trial, found, folder)
+    except Exception as error:  # noqa: BLE001 - MLflow, its database and its network raise whatever they like
+        raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
+
+
+def _log(
+    client: MlflowClient, uri: str, record: StudyRecord, trial: TrialRecord, found: Compressed, folder: Path
+) -> None:
+    from mlflow.entities import Metric
+
+    mirror = open_mirror(uri, record)
+    if not mirror.holds(trial.number):  # else the run is there, and a search may be at work on the study
+        mirror.sync(record, ended=True)
+    key = f"{study_key(record)} {trial.number} {found.plan}"
+    parent = mirror.run_of(trial.number)
+    known = client.search_runs([mirror.experiment], f"tags.`{TAG}` = '{key}'", max_results=1)
+    tags = {
+        PARENT: parent,
+        TAG: key,
+        "identity": trial.identity,
+        "compressed_trial": str(trial.number),
+        "seeds": " ".join(map(str, found.seeds)),
+        "mlflow.source.name": "python -m explorer.compress",
+        "mlflow.note.content": found.words(),
+    }
+    if known:
+        run_id = known[0].info.run_id
+        for name, value in tags.items():
+            client.set_tag(run_id, name, value)
+    else:
+        name = f"compress {trial.number}: {found.plan}"
+        run_id = client.create_run(mirror.experiment, tags=tags, run_name=name).info.run_id
+        client.log_param(run_id, "plan", found.plan)
+    lost, error = found.lost
+    metrics = {"params": float(found.params), "bytes": found.size, "ratio": found.ratio, "val_acc": found.accuracy}
+    metrics |= {"val_acc_before": mean(found.before), "val_acc_lost": lost, "val_acc_lost_error": error}
+    metrics |= {"val_acc_error": found.error, "nonzero": mean(found.nonzero)}
+    now = client.get_run(run_id).info.start_time
+    client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()])
+    for file in ["compressed.json", *(f"{seed}.sqz" for seed in found.seeds)]:
+        client.log_artifact(run_id, str(folder / file))
+    client.set_terminated(run_id)
