@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from explorer.arch import Architecture
+from explorer.arch import Architecture, architecture
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
 from explorer.compression import container
@@ -15,7 +15,9 @@ from explorer.compression.importance import importance
 from explorer.compression.propagate import propagate
 from explorer.compression.quantize import quantize
 from explorer.compression.rate import Rate
+from explorer.data import load
 from explorer.nets import build
+from explorer.weights import load as load_weights
 
 # Every kind of layer that has weights: a bypass, groups, batch norm without bias, a flat map.
 MIXED = Architecture(
@@ -265,3 +267,21 @@ def test_biases_are_codes_too():
     assert {name for name, part in made.items() if isinstance(part, CodedTensor)} == {
         f"{layer}.{kind}" for layer in ("stem", "grouped", "one", "three", "classes") for kind in ("weight", "bias")
     } - {"stem.bias"}
+
+
+@pytest.mark.slow
+def test_squeezenet_on_real_images(reference, tmp_path):
+    """With so few images, and so coarse: benchmarks/lossy.py says what it really gives."""
+    data = load({"name": "image_folder", "dir": str(reference / "imagenet_samples"), "workers": 0, "val": 0, "test": 0})
+    files = sorted(file for file, _ in data.parts["train"])[::12]
+    images = torch.stack([data.preparation.image(file, None) for file in files])
+    network_of = architecture("squeezenet_v1_0", (3, 227, 227), 1000, {"conv10_padding": 1})
+    network = build(network_of)
+    load_weights(network, reference / "squeezenet_v1_0.npz")
+    tensors = {name: part.numpy() for name, part in network.state_dict().items()}
+    made = quantize(network_of, tensors, images[::2], fineness=1e-3)
+    assert container.write(tmp_path / "net.sqz", network_of, made) < 400_000
+    read_of, read = container.read(tmp_path / "net.sqz")
+    before, after = logits(network_of, tensors, images[1::2]), logits(read_of, read, images[1::2])
+    assert divergence(before, after) < 0.1
+    assert (before.argmax(1) == after.argmax(1)).double().mean() > 0.8
