@@ -32,7 +32,8 @@ limits: {params: 60_000}
 anchors: null
 """
 EPOCHS = 4
-WORDS = ["+space=chaos", "--config-dir", ".", f"epochs={EPOCHS}", "stopping.rung=1", "deterministic=true"]
+WORDS = ["+space=chaos", "--config-dir", ".", f"epochs={EPOCHS}", "deterministic=true"]
+WORDS += ["stopping=none", "stopping.rung=1"]
 BLIND = 0.3
 """Share of the kills that come after some seconds, whatever the search does then."""
 

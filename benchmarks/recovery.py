@@ -36,7 +36,8 @@ search: {base_e: {low: 16, high: 16}, squeeze_ratio: {high: 0.25}, incr_e: {high
 limits: {params: 40_000}
 anchors: null
 """
-WORDS = ["+space=recovery", "--config-dir", ".", "epochs=10_000", "stopping.rung=1", "launcher.devices=[cpu]"]
+WORDS = ["+space=recovery", "--config-dir", ".", "epochs=10_000", "launcher.devices=[cpu]"]
+WORDS += ["stopping=none", "stopping.rung=1"]
 IMPORTS = """
 if __name__ == "__main__":
     from explorer.launchers import jobs

@@ -10,7 +10,7 @@ from benchmarks.chaos import workers as children
 from explorer import store
 from explorer.record import StudyRecord
 
-__all__ = ["SHORT", "SPACE", "children", "run", "search", "start", "study", "training", "wait_for"]
+__all__ = ["SHORT", "SPACE", "WHOLE", "children", "run", "search", "start", "study", "training", "wait_for"]
 
 SPACE = """
 defaults: [fire_micro, _self_]
@@ -20,7 +20,9 @@ search:
   incr_e: null
 fixed: {incr_e: 16}
 """
-SHORT = ["+space=small", "--config-dir", ".", "epochs=3", "stopping.rung=1", "sampler.n_startup_trials=2"]
+WHOLE = ["+space=small", "--config-dir", ".", "stopping=none", "stopping.rung=1"]
+"""Every trial to its end, with a checkpoint after each epoch."""
+SHORT = [*WHOLE, "epochs=3", "sampler.n_startup_trials=2"]
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:

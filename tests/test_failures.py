@@ -26,7 +26,7 @@ from explorer.storage import open_storage
 from explorer.store import Store
 from explorer.study import Controller, data_facts
 from explorer.tracking.tracker import connect
-from tests.processes import SHORT, SPACE, children, run, search, start, study, training, wait_for
+from tests.processes import SHORT, SPACE, WHOLE, children, run, search, start, study, training, wait_for
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
@@ -193,7 +193,7 @@ def test_a_torn_checkpoint_costs_a_rung(folder: Path, tmp_path_factory: pytest.T
     (calm / "small.yaml").write_text(SPACE)
     words = ["n_trials=1", "epochs=6", "launcher.devices=[cpu]"]
     search(calm, *words)
-    process = start(folder, "explorer.search", "+space=small", "--config-dir", ".", "stopping.rung=1", *words)
+    process = start(folder, "explorer.search", *WHOLE, *words)
     wait_for(lambda: study_of(folder) is not None and sum(map(len, study(folder).trials[0].curves)) >= 3)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
@@ -222,6 +222,7 @@ def test_a_hanging_worker_is_replaced(folder: Path) -> None:
         "--config-dir",
         ".",
         "epochs=3",
+        "stopping=none",
         "stopping.rung=1",
         "n_trials=3",
         "timeout=12",

@@ -97,6 +97,33 @@ def test_several_seeds_a_trial(folder: Path) -> None:
         assert trial.accuracies[0] != trial.accuracies[1]
 
 
+def test_stopping_and_what_is_spared(folder: Path) -> None:
+    """Killed and restarted in between, a deterministic search stops the same trials as one that was left alone."""
+    words = ["epochs=4", "stopping=pareto", "stopping.rung=1", "stopping.few=1", "stopping.keep=0.3", "uniform=0.2"]
+    words += ["n_trials=10", "deterministic=true", "space.search.base_e.high=48"]
+    calm, killed = folder / "calm", folder / "killed"
+    for own in (calm, killed):
+        own.mkdir()
+        (own / "small.yaml").write_text(SPACE)
+    printed = search(calm, *words)
+    process = start(killed, "explorer.search", *SHORT, *words)
+    wait_for(lambda: len(list(killed.glob("runs/small/*/seed_0/*.safetensors"))) >= 6)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    search(killed, *words)
+    trials = study(calm).trials
+    assert [(t.state, t.identity, t.epochs) for t in trials] == [
+        (t.state, t.identity, t.epochs) for t in study(killed).trials
+    ]
+    stopped = [trial for trial in trials if trial.state == "PRUNED"]
+    assert stopped
+    assert all(trial.epochs in (1, 2) and trial.reason.startswith("stopped after epoch") for trial in stopped)
+    assert all(trial.state == "COMPLETE" for trial in trials if trial.anchor or trial.uniform)
+    assert "PRUNED" in printed
+    statuses = {run.info.status for run in mlflow_runs(killed)}  # type: ignore[attr-defined]
+    assert statuses == {"FINISHED"}
+
+
 def test_a_space_can_be_exhausted(folder: Path) -> None:
     words = ["sampler=grid", "~sampler.n_startup_trials", "space.anchors=[]", "space.search.base_e.high=16"]
     words += ["space.search.freq.high=1", "space.search.pct_3x3.high=0.25", "space.search.squeeze_ratio.high=0.125"]

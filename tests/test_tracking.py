@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ import pytest
 from explorer import front
 from explorer.record import TrialRecord
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
-from explorer.tracking.tracker import connect
+from explorer.tracking.tracker import connect, open_mirror
 from tests.mlflow_server import free_port, server
 from tests.sample import finished_study, study, trial
 
@@ -398,3 +400,18 @@ def test_epochs_of_several_seeds() -> None:
     assert view.curve(replace(ragged, state="RUNNING")) == []
     assert len(view.curve(replace(ragged, state="FAIL"))) == 20
     assert view.curve(three)[-1]["val_acc"] == pytest.approx(three.accuracy)
+
+
+def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    code = "from explorer.tracking.tracker import open_mirror; from tests.sample import finished_study; "
+    code += f"open_mirror({uri!r}, finished_study(2))"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while not (tmp_path / "mlflow.db.making").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.kill()
+    process.wait()
+    open_mirror(uri, finished_study(2)).sync(finished_study(2), False)
+    assert len(connect(uri).search_experiments()) == 2

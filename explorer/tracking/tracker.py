@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.lock import alone
@@ -68,7 +69,17 @@ def open_mirror(uri: str, record: StudyRecord) -> Mirror:
     """A study's mirror on a server; where that is a database file, one process at a time, as it may have to be made."""
     path = sqlite_path(uri)
     with alone(path) if path else nullcontext():
+        if path and not path.exists():
+            _make_database(path)
         return Mirror(connect(uri), uri, record)
+
+
+def _make_database(path: Path) -> None:
+    """Makes MLflow's database under another name first: one that was cut off half-made could never be opened again."""
+    making = path.with_name(f"{path.name}.making")
+    making.unlink(missing_ok=True)
+    connect(f"sqlite:///{making}").search_experiments(max_results=1)
+    making.replace(path)
 
 
 class Tracker:
