@@ -32,10 +32,11 @@ def main(config: DictConfig) -> int:
     from explorer import store, targets
 
     _check(config)
+    room = budget(config.budget)
     if config.weights is not None:
         from explorer.compress_weights import main as rounding
 
-        return rounding(config, budget(config.budget))
+        return rounding(config, room)
     console = Console()
     record = store.load(config.storage, config.study)
     if config.trial != "front":

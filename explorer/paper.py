@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from explorer.plots.sweep import SweepInfo
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from explorer.reproduction.compression import Measured
     from explorer.reproduction.sheet import Sheet
 
 DEFAULT_STORAGE = "sqlite:///study.db"
@@ -26,7 +28,7 @@ def main(config: DictConfig) -> int:
     if config.format not in ("table", "markdown"):
         raise ConfigError(f"format is {config.format!r}, expected table or markdown")
     studies = read(str(config.storage), plain(config.studies))
-    sheets = build(studies)
+    sheets = build(studies, ways(plain(config.table_2)))
     words = caveat(list(studies.values()))
     output = None if config.output is None else Path(str(config.output))
     if output:
@@ -68,12 +70,36 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
     }
 
 
-def build(studies: dict[str, SweepInfo | None]) -> list[Sheet]:
-    """Every sheet, in the paper's order."""
+def ways(options: dict[str, Any]) -> Measured | None:
+    """What ways of compressing came to on given weights: measured now if weights are given, else as kept before.
+
+    Raises:
+        ConfigError: if the options are not what they should be, or what was kept is no such file.
+    """
+    from explorer.config import ConfigError
+    from explorer.reproduction.compression import Measured
+
+    if not isinstance(options, dict) or set(options) != {"weights", "images", "labels", "budget", "kept"}:
+        raise ConfigError(f"table_2 is {options!r}, expected weights, images, labels, budget and kept")
+    kept = Path(str(options["kept"]))
+    if options["weights"] is not None:
+        from explorer.table_2 import measure
+
+        _write(kept, json.dumps(measure(options), indent=1))
+    if not kept.is_file():
+        return None
+    try:
+        return Measured.read(json.loads(kept.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"table_2.kept={kept}: no file that this command wrote ({error})") from None
+
+
+def build(studies: dict[str, SweepInfo | None], measured: Measured | None = None) -> list[Sheet]:
+    """Every sheet, in the paper's order; `measured` are ways of compressing, where they were measured."""
     from explorer.reproduction import sweeps, tables
 
     figure_3a, figure_3b, table_3, strategy_3 = sweeps.sheets(studies)
-    first = [tables.table_1(), tables.table_2(), figure_3a, figure_3b, table_3]
+    first = [tables.table_1(), tables.table_2(measured), figure_3a, figure_3b, table_3]
     return [*first, strategy_3, tables.macs(), tables.megabytes()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from explorer.reproduction import counted, printed
+from explorer.reproduction import compression, counted, printed
 from explorer.reproduction.sheet import Part, Row, Sheet
 
 EXACT = "exact"
@@ -88,8 +88,12 @@ def _table_1_notes(layers: dict[str, counted.Layer]) -> tuple[str, ...]:
     )
 
 
-def table_2() -> Sheet:
-    """AlexNet and SqueezeNet, compressed and not."""
+def table_2(measured: compression.Measured | None = None) -> Sheet:
+    """AlexNet and SqueezeNet, compressed and not.
+
+    Args:
+        measured: what this program's ways of compressing came to on given weights, if they were measured.
+    """
     counts = {
         "AlexNet": counted.published("alexnet_caffe").bytes,
         "SqueezeNet": counted.published("squeezenet_v1_0").bytes,
@@ -108,6 +112,8 @@ def table_2() -> Sheet:
             differs = () if smaller == f"{line.times}.0x" else (6,)
         rows.append(Row(f"{line.network}, {line.method}, {line.type}", (*theirs, *ours, quotient), differs))
     alexnet, squeezenet = counts["AlexNet"], counts["SqueezeNet"]
+    if measured:
+        rows = compression.beside(rows, measured, squeezenet, alexnet)
     return Sheet(
         key="table_2",
         title="Table 2: sizes and how many times smaller than AlexNet",
@@ -117,7 +123,9 @@ def table_2() -> Sheet:
         parts=(
             Part("printed", ("size", "smaller", "top-1", "top-5")),
             Part("counted", ("bytes", "MiB", "smaller", "240 / MB")),
+            *([compression.PART] if measured else []),
         ),
+        measured=compression.words(measured),
         rows=tuple(rows),
         notes=(
             (
