@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import log, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ PASSES = 8
 """At most so many times all layers are rounded to meet a budget."""
 FEWEST = 16
 """Images that suffice to find out how large the codes of a fineness are."""
-SLACK = 0.003
+SLACK = 0.004
 """Share of a budget that may be left."""
 
 Compressed = dict[str, container.Tensor]
@@ -90,26 +90,41 @@ def quantize(
 
 
 def _within(work: _Work, budget: int, told: Callable[[str], None]) -> Compressed:
-    """The finest that the budget has room for: each pass says how far the estimate is off, the next allows for it."""
-    best, best_size, smallest = None, 0, 0
+    """The finest that the budget has room for: an estimate leads near it, a line through the nearest sizes to it."""
+    best, best_size, known = None, 0, dict[float, int]()
     fineness = sqrt(24 * 0.02 / max(1, work.nonzero()))  # a divergence of 0.02 nats, if every error counted alike
     for number in range(PASSES):
         draft = number == 0 and len(work.images) >= 8 * FEWEST  # a few images tell the size well enough
         made = work.rounded(fineness, 8 if draft else 1)
         size = len(container.pack(work.architecture, made))
-        told(f"pass {number + 1}: fineness {fineness:.3g}, {size:,} bytes of {budget:,}")
-        smallest = min(smallest or size, size)
-        if best_size < size <= budget and not draft:
-            best, best_size = made, size
+        told(f"{'draft' if draft else 'pass'} {number + 1}: fineness {fineness:.3g}, {size:,} bytes of {budget:,}")
+        if not draft:
+            known[log(fineness)] = size
+            if best_size < size <= budget:
+                best, best_size = made, size
+        aim = budget * (1 - SLACK / 2)
         if budget * (1 - SLACK) <= best_size:
             break
-        wanted = (budget * (1 - SLACK / 2) - size) + work.estimate(fineness)
-        before, fineness = fineness, work.solve(wanted, fineness)
+        before, fineness = (
+            fineness,
+            _on_a_line(known, aim) or work.solve(aim - size + work.estimate(fineness), fineness),
+        )
         if abs(log(before / fineness)) < 1e-4 and not draft:
             break
     if best is None:
-        raise CompressionError(f"{budget:,} bytes are too few for this network, {smallest:,} were reached")
+        raise CompressionError(f"{budget:,} bytes are too few for this network, {min(known.values()):,} were reached")
     return best
+
+
+def _on_a_line(known: Mapping[float, int], aim: float) -> float | None:
+    """The fineness at which a line through the two sizes nearest to `aim` meets it; None if they do not fall."""
+    if len(known) < 2:
+        return None
+    (first, size), (second, other) = sorted(sorted(known.items(), key=lambda point: abs(point[1] - aim))[:2])
+    if size <= other:
+        return None
+    found = first + (second - first) * (size - aim) / (size - other)
+    return exp(min(max(found, first - 1), second + 1))
 
 
 @dataclass
