@@ -1,4 +1,4 @@
-"""python -m explorer.describe TARGET: a network layer by layer."""
+"""python -m explorer.describe TARGET: a network layer by layer, and drawn."""
 
 from __future__ import annotations
 
@@ -16,13 +16,30 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer import layer_table
     from explorer.config import ConfigError, plain
+    from explorer.plots import network as drawing
+    from explorer.plots.chain import chain
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")
     target = str(config.target)
     network = resolve(target, plain(config.input), config.classes, config.storage, config.study)
-    print(layer_table.as_json(network, target) if config.format == "json" else layer_table.table(network, target))
+    if config.format == "json":
+        print(layer_table.as_json(network, target))
+    else:
+        print(layer_table.table(network, target))
+        print(f"\n{drawing.text(chain(network))}")
+    if config.svg is not None:
+        _write(Path(str(config.svg)), drawing.svg(chain(network), target))
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    from explorer.config import ConfigError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"svg {path}: {error.strerror}, expected a file that can be written") from None
 
 
 def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: str | None) -> Architecture:

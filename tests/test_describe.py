@@ -12,6 +12,8 @@ from explorer.arch import layers as L
 from explorer.arch.families import named
 from explorer.arch.families.fire import fire
 from explorer.layer_table import as_json, rows, table, times_smaller_than_alexnet
+from explorer.plots.chain import chain
+from explorer.plots.network import svg, text
 
 # The paper's Table 1 (227 px, 13x13 after maxpool8): layer, output, filter/stride, s1x1, e1x1, e3x3, params.
 TABLE_1 = """
@@ -61,8 +63,8 @@ def test_every_table_adds_up_and_fits_a_terminal(name, shape):
     counted = cost(network)
     assert sum(row.params for row in rows(network)) == counted.params
     assert sum(row.macs for row in rows(network)) == counted.macs
-    text = table(network, name)
-    lines = text.splitlines()
+    written = table(network, name)
+    lines = written.splitlines()
     assert max(map(len, lines)) < 100
     assert not any(line != line.rstrip() for line in lines)
     for fact in (
@@ -73,7 +75,7 @@ def test_every_table_adds_up_and_fits_a_terminal(name, shape):
         f"{counted.macs:,}",
         *network.adapted,
     ):
-        assert fact in text
+        assert fact in written
     # Aligned: every count of params ends in the column in which the heading ends.
     head = next(line for line in lines if line.startswith("layer"))
     column = head.index("params") + len("params")
@@ -85,9 +87,9 @@ def test_every_table_adds_up_and_fits_a_terminal(name, shape):
 
 
 def test_what_the_paper_says_about_sizes():
-    text = table(architecture("squeezenet_v1_0"), "squeezenet_v1_0")
-    assert "4.99 MB, 4.76 MiB" in text  # printed as 4.8 MB
-    assert "48.8 times smaller than AlexNet" in text  # printed as 50x
+    written = table(architecture("squeezenet_v1_0"), "squeezenet_v1_0")
+    assert "4.99 MB, 4.76 MiB" in written  # printed as 4.8 MB
+    assert "48.8 times smaller than AlexNet" in written  # printed as 50x
     assert times_smaller_than_alexnet(architecture("squeezenet_v1_0")) == 60_965_224 / 1_248_424
     assert "AlexNet" not in table(architecture("alexnet_caffe"), "it").partition("\n")[2]
     assert "2.27 times AlexNet" in table(architecture("vgg16"), "vgg16")
@@ -95,7 +97,7 @@ def test_what_the_paper_says_about_sizes():
 
 def test_bypasses_are_shown():
     simple = {row.layer: row.filter for row in rows(architecture("squeezenet_v1_0_simple_bypass"))}
-    assert {layer for layer, text in simple.items() if "identity" in text} == {"fire3", "fire5", "fire7", "fire9"}
+    assert {layer for layer, words in simple.items() if "identity" in words} == {"fire3", "fire5", "fire7", "fire9"}
     complex_ = {row.layer: row.filter for row in rows(architecture("squeezenet_v1_0_complex_bypass"))}
     assert complex_["bypass6"] == "1x1/1 (x384)"
 
@@ -131,10 +133,15 @@ def test_json_has_every_number(name):
 # The command ----------------------------------------------------------------------------------------------------------
 
 
+def whole(network, name):
+    """The table, and below it the drawing."""
+    return f"{table(network, name)}\n\n{text(chain(network))}\n"
+
+
 def test_command_prints_table_1_by_default():
     code, out, err = describe()
     assert (code, err) == (0, "")
-    assert out == table(architecture("squeezenet_v1_0"), "squeezenet_v1_0") + "\n"
+    assert out == whole(architecture("squeezenet_v1_0"), "squeezenet_v1_0")
 
 
 def test_command_with_options():
@@ -148,8 +155,20 @@ def test_command_reads_a_stored_architecture(tmp_path):
     (tmp_path / "architecture.json").write_text(network.to_json())
     code, out, err = describe("architecture.json", folder=tmp_path)
     assert (code, err) == (0, "")
-    assert out == table(network, "architecture.json") + "\n"
+    assert out == whole(network, "architecture.json")
     assert [path.name for path in tmp_path.iterdir()] == ["architecture.json"]
+
+
+def test_command_writes_the_drawing(tmp_path):
+    code, _, err = describe("squeezenet_v1_0", "svg=network.svg", folder=tmp_path)
+    assert (code, err) == (0, "")
+    drawn = svg(chain(architecture("squeezenet_v1_0")), "squeezenet_v1_0")
+    assert (tmp_path / "network.svg").read_text(encoding="utf-8") == drawn
+    code, _, err = describe("squeezenet_v1_0", "svg=absent/network.svg", folder=tmp_path)
+    assert code == 2
+    assert err.strip().endswith(
+        "svg absent/network.svg: No such file or directory, expected a file that can be written"
+    )
 
 
 @pytest.mark.parametrize(
