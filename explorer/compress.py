@@ -39,14 +39,10 @@ def main(config: DictConfig) -> int:
         return rounding(config, room)
     console = Console()
     record = store.load(config.storage, config.study)
-    if config.trial != "front":
-        trial = targets.find(record, str(config.trial), config.within)
-        _compress(config, record, trial, console)
-        return 0
-    from explorer.front import front_trials
-
-    found = [_compress(config, record, trial, console) for trial in front_trials(record)]
-    _show_front(config, record, found, console)
+    if config.trial == "front":
+        return _front(config, record, console)
+    trial = targets.find(record, str(config.trial), config.within)
+    _compress(config, record, trial, Path(config.output or f"compressed/{record.name}-{trial.number}"), console)
     return 0
 
 
@@ -111,7 +107,25 @@ def _plan(config: DictConfig, architecture: Architecture, epochs: int) -> tuple[
     return Plan(room, None, config.bits, **common), words
 
 
-def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, console: Console) -> Compressed:
+def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
+    """Compresses every network on the front; 1 if none could be."""
+    from explorer.compression.coded import CompressionError
+    from explorer.front import front_trials
+
+    folder, done = Path(config.output or "compressed"), 0
+    for trial in front_trials(record):
+        try:
+            _compress(config, record, trial, folder / f"{record.name}-{trial.number}", console)
+            done += 1
+        except CompressionError as error:  # a network so small that its header is too large
+            console.print(f"trial {trial.number}: not compressed, {error}", style="yellow", highlight=False)
+    _show_front(record, results(config.storage, record.name), folder, console)
+    return 0 if done else 1
+
+
+def _compress(
+    config: DictConfig, record: StudyRecord, trial: TrialRecord, folder: Path, console: Console
+) -> Compressed:
     """Compresses a trial's network after each of its trainings, saves, stores and logs what was found."""
     import torch
 
@@ -121,7 +135,6 @@ def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, conso
     torch.set_num_threads(1)  # as in a search: the same weights, and small networks gain nothing from more
     architecture = Architecture.from_json(trial.architecture)
     plan, words = _plan(config, architecture, record.config["epochs"])
-    folder = Path(config.output or f"compressed/{record.name}-{trial.number}")
     recipe = recipes.read(record.config["recipe"] | trial.adjusted)
     data = datasets.load(record.config["data"])
     fresh = [max(trial.seeds) + FRESH + k for k in range(config.seeds)]
@@ -229,13 +242,13 @@ def _log(
         console.print(f"not logged to MLflow: {error}", style="yellow", highlight=False)
 
 
-def _show_front(config: DictConfig, record: StudyRecord, found: list[Compressed], console: Console) -> None:
+def _show_front(record: StudyRecord, found: list[Compressed], folder: Path, console: Console) -> None:
     """The front over bytes: a page, and in words whether compressing a larger network beats a smaller one."""
     from explorer.plots import compressed
 
     info = compressed.info(record, found)
-    page = Path(config.output or "compressed") / f"{record.name}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{record.name}.html"
     page.write_text(compressed.html(compressed.figure(info)))
     for line in compressed.verdict(info):
         console.print(line, highlight=False)

@@ -190,7 +190,9 @@ def test_the_front_over_bytes() -> None:
 
 
 @pytest.mark.slow
-def test_compress_and_decompress_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+def test_compress_and_decompress_a_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A study's network trained, compressed, stored, logged, decompressed: each by its command."""
     from explorer import search
     from explorer.compress import main as compress
@@ -241,7 +243,9 @@ def test_compress_and_decompress_a_study(tmp_path: Path, monkeypatch: pytest.Mon
         ("seeds=0", "seeds is 0"),
     ],
 )
-def test_what_cannot_be_is_refused(words: str, complaint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # fmt: skip
+def test_what_cannot_be_is_refused(
+    words: str, complaint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from explorer.compress import main
     from explorer.config import command
 

@@ -24,6 +24,8 @@ CODES, LEAST, SHARE = 256, 128, 256
 """A tile has a 256th of the codes, within 128 and 256, about: more is faster, fewer learn sooner."""
 BLOCKS = 8
 """A tensor's rows are taken in so many blocks at least: what one teaches serves the next."""
+FEWEST = 16
+"""Codes that a tile has at least, where there are so many rows: each tile takes its time."""
 COLUMNS = 128
 """Columns of a tile where the kernel has one position."""
 POSITIONS = 1024
@@ -96,7 +98,7 @@ class Scan:
         """The tiles in their order."""
         width = min(self.channels, COLUMNS) if self.positions == 1 else self.channels
         codes = min(CODES, max(LEAST, self._kernels.size // SHARE))
-        height = max(1, min(codes // width, self.out // BLOCKS))
+        height = max(-(-FEWEST // width), min(codes // width, self.out // BLOCKS))
         for row in range(0, self.out, height):
             for position in range(self.positions):
                 for column in range(0, self.channels, width):
