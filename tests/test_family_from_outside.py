@@ -52,7 +52,7 @@ def test_the_function_has_twenty_lines() -> None:
 
 
 def test_describe_knows_its_networks(site: Path, tmp_path: Path) -> None:
-    words = ("-m", "explorer.describe", "dense_24")
+    words = ("-m", "explorer.describe", "dense_24", "format=json")
     done = run(tmp_path, site, *words, "input=[3,32,32]", "classes=10")
     assert (done.returncode, done.stderr) == (0, "")
     assert "layer24.conv" in done.stdout
@@ -78,26 +78,22 @@ for side in (8, 32, 224):
 
 
 @pytest.mark.slow
-def test_search_describe_retrain_and_a_space_of_two_families(site: Path, tmp_path: Path) -> None:
+def test_search_describe_retrain(site: Path, tmp_path: Path) -> None:
     spaces = tmp_path / "spaces"
     spaces.mkdir()
     (spaces / "dense.yaml").write_text(block("yaml"))
-    (spaces / "both.yaml").write_text(
-        "defaults: [fire_micro@families.fire, dense@families.dense, _self_]\n"
-        "limits: {params: 500_000}\nanchors: [squeezenet_v1_0, dense_12]\n"
-    )
-    words = ("-m", "explorer.search", "--config-dir", "spaces", "+space=both", "n_trials=3", "epochs=1")
+    words = ("-m", "explorer.search", "--config-dir", "spaces", "+space=dense", "n_trials=3", "epochs=1")
     done = run(tmp_path, site, *words)
     assert done.returncode == 0, done.stderr
-    assert "study both: 3 trials, n_trials=3 are done" in done.stdout
+    assert "study dense: 3 trials, n_trials=3 are done" in done.stdout
     assert "dense 12" in done.stdout
     # What is stored are layers: the package is not needed any more.
-    described = run(tmp_path, tmp_path, "-m", "explorer.describe", "1")
+    described = run(tmp_path, tmp_path, "-m", "explorer.describe", "1", "format=json")
     assert (described.returncode, described.stderr) == (0, "")
     assert "layer12.conv" in described.stdout
     retrained = run(tmp_path, site, "-m", "explorer.retrain", "1", "seeds=1")
     assert retrained.returncode == 0, retrained.stderr
-    folder = tmp_path / "retrained" / "both-1"
+    folder = tmp_path / "retrained" / "dense-1"
     network = Architecture.from_json((folder / "architecture.json").read_text())
     assert "layer12.conv" in {row.name for row in cost(network).layers}
     assert (folder / "model.onnx").stat().st_size > 0
