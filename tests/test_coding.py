@@ -20,7 +20,7 @@ SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=6)
 def sparse(shape: tuple[int, ...], seed: int = 0, density: float = 0.3, scale: float = 6.0) -> Codes:
     """Codes as a pruned layer has them; rows differ in density and size."""
     draw = np.random.default_rng(seed)
-    rows = draw.uniform(0.3, 1.7, (shape[0], *[1] * (len(shape) - 1)))
+    rows = draw.uniform(0.1, 2.5, (shape[0], *[1] * (len(shape) - 1)))
     codes = np.rint(draw.laplace(0, scale, shape) * rows)
     return np.where(draw.random(shape) < density * rows, codes, 0).astype(np.int32)
 
