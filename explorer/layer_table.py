@@ -12,7 +12,7 @@ from explorer.arch.cost import show
 ALEXNET = "alexnet_caffe"
 FIRE = ("squeeze", "expand1x1", "expand3x3")
 # They change no shape and hold no weights; the paper's table leaves them out too.
-HIDDEN = ("ReLU", "Dropout", "Flatten")
+HIDDEN = ("ReLU", "ReLU6", "SiLU", "Hardswish", "Sigmoid", "Dropout", "Flatten")
 
 
 @dataclass(frozen=True)

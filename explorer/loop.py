@@ -25,6 +25,7 @@ class Loop:
     def __init__(self, proposer: Proposer, stopping: Stopping, epochs: int) -> None:
         self.proposer, self.stopping, self.epochs = proposer, stopping, epochs
         self._rungs: dict[int, dict[int, Point]] = {}  # epoch -> trial -> (size, accuracy)
+        self._complete: dict[int, tuple[float, tuple[float, ...]]] = {}  # trial -> size, curve
         self._spared: set[int] = set()
 
     def ready(self, number: int) -> bool:
@@ -76,11 +77,16 @@ class Loop:
         reached.pop(number, None)
         others = self.proposer.counting(number, reached)
         reached[number] = own
-        if number in self._spared or self.stopping.goes_on(own, others):
+        if number in self._spared:
+            return "RUNNING"
+        ended = self.proposer.counting(number, self._complete)
+        if self.stopping.goes_on(own, others, [(s, whole[epoch - 1], whole[-1]) for s, whole in ended]):
             return "RUNNING"
         return self.end(number, "PRUNED", size, curve)
 
     def end(self, number: int, state: str, size: float, curve: Sequence[float] = ()) -> str:
         """A trial has ended in the given state, which is returned."""
+        if state == "COMPLETE":
+            self._complete[number] = (size, tuple(curve))
         self.proposer.tell(number, Outcome(state, size, tuple(curve)))
         return state

@@ -72,7 +72,7 @@ def model_card(record: StudyRecord, trial: TrialRecord, outcome: Outcome, differ
     ]
     point = trial.anchor or ", ".join(f"{key} {value}" for key, value in trial.metaparameters.items())
     rows = {
-        "network": f"{record.config['space']['family']}: {point}",
+        "network": f"{record.config['space'].get('family', 'union')}: {point}",
         "identity": trial.identity,
         "params": f"{trial.params:,} ({trial.bytes:,} bytes in fp32)",
         "MACs": f"{trial.macs:,} an image",

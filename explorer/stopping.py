@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
 
 from explorer.arch.families import nearest
 from explorer.front import Point, ranks, spread_order
+
+Complete: TypeAlias = tuple[float, float, float]
+"""Of a trial that trained to the end: size, accuracy at the rung, accuracy at the end."""
 
 
 class StoppingError(ValueError):
@@ -24,12 +29,13 @@ class Stopping(Protocol):
     def next_rung(self, epoch: int, epochs: int) -> int:
         """The epoch up to which a training that has reached `epoch` goes on."""
 
-    def goes_on(self, own: Point, others: Sequence[Point]) -> bool:
+    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
         """Whether a trial trains on.
 
         Args:
             own: (size, accuracy) at the rung.
             others: those of all other trials that have reached it.
+            complete: the trials that have trained to the end.
         """
 
 
@@ -47,26 +53,22 @@ class NoStopping:
         """See `Stopping`."""
         return min(epochs, (epoch // self.rung + 1) * self.rung)
 
-    def goes_on(self, own: Point, others: Sequence[Point]) -> bool:
+    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
         """See `Stopping`."""
         return True
 
 
 @dataclass(frozen=True)
-class Halving:
-    """Asynchronous successive halving: rungs after r, r * eta, r * eta^2 ... epochs (Li 2020, arXiv:1810.05934).
+class Rungs:
+    """Rungs after r, r * eta, r * eta^2 ... epochs.
 
     Args:
         rung: r, epochs up to the first rung; None: an eighth of a whole training.
         eta: factor from one rung to the next.
-        keep: share of the trials at a rung that goes on.
-        few: trials at a rung below which all go on.
     """
 
     rung: int | None = None
     eta: int = 2
-    keep: float = 0.5
-    few: int = 5
 
     def next_rung(self, epoch: int, epochs: int) -> int:
         """See `Stopping`."""
@@ -75,7 +77,56 @@ class Halving:
             rung *= self.eta
         return min(epochs, rung)
 
-    def goes_on(self, own: Point, others: Sequence[Point]) -> bool:
+
+@dataclass(frozen=True)
+class ParetoStopping(Rungs):
+    """Dominance with a slack that is learned: a trial stops when it is unlikely to come near the front.
+
+    A straight line through the complete trials, accuracy at the rung against accuracy at the end, says where the trial
+    is expected to end. It goes on if that, plus `slack` standard deviations around the line, is at least what a network
+    no larger has reached: early rungs say little, so little is stopped there. The quarter of the complete trials that
+    was worst at the rung is left out of the line: what fails to train says nothing about the others.
+
+    Args:
+        slack: in standard deviations.
+        few: complete trials below which all go on.
+    """
+
+    slack: float = 1.5
+    few: int = 8
+
+    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
+        """See `Stopping`."""
+        if len(complete) < self.few:
+            return True
+        rival = max((final for size, _, final in complete if size <= own[0]), default=None)
+        if rival is None:
+            return True
+        at_rung, final = np.array([(reached, end) for _, reached, end in complete]).T
+        fit = at_rung >= np.quantile(at_rung, 0.25)
+        at_rung, final = at_rung[fit], final[fit]
+        centred = at_rung - at_rung.mean()
+        # Who is ahead stays ahead, and a gap that is there does not widen.
+        slope = min(max(float((centred * final).sum() / ((centred**2).sum() + 1e-12)), 0.0), 1.0)
+        around = final - final.mean() - slope * centred
+        spread = float(np.sqrt((around**2).sum() / max(len(around) - 2, 1)))
+        expected = float(final.mean()) + slope * (own[1] - float(at_rung.mean()))
+        return expected + self.slack * spread >= rival
+
+
+@dataclass(frozen=True)
+class Halving(Rungs):
+    """Asynchronous successive halving (Li 2020, arXiv:1810.05934): the better share at a rung goes on.
+
+    Args:
+        keep: share of the trials at a rung that goes on.
+        few: trials at a rung below which all go on.
+    """
+
+    keep: float = 0.5
+    few: int = 5
+
+    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
         """See `Stopping`."""
         return len(others) < self.few or self.better(own, others) < self.keep * (len(others) + 1)
 
@@ -92,7 +143,7 @@ class Asha(Halving):
         return sum(accuracy > own[1] for _, accuracy in others)
 
 
-class ParetoStopping(Halving):
+class RankStopping(Halving):
     """The best share by non-dominated rank of (size, accuracy) goes on; within a rank, what covers it best.
 
     Multi-objective successive halving with the epsilon-net (Salinas 2021, arXiv:2106.12639): a small network is
@@ -110,7 +161,13 @@ class ParetoStopping(Halving):
         return ahead + [same[index] for index in spread_order([points[index] for index in same])].index(0)
 
 
-RULES: dict[str, Callable[..., Stopping]] = {"none": NoStopping, "pareto": ParetoStopping, "asha": Asha}
+RULES: dict[str, Callable[..., Stopping]] = {
+    "none": NoStopping,
+    "pareto": ParetoStopping,
+    "rank": RankStopping,
+    "asha": Asha,
+}
+NUMBERS = ("keep", "slack")
 
 
 def make(config: Mapping[str, Any]) -> Stopping:
@@ -126,9 +183,10 @@ def make(config: Mapping[str, Any]) -> Stopping:
     for key, value in arguments.items():
         if key == "rung" and value is None and name != "none":
             continue
-        least = {"eta": 2, "keep": 0, "few": 0}.get(key, 1)
-        if isinstance(value, bool) or not isinstance(value, int if key != "keep" else int | float) or value < least:
-            what = "a number of at least 0" if key == "keep" else f"a whole number of at least {least}"
+        least = {"eta": 2, "keep": 0, "slack": 0, "few": 0}.get(key, 1)
+        kind = int | float if key in NUMBERS else int
+        if isinstance(value, bool) or not isinstance(value, kind) or value < least:
+            what = "a number of at least 0" if key in NUMBERS else f"a whole number of at least {least}"
             raise StoppingError(f"stopping.{key} is {value!r}, expected {what}")
     try:
         return RULES[name](**arguments)

@@ -99,7 +99,7 @@ def test_several_seeds_a_trial(folder: Path) -> None:
 
 def test_stopping_and_what_is_spared(folder: Path) -> None:
     """Killed and restarted in between, a deterministic search stops the same trials as one that was left alone."""
-    words = ["epochs=4", "stopping=pareto", "stopping.rung=1", "stopping.few=1", "stopping.keep=0.3", "uniform=0.2"]
+    words = ["epochs=4", "stopping=rank", "stopping.rung=1", "stopping.few=1", "stopping.keep=0.3", "uniform=0.2"]
     words += ["n_trials=10", "deterministic=true", "space.search.base_e.high=48"]
     calm, killed = folder / "calm", folder / "killed"
     for own in (calm, killed):

@@ -13,7 +13,7 @@ from explorer.front import Point, pareto_front, ranks, spread_order
 from explorer.loop import Loop
 from explorer.parameter import Parameter
 from explorer.samplers import Proposal, Proposer
-from explorer.stopping import RULES, Asha, NoStopping, ParetoStopping, StoppingError, make
+from explorer.stopping import RULES, Asha, NoStopping, ParetoStopping, RankStopping, StoppingError, make
 
 POINTS = st.lists(
     st.tuples(st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)), min_size=1, max_size=25
@@ -62,7 +62,7 @@ def test_the_net_goes_to_the_far_end_then_to_the_middle() -> None:
 
 @given(POINTS, st.tuples(st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)))
 def test_better_counts_who_comes_before_by_rank(others: list[Point], own: Point) -> None:
-    rule = ParetoStopping()
+    rule = RankStopping()
     oracle = peeled([own, *others])
     ahead = sum(rank < oracle[0] for rank in oracle[1:])
     same = sum(rank == oracle[0] for rank in oracle[1:])
@@ -73,15 +73,47 @@ def test_better_counts_who_comes_before_by_rank(others: list[Point], own: Point)
 def test_who_is_dominated_by_nobody_comes_within_its_front(others: list[Point], own: Point) -> None:
     if not any(dominates(other, own) for other in others):
         front = sum(rank == 0 for rank in peeled([own, *others]))
-        assert ParetoStopping().better(own, others) < front
+        assert RankStopping().better(own, others) < front
 
 
 def test_a_small_network_is_not_stopped_for_what_large_ones_can_do() -> None:
     others = [(1000.0 * k, 0.9 + 0.001 * k) for k in range(1, 11)]
     small = (100.0, 0.5)
-    assert ParetoStopping().goes_on(small, others)
-    assert not Asha().goes_on(small, others)
-    assert not ParetoStopping().goes_on((20_000.0, 0.5), others)
+    assert RankStopping().goes_on(small, others, [])
+    assert not Asha().goes_on(small, others, [])
+    assert not RankStopping().goes_on((20_000.0, 0.5), others, [])
+
+
+COMPLETE = [(1000.0 * k, 0.5 + 0.02 * k + 0.01 * (-1) ** k, 0.7 + 0.02 * k) for k in range(1, 11)]
+
+
+def test_pareto_asks_what_networks_no_larger_have_reached() -> None:
+    rule = ParetoStopping()
+    assert rule.goes_on((500.0, 0.1), [], COMPLETE)  # nothing is as small
+    assert rule.goes_on((1000.0, 0.52), [], COMPLETE)
+    assert not rule.goes_on((1000.0, 0.42), [], COMPLETE)
+    assert not rule.goes_on((10_000.0, 0.52), [], COMPLETE)  # good for a small one
+    assert rule.goes_on((10_000.0, 0.70), [], COMPLETE)
+    assert rule.goes_on((10_000.0, 0.52), [], COMPLETE[:7])  # too few to say
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(500, 20_000), st.floats(500, 20_000))
+def test_pareto_stops_no_network_that_is_better_than_one_that_goes_on(a: float, b: float, s: float, t: float) -> None:
+    """No larger and no less accurate at the rung: if the worse one goes on, so does the better one."""
+    better, worse = (min(s, t), max(a, b)), (max(s, t), min(a, b))
+    rule = ParetoStopping()
+    assert rule.goes_on(better, [], COMPLETE) or not rule.goes_on(worse, [], COMPLETE)
+
+
+def test_the_noisier_the_rung_the_more_goes_on() -> None:
+    noisy = [(size, at + 0.1 * (-1) ** k, final) for k, (size, at, final) in enumerate(COMPLETE)]
+    accuracies = [0.4 + 0.01 * k for k in range(40)]
+    rule = ParetoStopping()
+
+    def kept(complete: list[tuple[float, float, float]]) -> int:
+        return sum(rule.goes_on((10_000.0, accuracy), [], complete) for accuracy in accuracies)
+
+    assert kept(noisy) > kept(COMPLETE)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +135,7 @@ def test_rungs(rule: Any, epochs: int, rungs: list[int]) -> None:
 
 def loop(rule: Any = None, lag: int | None = None, epochs: int = 8) -> Loop:
     domain = Domain((Parameter("x", "int", 1, 1000, 1),))
-    return Loop(Proposer(domain, {"name": "random"}, 0, lag), rule or ParetoStopping(rung=2, few=1), epochs)
+    return Loop(Proposer(domain, {"name": "random"}, 0, lag), rule or RankStopping(rung=2, few=1), epochs)
 
 
 def test_what_is_spared_is_never_stopped() -> None:
@@ -144,11 +176,12 @@ def test_every_rule_has_a_config_file_and_the_other_way_round() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"name": "pareto!"}, r"stopping.name is 'pareto!', expected one of none, pareto, asha"),
+        ({"name": "pareto!"}, r"stopping.name is 'pareto!', expected one of none, pareto, rank, asha"),
         ({"name": "pareto", "eta": 1}, "stopping.eta is 1, expected a whole number of at least 2"),
         ({"name": "none", "rung": 0}, "stopping.rung is 0, expected a whole number of at least 1"),
         ({"name": "none", "rung": None}, "stopping.rung is None, expected"),
-        ({"name": "pareto", "keep": -1}, "stopping.keep is -1, expected a number of at least 0"),
+        ({"name": "rank", "keep": -1}, "stopping.keep is -1, expected a number of at least 0"),
+        ({"name": "pareto", "slack": "much"}, "stopping.slack is 'much', expected a number of at least 0"),
         ({"name": "pareto", "grace": 3}, "stopping pareto: .*grace"),
     ],
 )

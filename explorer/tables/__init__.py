@@ -153,12 +153,12 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
         for name in same:
             if other.config[name] != first.config[name]:
                 raise TableError(f"studies {first.name} and {other.name} differ in {name}")
-    aliases = _aliases(first)
+    known = _points(first)
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for record in records:
-        for trial in (own for own in record.finished if own.anchor or own.identity in aliases):
+        for trial in (own for own in record.finished if own.identity in known):
             for index, seed in enumerate(trial.seeds):
-                rows.setdefault((trial.identity, seed), _row(trial, index, aliases.get(trial.identity, [])))
+                rows.setdefault((trial.identity, seed), _row(trial, index, known[trial.identity]))
     if not rows:
         raise TableError(f"study {first.name} has no finished trial")
     facts = {name: first.config[name] for name in same} | {
@@ -182,11 +182,11 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
     return len(ordered)
 
 
-def _aliases(record: StudyRecord) -> dict[str, list[dict[str, Any]]]:
-    """By identity the points of the space that build the network."""
+def _points(record: StudyRecord) -> dict[str, list[dict[str, Any]]]:
+    """By identity the points of the space that build the network; none for an anchor from outside."""
     space = parse(record.name, record.config["space"])
     shape, classes = tuple(record.facts["input_shape"]), record.facts["classes"]
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {space.anchor(name, shape, classes).identity: [] for name in space.anchors}
     for params in space.points():
         found.setdefault(space.architecture(params, shape, classes).identity, []).append(params)
     return found
