@@ -1,0 +1,83 @@
+"""What a front has over canonical SqueezeNet, and whether the validation split is large enough to say so."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from explorer.front import front_trials
+from explorer.plots.labels import published_name
+from explorer.record import StudyRecord, TrialRecord
+from explorer.targets import CANONICAL
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """A network of the front against the canonical one.
+
+    Attributes:
+        trial: the network's.
+        ratio: its params over the canonical network's.
+        gain: its val_acc minus the canonical network's.
+        error: standard error of `gain`, as if the two had been measured independently.
+    """
+
+    trial: TrialRecord
+    ratio: float
+    gain: float
+    error: float
+
+    @property
+    def same(self) -> bool:
+        """Whether one standard error holds the difference."""
+        return abs(self.gain) <= self.error
+
+    def words(self) -> str:
+        """Same accuracy at 0.31x the parameters (-0.3 ± 1.1 points: within the error)."""
+        difference = f"{100 * self.gain:+.1f} ± {100 * self.error:.1f} points"
+        size = f"{_ratio(self.ratio)} the parameters"
+        if self.same:
+            return f"same accuracy at {size} ({difference}: within the error, which is all that can be said)"
+        sure = "" if abs(self.gain) > 2 * self.error else "; below two standard errors, so no more than likely"
+        return f"{'more' if self.gain > 0 else 'less'} accurate at {size} ({difference}{sure})"
+
+
+def canonical(record: StudyRecord) -> TrialRecord | None:
+    """The finished trial of canonical SqueezeNet, if the study has one."""
+    return next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
+
+
+def name() -> str:
+    """SqueezeNet v1.0"""
+    return published_name(CANONICAL)
+
+
+def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> Advantage:
+    """One finished network against another."""
+    gain = (trial.accuracy or 0.0) - (other.accuracy or 0.0)
+    error = math.hypot(trial.error(record.val_images), other.error(record.val_images))
+    return Advantage(trial, trial.params / other.params, gain, error)
+
+
+def advantages(record: StudyRecord) -> list[Advantage]:
+    """The front's best trade-offs against canonical SqueezeNet, by rising params; none without it, or if none is left.
+
+    The smallest network whose accuracy is the same within the error, the smallest that measured no less, and the most
+    accurate one that is no larger.
+    """
+    other = canonical(record)
+    if other is None:
+        return []
+    rivals = [against(record, trial, other) for trial in front_trials(record) if trial.identity != other.identity]
+    rivals = [rival for rival in rivals if rival.ratio <= 1]
+    choices = [
+        next((rival for rival in rivals if rival.gain >= -rival.error), None),
+        next((rival for rival in rivals if rival.gain >= 0), None),
+        rivals[-1] if rivals and rivals[-1].gain >= -rivals[-1].error else None,
+    ]
+    found = {choice.trial.number: choice for choice in choices if choice}
+    return sorted(found.values(), key=lambda choice: choice.ratio)
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}x" if ratio >= 0.095 else f"{ratio:.3f}x"

@@ -1,0 +1,157 @@
+"""python -m explorer.report [STUDY] [OTHER]: a study as one page, or its front in the terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from rich.console import Console
+
+    from explorer.plots.page import Section
+    from explorer.record import StudyRecord
+    from explorer.reporting.page import Subject
+
+PAGE = "report.html"
+STORAGE = "sqlite:///study.db"
+
+
+def main(config: DictConfig) -> int:
+    """Runs the command; returns its exit code."""
+    from rich.console import Console
+
+    from explorer import store
+    from explorer.config import ConfigError
+
+    if not isinstance(config.text, bool):
+        raise ConfigError(f"text is {config.text!r}, expected true or false")
+    storages = [str(config.storage), str(config.other_storage or config.storage)]
+    records = [store.load(storages[0], config.study)]
+    if config.other is not None:
+        records.append(store.load(storages[1], str(config.other)))
+        if records[0].name == records[1].name and storages[0] == storages[1]:
+            raise ConfigError(f"other is {config.other}, the study itself; expected another, or another other_storage")
+    elif config.other_storage is not None:
+        raise ConfigError("other_storage is given, but no study: other=NAME")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    if config.text or config.output is None:
+        for record in records:
+            show(record, console)
+        return 0
+    from explorer.provenance import versions
+    from explorer.reporting import page
+
+    with console.status("reading the studies"):
+        subjects = [subject(record, url) for record, url in zip(records, storages, strict=False)]
+        text = page.html(subjects, versions())
+    _write(Path(str(config.output)), text)
+    for record in records:
+        show(record, console)
+    console.print(f"\n{config.output} shows all of this, and opens without a network", highlight=False)
+    if config.tracking is not None:
+        _log(records[0], text, str(config.tracking), console)
+    return 0
+
+
+def show(record: StudyRecord, console: Console) -> None:
+    """The front and what it took."""
+    from explorer.reporting.parts import against_canonical
+    from explorer.reporting.spent import spent
+    from explorer.view import front_table
+
+    console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)
+    if record.finished:
+        console.print(front_table(record))
+    else:
+        console.print("no trial has finished yet")
+    for line in [*(against_canonical(record) if record.finished else []), *spent(record).words()]:
+        console.print(line, highlight=False, markup=False, style="dim")
+
+
+def subject(record: StudyRecord, storage: str) -> Subject:
+    """A study with what the page says beside its trials."""
+    from explorer.config import folder, space_files
+    from explorer.reporting import known
+    from explorer.reporting.commands import GROUPS, commands
+    from explorer.reporting.page import Subject
+    from explorer.tracking.address import redact
+
+    options = f"study={record.name}"
+    if storage != STORAGE:
+        options += f" storage={redact(storage)}"
+    presets = {group: known.options(folder("conf") / group) for group in GROUPS}
+    how = commands(record, options, presets, known.spaces(space_files()))
+    return Subject(record, options, how, _compressed(record, storage))
+
+
+def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
+    """Compressed networks on the bytes axis, if any were made."""
+    from explorer.compress import results
+    from explorer.plots import compressed
+    from explorer.plots.page import Section
+
+    found = results(storage, record.name)
+    if not found:
+        return ()
+    info = compressed.info(record, found)
+    figure = compressed.figure(info)
+    ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 540, "title": None}
+    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
+    figure.update_layout(legend=legend, margin={"l": 64, "r": 16, "t": 16, "b": 110}, **ground)
+    lines = tuple(f"trial {one.trial}, {one.plan}: {one.words()}" for one in found)
+    return (
+        Section(
+            "compressed",
+            "Compressed: accuracy over bytes",
+            (*compressed.verdict(info)[-1:], *lines),
+            figures=(figure,),
+            width=900,
+        ),
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    from explorer.config import ConfigError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"output {path}: {error.strerror}, expected a file that can be written") from None
+
+
+def _log(record: StudyRecord, text: str, uri: str, console: Console) -> None:
+    """Puts the page into the study's run in MLflow; a server that is away costs a line."""
+    from explorer.tracking import TrackingError, add_files, redact
+
+    try:
+        there = add_files(record, {PAGE: text}, uri)
+    except TrackingError as error:
+        console.print(str(error), style="yellow", highlight=False, markup=False)
+        return
+    line = f"in MLflow: {PAGE} of the run {record.name}"
+    if not there:
+        line = f"study {record.name} is not in MLflow at {redact(uri)}; python -m explorer.track puts it there"
+    console.print(line, highlight=False, markup=False)
+
+
+def name_the_other(words: list[str]) -> list[str]:
+    """The command line with its second bare word, the study to compare with, as other=NAME."""
+    bare = [i for i, word in enumerate(words) if re.fullmatch(r"[\w.][\w./-]*", word) and not _of_option(words, i)]
+    return [f"other={word}" if bare[1:] and i == bare[1] else word for i, word in enumerate(words)]
+
+
+def _of_option(words: list[str], place: int) -> bool:
+    """Whether a word is the value of the option before it."""
+    return place > 0 and words[place - 1] in ("--config-dir", "-cd")
+
+
+if __name__ == "__main__":
+    from explorer.config import command
+
+    sys.argv[1:] = name_the_other(sys.argv[1:])
+    command("report", main, bare="study")

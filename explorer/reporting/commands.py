@@ -1,0 +1,122 @@
+"""The commands that make a study again, from what the study remembers of how it was made."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from explorer.record import StudyRecord
+
+GROUPS = ("data", "recipe", "sampler", "stopping")
+DEFAULTS = {"data": "digits", "recipe": "fast", "sampler": "front", "stopping": "pareto"}
+"""Options that a search takes where none is named."""
+VALUES = {"seed": 0, "seeds": 1, "uniform": 0.05}
+Options = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """How a study is made again.
+
+    Attributes:
+        steps: (what it does, the command).
+        space: of a space that is none of the known ones, the file NAME.yaml that the search needs; else "".
+    """
+
+    steps: tuple[tuple[str, str], ...]
+    space: str = ""
+
+
+def commands(record: StudyRecord, options: str, presets: Mapping[str, Options], spaces: Options) -> Commands:
+    """The search, then what makes its winner again.
+
+    Args:
+        record: the study.
+        options: of a command that finds the study, such as study=NAME.
+        presets: for each of GROUPS its options by name.
+        spaces: known spaces by name, as plain data.
+    """
+    known = next((name for name, space in spaces.items() if _same(space, record.config["space"])), None)
+    commit = str(record.facts.get("git_commit", ""))
+    steps: list[tuple[str, str]] = []
+    if commit:
+        changed = " (with changes that were not committed)" if commit.endswith("+") else ""
+        steps.append((f"the code that made it{changed}", f"git checkout {commit.rstrip('+')}"))
+    search = ["python -m explorer.search", *([] if known else ["--config-dir ."]), *_search(record, presets, known)]
+    steps.append(("the search", " ".join(search)))
+    steps += [
+        ("the most accurate network, trained again bit for bit, then with fresh seeds on the test split",
+         f"python -m explorer.retrain best {options}"),
+        ("the smallest within one point of it", f"python -m explorer.retrain smallest within=0.01 {options}"),
+        ("a network layer by layer", f"python -m explorer.describe best {options}"),
+        ("this page", f"python -m explorer.report {options}"),
+    ]  # fmt: skip
+    steps = [(what, command.strip()) for what, command in steps]
+    return Commands(tuple(steps), "" if known else json.dumps(record.config["space"], indent=2))
+
+
+def _search(record: StudyRecord, presets: Mapping[str, Options], known: str | None) -> Iterator[str]:
+    config = record.config
+    space = known or f"{record.name}_space"
+    yield f"+space={space}"
+    if record.name != space:
+        yield f"study={record.name}"
+    for group in GROUPS:
+        if group in config:
+            yield from _overrides(group, config[group], presets.get(group, {}))
+    yield f"n_trials={len(record.trials)}"
+    recipe = config.get("recipe")
+    length = recipe.get("epochs") if isinstance(recipe, Mapping) else None
+    if config["epochs"] != length:
+        yield f"epochs={config['epochs']}"
+    for key, usual in VALUES.items():
+        if config.get(key, usual) != usual:
+            yield f"{key}={_value(config[key])}"
+
+
+def _overrides(group: str, settings: Any, options: Options) -> Iterator[str]:
+    """The option that is nearest to the settings, and the keys in which they differ from it."""
+    if not isinstance(settings, Mapping) or not options:
+        return
+    own = dict(_flat(settings))
+    changes = {name: list(_changes(group, own, dict(_flat(option)))) for name, option in options.items()}
+    best = min(changes, key=lambda name: (len(changes[name]), name != DEFAULTS[group], name))
+    if best != DEFAULTS[group]:
+        yield f"{group}={best}"
+    yield from changes[best]
+
+
+def _changes(group: str, own: Mapping[str, Any], option: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(own.keys() | option.keys()):
+        name = f"{group}.{key}"
+        if key not in own:
+            yield shlex.quote(f"~{name}")
+        elif key not in option:
+            yield shlex.quote(f"+{name}={_value(own[key])}")
+        elif own[key] != option[key]:
+            yield shlex.quote(f"{name}={_value(own[key])}")
+
+
+def _value(value: Any) -> str:
+    """As Hydra reads it."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("null", "true", "false"):
+        return value
+    return json.dumps(value)
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves by dotted names; lists are leaves."""
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _flat(inner, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", inner
+
+
+def _same(space: Any, other: Any) -> bool:
+    """Equal as plain data, as a storage gives it back."""
+    return bool(json.dumps(space, sort_keys=True) == json.dumps(other, sort_keys=True))

@@ -1,0 +1,73 @@
+"""What a study took: trials, epochs, time, and the epochs that stopping saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from explorer.record import StudyRecord
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Sums over a study's trials and their seeds.
+
+    Attributes:
+        states: number of trials by state.
+        epochs: that were trained.
+        saved: that stopped trials would have trained to their full length.
+        lost: trained by trials that failed.
+        seconds: of training, summed over the slots.
+        wall: seconds from the first trial's start to the last one's end, pauses between two starts of the search
+            included.
+    """
+
+    states: dict[str, int]
+    epochs: int
+    saved: int
+    lost: int
+    seconds: float
+    wall: float
+
+    def words(self) -> list[str]:
+        """A line each, for people."""
+        total = self.epochs + self.saved
+        lines = [
+            f"{self.epochs:,} epochs trained in {duration(self.seconds)} of training, {duration(self.wall)} in all"
+        ]
+        stopped = self.states.get("PRUNED", 0)
+        if stopped:
+            share = 100 * self.saved / total
+            trials = f"{stopped:,} trial{'s' * (stopped != 1)}"
+            of = f"{share:.0f} % of the {total:,} that full length would have taken"
+            lines.append(f"{self.saved:,} epochs saved by stopping {trials} early: {of}")
+        else:
+            lines.append("no trial was stopped early, so no epoch was saved")
+        if self.states.get("FAIL"):
+            lines.append(f"{self.states['FAIL']:,} trials failed, {self.lost:,} epochs with them")
+        return lines
+
+
+def spent(record: StudyRecord) -> Spent:
+    """Adds it up. Full length is the study's `epochs`."""
+    length = int(record.config["epochs"])
+    states: dict[str, int] = {}
+    epochs = saved = lost = 0
+    for trial in record.trials:
+        states[trial.state] = states.get(trial.state, 0) + 1
+        trained = [len(curve) for curve in trial.curves]
+        epochs += sum(trained)
+        if trial.state == "PRUNED":
+            saved += sum(max(length - one, 0) for one in trained)
+        elif trial.state == "FAIL":
+            lost += sum(trained)
+    starts = [trial.started for trial in record.trials]
+    ends = [trial.ended for trial in record.trials if trial.ended]
+    wall = max(ends) - min(starts) if ends else 0.0
+    return Spent(states, epochs, saved, lost, sum(trial.seconds for trial in record.trials), wall)
+
+
+def duration(seconds: float) -> str:
+    """45 s, 12 min, 3.4 h"""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
