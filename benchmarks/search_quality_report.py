@@ -21,7 +21,8 @@ _INTRODUCTION = """\
 Made by `python -m benchmarks.search_quality`; the table by `make table` (see fire_digits.md). The value is the
 hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of the table's
 largest size and lowest val_acc, after the epochs of 50, 100 and {trials} trials at full length: mean over the seeds.
-*Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves is spent on more trials."""
+*Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves goes
+into more trials."""
 Runs = Mapping[tuple[str, Bench, int], Run]
 
 
