@@ -93,7 +93,7 @@ class _Shared(nn.Module):
         codes = tensor.codes.astype(np.int64)
         places = np.where(codes > 0, codes + negative, np.where(codes < 0, codes + negative + 1, 0))
         self.register_buffer("codes", torch.from_numpy(places), persistent=False)
-        self.register_buffer("levels", torch.from_numpy(tensor.levels), persistent=False)
+        self.register_buffer("levels", torch.tensor(tensor.levels), persistent=False)  # a copy: it is trained
 
     def forward(self, levels: Tensor) -> Tensor:
         return torch.cat([levels.new_zeros(1), levels])[self.codes]
