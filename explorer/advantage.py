@@ -10,6 +10,9 @@ from explorer.plots.labels import published_name
 from explorer.record import StudyRecord, TrialRecord
 from explorer.targets import CANONICAL
 
+NOTABLE = 0.95
+"""Times the params from which on a network of the same accuracy counts as smaller."""
+
 
 @dataclass(frozen=True)
 class Advantage:
@@ -32,10 +35,15 @@ class Advantage:
         """Whether one standard error holds the difference."""
         return abs(self.gain) <= self.error
 
+    @property
+    def size(self) -> str:
+        """0.31x, 0.008x"""
+        return f"{self.ratio:.2f}x" if self.ratio >= 0.095 else f"{self.ratio:.3f}x"
+
     def words(self) -> str:
         """Same accuracy at 0.31x the parameters (-0.3 ± 1.1 points: within the error)."""
         difference = f"{100 * self.gain:+.1f} ± {100 * self.error:.1f} points"
-        size = f"{_ratio(self.ratio)} the parameters"
+        size = f"{self.size} the parameters"
         if self.same:
             return f"same accuracy at {size} ({difference}: within the error, which is all that can be said)"
         sure = "" if abs(self.gain) > 2 * self.error else "; below two standard errors, so no more than likely"
@@ -69,7 +77,7 @@ def advantages(record: StudyRecord) -> list[Advantage]:
     if other is None:
         return []
     rivals = [against(record, trial, other) for trial in front_trials(record) if trial.identity != other.identity]
-    rivals = [rival for rival in rivals if rival.ratio <= 1]
+    rivals = [rival for rival in rivals if rival.ratio <= NOTABLE or (rival.ratio <= 1 and rival.gain > rival.error)]
     choices = [
         next((rival for rival in rivals if rival.gain >= -rival.error), None),
         next((rival for rival in rivals if rival.gain >= 0), None),
@@ -77,7 +85,3 @@ def advantages(record: StudyRecord) -> list[Advantage]:
     ]
     found = {choice.trial.number: choice for choice in choices if choice}
     return sorted(found.values(), key=lambda choice: choice.ratio)
-
-
-def _ratio(ratio: float) -> str:
-    return f"{ratio:.2f}x" if ratio >= 0.095 else f"{ratio:.3f}x"

@@ -114,7 +114,8 @@ def test_a_study_is_shown_whole(uri: str) -> None:
     assert parent.info.status == "FINISHED"
     described = parent.data.tags["mlflow.note.content"]
     assert "**SqueezeNet v1.0**" in described
-    assert all(f"| {number} |" in described for number in on_front)
+    place = f"#/experiments/{parent.info.experiment_id}/runs"
+    assert all(f"| [{number}]({place}/{children[number].info.run_id}) |" in described for number in on_front)
     assert parent.data.params["space.family"] == "fire"
     assert parent.data.params["space.search.base_e"] == "int 16..128 step=16"
     assert parent.data.params["recipe.lr"] == "0.002"
@@ -136,6 +137,9 @@ def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
     assert len(table) == len(rows) + 1
     assert table[0].startswith("trial,anchor,params,bytes,macs,val_acc,error,epochs,seconds,identity")
     assert "SqueezeNet v1.0" in text(client, parent, "pareto.html")
+    page = text(client, parent, "search.html")
+    assert all(key in page for key in ("figure_history_0", "figure_curves_0", "figure_parallel_0"))
+    assert len(page) < 6e6
     assert text(client, children[3], "architecture.json") == record.trials[3].architecture
     layers = text(client, children[0], "layers.csv").splitlines()
     assert layers[0] == "name,type,input_shape,output_shape,params,macs"
@@ -197,8 +201,8 @@ def test_who_leaves_the_front_loses_its_tag(uri: str) -> None:
     parent, _ = parent_and_trials(uri)
     tags = {run.data.tags["trial"]: run.data.tags["on_front"] for run in runs(uri) if "trial" in run.data.tags}
     assert tags == {"2": "false", "3": "true"}
-    assert "| 3 |" in parent.data.tags["mlflow.note.content"]
-    assert "| 2 |" not in parent.data.tags["mlflow.note.content"]
+    assert "| [3](#" in parent.data.tags["mlflow.note.content"]
+    assert "| [2](#" not in parent.data.tags["mlflow.note.content"]
 
 
 def test_what_was_deleted_in_mlflow_comes_back(uri: str) -> None:
@@ -385,6 +389,18 @@ def test_names_of_runs() -> None:
         view.run_name(replace(one, metaparameters={"bypass": "simple", "depth": 3}))
         == "17 by=simple depth=3 48.2k 91.2 %"
     )
+
+
+def test_the_description_says_what_is_better_than_squeezenet() -> None:
+    canonical = trial(0, anchor="squeezenet_v1_0", accuracy=0.95)
+    third = replace(trial(2, accuracy=0.945), params=int(0.31 * canonical.params))
+    better = replace(trial(3, accuracy=0.999), params=int(0.62 * canonical.params))
+    described = view.note(study([canonical, third, better]), {2: "#/runs/two"})
+    assert described.startswith("Against canonical SqueezeNet v1.0, trained the same way:")
+    assert "- **trial [2](#/runs/two): same accuracy at 0.31x the parameters (-0.5 ± 1.7 points: within" in described
+    assert "- **trial 3: more accurate at 0.62x the parameters (+4.9 ± 1.3 points)**" in described
+    assert "Against" not in view.note(study([third, better]))
+    assert "Against" not in view.note(study([canonical, replace(third, params=2 * canonical.params)]))
 
 
 def test_a_long_front_fits_a_tag() -> None:

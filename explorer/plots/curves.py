@@ -71,7 +71,7 @@ def figure(info: Curves) -> Figure:
     ]
     figure = go.Figure([trace for trace in traces if trace.x], layout("val_acc, mean over the seeds", "epoch"))
     figure.update_yaxes(AXIS | {"tickformat": ".0%"})
-    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
     figure.update_layout(showlegend=True, legend=legend, height=430, margin={"l": 58, "r": 18, "t": 36, "b": 100})
     return figure
 

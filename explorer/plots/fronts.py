@@ -34,7 +34,7 @@ def figure(records: Sequence[StudyRecord]) -> Figure:
     margin = max(0.06 * (high - low), 0.05)
     figure.update_xaxes(AXIS | {"type": "log"} | size_ticks(low - margin, high + margin))
     figure.update_yaxes(AXIS | {"range": accuracy_axis(together), "tickformat": ".0%", "title": "validation accuracy"})
-    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
     figure.update_layout(showlegend=True, legend=legend, height=540, margin={"l": 64, "r": 16, "t": 16, "b": 110})
     return figure
 

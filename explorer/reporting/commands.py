@@ -84,10 +84,15 @@ def _overrides(group: str, settings: Any, options: Options) -> Iterator[str]:
         return
     own = dict(_flat(settings))
     changes = {name: list(_changes(group, own, dict(_flat(option)))) for name, option in options.items()}
-    best = min(changes, key=lambda name: (len(changes[name]), name != DEFAULTS[group], name))
+    best = min(changes, key=lambda name: (_named(own, options[name]), len(changes[name]), name != DEFAULTS[group]))
     if best != DEFAULTS[group]:
         yield f"{group}={best}"
     yield from changes[best]
+
+
+def _named(own: Mapping[str, Any], option: Mapping[str, Any]) -> bool:
+    """Whether an option is another data set, sampler or rule by its name; False sorts first."""
+    return own.get("name") != option.get("name")
 
 
 def _changes(group: str, own: Mapping[str, Any], option: Mapping[str, Any]) -> Iterator[str]:

@@ -8,12 +8,13 @@ from html import escape
 
 from explorer import advantage, findings
 from explorer.front import front_trials
-from explorer.plots import fronts, history, page
+from explorer.plots import course, fronts, history, page
 from explorer.plots.page import Section
 from explorer.record import StudyRecord
 from explorer.reporting import details, parts
 from explorer.reporting.commands import Commands
 from explorer.reporting.script import SCRIPT, STYLE
+from explorer.reporting.spent import spent
 from explorer.space import SpaceError
 
 CHOICE = '<p class="screen"><label>network <select aria-label="network"></select></label></p>'
@@ -78,7 +79,7 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
     data = record.config["data"]
     images = data.get("name") if isinstance(data, dict) else data
     other = subjects[1].record if len(subjects) > 1 and place == 0 else None
-    sections = [*parts.course(record), *subject.more, *_statistics(record, other)]
+    sections = [*course.sections(record, spent(record).words()), *subject.more, *_statistics(record, other)]
     sections = [replace(section, key=f"{section.key}{place}") for section in sections]
     links = [(f"front{place}", "front"), *((s.key, s.title.lower()) for s in sections), (f"made{place}", "again")]
     nav = " ".join(f'<a href="#{escape(key)}">{escape(words)}</a>' for key, words in links)

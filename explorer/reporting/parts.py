@@ -1,10 +1,9 @@
-"""The parts of a study's report, as HTML: what was found, curves, what it took, how it was made."""
+"""The parts of a study's report, as HTML: what was found, and how it was made."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,9 @@ from explorer import advantage
 from explorer.arch import Architecture, architecture
 from explorer.front import front_trials, study_hypervolume
 from explorer.layer_table import times_smaller_than_alexnet
-from explorer.plots import curves, history, network, parallel, pareto
+from explorer.plots import network, pareto
 from explorer.plots.chain import chain
 from explorer.plots.labels import published_name, shorthand, si
-from explorer.plots.page import Section
 from explorer.record import StudyRecord, TrialRecord
 from explorer.reporting.commands import Commands
 from explorer.reporting.details import title
@@ -25,6 +23,8 @@ from explorer.targets import CANONICAL
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+FEW = 6
+"""Networks below the axis up to which their accuracy stands beside them."""
 BARS = (
     "Bars: ± 1 standard error of val_acc, over the seeds, or over the images where there is one; networks whose bars "
     "overlap are not told apart. Networks stopped early are on no front."
@@ -46,7 +46,7 @@ def tiles(record: StudyRecord) -> str:
         sign = "within the error" if one.same else "and better"
         shown.append(
             (
-                f"{one.ratio:.2f}x",
+                one.size,
                 f"the params of {advantage.name()} at its accuracy, {sign} (trial {one.trial.number})",
             )
         )
@@ -64,11 +64,13 @@ def front_figure(record: StudyRecord, place: int) -> Figure:
     numbers = {mark.text: mark.trial for mark in info.marks}
     for trace in figure.data:
         if trace.customdata is not None:
+            if len(trace.customdata) > FEW and trace.mode == "markers+text":
+                trace.update(mode="markers", text=None)  # how far below the axis: the pointer says so
             trace.ids = [f"{place}|{numbers[text]}" for text in trace.customdata]
     names = [note for note in figure.layout.annotations if not (note.text or "").startswith("bars:")]
-    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "xanchor": "left"}
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 560}
-    margin = {"l": 64, "r": 16, "t": 16, "b": 120}
+    margin = {"l": 64, "r": 16, "t": 16, "b": 100}
     figure.update_layout(title=None, annotations=names, legend=legend, margin=margin, **ground)
     return figure
 
@@ -104,29 +106,6 @@ def against_canonical(record: StudyRecord) -> list[str]:
         return [f"No network smaller than {advantage.name()} reaches its accuracy within the error."]
     head = f"Against {advantage.name()}, trained the same way: "
     return [head + "; ".join(f"trial {one.trial.number}: {one.words()}" for one in found) + "."]
-
-
-def course(record: StudyRecord) -> list[Section]:
-    """Curves, the search's progress, metaparameters."""
-    drawn, took = curves.info(record), spent(record)
-    notes = [f"{drawn.left_out:,} curves of dominated networks are left out." if drawn.left_out else ""]
-    lines = history.lines([record])
-    sections = [
-        Section("curves", "Learning curves", tuple(took.words()), figures=(curves.figure(drawn),), width=900,
-                note=" ".join(filter(None, ["Dotted, with an x at the end: stopped early.", *notes]))),
-    ]  # fmt: skip
-    if lines:
-        note = "From ten times the params of the largest published network and accuracy 0; a decade of params counts 1."
-        sections.append(
-            Section("history", "The search's progress", figures=(history.figure(lines),), width=900, note=note)
-        )
-    axes = parallel.info(record)
-    if axes.axes:
-        section = Section("parallel", "Metaparameters and accuracy", figures=(parallel.figure(axes),), width=900)
-        sections.append(
-            replace(section, note="A line a network. A click in the legend hides or shows a share of them.")
-        )
-    return sections
 
 
 def pictures(record: StudyRecord, trials: list[TrialRecord]) -> dict[int, str]:
@@ -191,7 +170,7 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
         ["training time", *(duration(one.seconds) for one in took)],
         ["networks on the front", *(f"{len(front_trials(record)):,}" for record in records)],
         ["best val_acc", *(_score(record, best) for record, best in zip(records, bests, strict=True))],
-        [same, *(f"{one.trial.params:,} ({one.ratio:.2f}x)" if one else "none" for one in smaller)],
+        [same, *(f"{one.trial.params:,} ({one.size})" if one else "none" for one in smaller)],
         [
             "hypervolume, from one corner",
             *(f"{volumes[i]:.4f}" if i in volumes else "none" for i in range(len(records))),
@@ -203,4 +182,4 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
 def _score(record: StudyRecord, trial: TrialRecord | None) -> str:
     if trial is None:
         return "none"
-    return f"{100 * (trial.accuracy or 0):.1f} ± {100 * trial.error(record.val_images):.1f} %, {trial.params:,} params"
+    return f"{100 * (trial.accuracy or 0):.1f} ± {100 * trial.error(record.val_images):.1f} %"

@@ -34,7 +34,7 @@ SCRIPT = """
 const text = (tag, words, name) => { const made = document.createElement(tag); made.textContent = words;
   if (name) made.className = name; return made; };
 function curve(network) {
-  const width = 430, height = 170, left = 40, low = 150, most = Math.max(...network.curves.map(one => one.length));
+  const width = 430, height = 170, left = 50, low = 150, most = Math.max(...network.curves.map(one => one.length));
   const values = network.curves.flat(), least = Math.min(...values), top = Math.max(...values);
   const x = i => left + (width - left - 8) * (most > 1 ? i / (most - 1) : 0.5);
   const y = value => low - (low - 12) * (top > least ? (value - least) / (top - least) : 0.5);
@@ -82,6 +82,11 @@ for (const figure of document.querySelectorAll('.picks .figure'))
   figure.on('plotly_click', event => {
     const {data, pointNumber} = event.points[0];
     if (data.ids) show(...data.ids[pointNumber].split('|'), true); });
+for (const figure of document.querySelectorAll('.picks .figure'))
+  if (figure.clientWidth < 600) {  // a phone: a tick a decade, and room for the legend, which stands in one column
+    const {tickvals, ticktext} = figure.layout.xaxis, whole = tickvals.filter((_, i) => ticktext[i][0] === '1');
+    Plotly.relayout(figure, {'xaxis.tickvals': whole, 'xaxis.ticktext': ticktext.filter(words => words[0] === '1'),
+      'xaxis.tickangle': 0, 'margin.b': 200, 'margin.r': 8, 'height': 600}); }
 for (const button of document.querySelectorAll('button.trial'))
   button.addEventListener('click', () => show(button.dataset.study, button.dataset.trial, true));
 for (const panel of document.querySelectorAll('.panel')) {

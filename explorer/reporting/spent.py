@@ -43,7 +43,8 @@ class Spent:
         else:
             lines.append("no trial was stopped early, so no epoch was saved")
         if self.states.get("FAIL"):
-            lines.append(f"{self.states['FAIL']:,} trials failed, {self.lost:,} epochs with them")
+            failed = self.states["FAIL"]
+            lines.append(f"{failed:,} trial{'s' * (failed != 1)} failed, {self.lost:,} epochs with them")
         return lines
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.front import by_end, front_trials
-from explorer.plots import pareto
+from explorer.plots import course, pareto
 from explorer.record import StudyRecord, TrialRecord
 from explorer.tracking import view
 from explorer.tracking.address import artifact_location
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Names of tags. The study's key tells studies of one name apart on a shared server, and a study from its predecessor.
 STUDY, PARENT, FIGURE, NOTE = "explorer.study", "mlflow.parentRunId", "explorer.figure", "mlflow.note.content"
+COURSE = "explorer.course"
 BATCH = 1_000  # MLflow's limit on the metrics of one log_batch; that on parameters is 100
 PARAM_BATCH = 100
 
@@ -74,6 +75,8 @@ class Mirror:
             if trial.state in view.STATUSES:
                 self._sync_trial(trial, trial.number in on_front, ended)
         self._sync_study(record)
+        if ended:
+            self._sync_course(record)
         end = max(max(trial.started, trial.ended) for trial in record.trials)
         self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * end))
 
@@ -116,7 +119,7 @@ class Mirror:
         if shown == self._shown:
             return
         page = pareto.html(pareto.figure(pareto.info(record)))
-        tags = {FIGURE: hashlib.sha256(page.encode()).hexdigest()[:16], NOTE: view.note(record)}
+        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._links())}
         if tags[FIGURE] != self._parent.tags.get(FIGURE):
             self._upload(self._parent, view.front_files(record) | {"pareto.html": page})
         ends = [int(1000 * trial.ended) for trial in by_end(record.finished)]
@@ -125,6 +128,19 @@ class Mirror:
         self._log(self._parent, stamped, view.study_params(record), tags)
         self._parent.steps += len(rows)
         self._shown = shown
+
+    def _sync_course(self, record: StudyRecord) -> None:
+        """How the search went, written when it has ended: a page of 5 MB that every trial changes."""
+        page = course.html(record)
+        if _digest(page) != self._parent.tags.get(COURSE):
+            self._upload(self._parent, {"search.html": page})
+            self._log(self._parent, [], {}, {COURSE: _digest(page)})
+
+    def _links(self) -> dict[int, str]:
+        """Addresses of the trials' runs within MLflow's pages."""
+        return {
+            number: f"#/experiments/{self.experiment}/runs/{known.run_id}" for number, known in self._trials.items()
+        }
 
     def _sync_trial(self, trial: TrialRecord, on_front: bool, ended: bool) -> None:
         known = self._trials.get(trial.number)
@@ -237,6 +253,10 @@ def study_runs(client: MlflowClient, experiment: str, key: str) -> Iterator[Run]
         token = page.token
         if not token:
             return
+
+
+def _digest(page: str) -> str:
+    return hashlib.sha256(page.encode()).hexdigest()[:16]
 
 
 def _mirrored(run: Run) -> Mirrored:

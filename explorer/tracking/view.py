@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
+from explorer.advantage import advantages, name
 from explorer.arch import Architecture, cost
 from explorer.front import by_end, front_trials, hypervolume_history, point, reference_point
 from explorer.plots.labels import published_name, shorthand, si
@@ -18,6 +19,10 @@ from explorer.record import StudyRecord, TrialRecord
 # Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
 STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
 FRONT_COLUMNS = ("trial", "anchor", "params", "bytes", "macs", "val_acc", "error", "epochs", "seconds", "identity")
+FIGURES = (
+    "The Pareto front as a figure: Artifacts > `pareto.html`; how the search went (hypervolume, learning curves, "
+    "metaparameters and accuracy), once it has ended: `search.html`."
+)
 # MLflow's limits on the length of a parameter's and of a tag's value.
 PARAM_LENGTH, TAG_LENGTH = 6_000, 8_000
 
@@ -109,14 +114,24 @@ def front_files(record: StudyRecord) -> dict[str, str]:
     return {"front.csv": _csv(names, rows), "front.json": json.dumps(rows, indent=1)}
 
 
-def note(record: StudyRecord) -> str:
-    """The study's run described in Markdown: where the figure is; a table of the front and the published networks."""
+def note(record: StudyRecord, links: Mapping[int, str] | None = None) -> str:
+    """The study's run described in Markdown: the best against canonical SqueezeNet, where the figures are, and a table
+    of the front and the published networks.
+
+    Args:
+        record: the study.
+        links: to the runs of trials, by number.
+    """
+    links = links or {}
     front = front_trials(record)
     shown = {trial.number: trial for trial in record.finished if trial.anchor} | {
         trial.number: trial for trial in front
     }
-    lines = [
-        "The Pareto front as a figure: Artifacts > `pareto.html`.",
+    lines = [f"- **trial {_linked(one.trial, links)}: {one.words()}**" for one in advantages(record)]
+    if lines:
+        lines = [f"Against canonical {name()}, trained the same way:", "", *lines, ""]
+    lines += [
+        FIGURES,
         "",
         "| trial | params | val_acc | network |",
         "| ---: | ---: | ---: | :--- |",
@@ -125,11 +140,17 @@ def note(record: StudyRecord) -> str:
         network = f"**{published_name(trial.anchor)}**" if trial.anchor else shorthand(trial.metaparameters)
         network += "" if trial in front else " (dominated)"
         error = 100 * trial.error(record.val_images)
-        line = f"| {trial.number} | {trial.params:,} | {100 * (trial.accuracy or 0):.1f} ± {error:.1f} % | {network} |"
+        score = f"{100 * (trial.accuracy or 0):.1f} ± {error:.1f} %"
+        line = f"| {_linked(trial, links)} | {trial.params:,} | {score} | {network} |"
         if sum(map(len, lines)) + len(lines) + len(line) > TAG_LENGTH - 40:
             return "\n".join([*lines, "| ... | | | see front.csv |"])
         lines.append(line)
     return "\n".join(lines)
+
+
+def _linked(trial: TrialRecord, links: Mapping[int, str]) -> str:
+    """A trial's number, a link where its run is known."""
+    return f"[{trial.number}]({links[trial.number]})" if trial.number in links else str(trial.number)
 
 
 def _front_row(trial: TrialRecord, images: int) -> dict[str, Any]:
