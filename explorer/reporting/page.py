@@ -81,7 +81,7 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
     other = subjects[1].record if len(subjects) > 1 and place == 0 else None
     sections = [*course.sections(record, spent(record).words()), *subject.more, *_statistics(record, other)]
     sections = [replace(section, key=f"{section.key}{place}") for section in sections]
-    links = [(f"front{place}", "front"), *((s.key, s.title.lower()) for s in sections), (f"made{place}", "again")]
+    links = [(f"pareto{place}", "front"), *((s.key, s.title.lower()) for s in sections), (f"made{place}", "again")]
     nav = " ".join(f'<a href="#{escape(key)}">{escape(words)}</a>' for key, words in links)
     about = (
         f"A search among networks for {images}, judged by accuracy on {record.val_images:,} validation images and by "
@@ -114,8 +114,8 @@ def _front(place: int, record: StudyRecord) -> str:
     first = front[-1].number if front else ""
     return "\n".join(
         [
-            f'<section id="front{place}" class="long"><h2>The front: accuracy over size</h2>{words}',
-            f'<div class="picks">{page._figure(f"front{place}", parts.front_figure(record, place))}</div>',
+            f'<section id="pareto{place}" class="long"><h2>The front: accuracy over size</h2>{words}',
+            f'<div class="picks">{page._figure(f"pareto{place}", parts.front_figure(record, place))}</div>',
             f'<p class="note">{escape(parts.BARS)} A click on a network shows it below.</p>',
             f'<div class="panel" id="panel_{place}" data-first="{first}">{CHOICE}<div class="body"></div></div>',
             parts.front_table(record, place) if front else "<p>No trial has finished yet.</p>",
