@@ -256,6 +256,29 @@ def test_two_studies_that_were_trained_differently_say_so() -> None:
     assert len(set(re.findall(r' id="([^"]+)"', text))) == len(re.findall(r' id="([^"]+)"', text))
 
 
+def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
+    from explorer.compression.outcome import Compressed
+    from explorer.report import _compressed
+    from explorer.samplers.shadow import DIRECTIONS
+    from explorer.storage import open_storage
+
+    record, url = finished_study(12), f"sqlite:///{tmp_path}/study.db"
+    storage = open_storage(url, create=True)
+    number = storage.create_new_study(list(DIRECTIONS), record.name)
+    assert _compressed(record, url) == ()
+    one = record.trials[3]
+    small = (one.bytes // 10, one.bytes // 11)
+    found = Compressed(
+        record.name, 3, one.identity, "rate 0.1", one.params, (0, 1), small, (0.9, 0.92), (0.89, 0.92), (9, 9), 360
+    )
+    storage.set_study_user_attr(number, f"compressed:3:{found.plan}", found.plain())
+    (section,) = _compressed(record, url)
+    assert section.lines[1].startswith(f"trial 3, rate 0.1: {found.size:,.0f} bytes")
+    text = page.html([replace(subject(record), more=(section,))], {})
+    assert 'id="compressed0"' in text
+    assert "figure_compressed0_0" in text
+
+
 # The command ----------------------------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from explorer.reporting import page
+from explorer.tracking import mirror
+from explorer.tracking.tracker import connect
 from tests import test_browser
+from tests.mlflow_server import free_port, server
 from tests.sample import finished_study
-from tests.test_browser import PICTURES, browser
+from tests.test_browser import PICTURES, PREFERENCES, browser
 from tests.test_paper_browser import luminance
 from tests.test_report import subject
 
@@ -82,26 +85,28 @@ def test_a_click_shows_the_network(browser: Any, tmp_path: Path) -> None:
     panel = browser.find_element("css selector", ".panel")
     first = panel.find_element("css selector", "h3").text
 
-    # On a point: that of the star, which no other mark covers at its middle.
-    star = browser.execute_script(
-        "const box = document.getElementById('figure_pareto0'), trace = box._fullData.find(t => t.name === 'SqueezeNet');"
+    # On a point: that of the smallest network on the front, which stands alone.
+    mark_id, *place = browser.execute_script(
+        "const box = document.getElementById('figure_pareto0');"
+        "const trace = box._fullData.find(each => each.name === 'Pareto front');"
         "const area = box.getBoundingClientRect(), {xaxis, yaxis} = box._fullLayout;"
-        "return [area.x + xaxis._offset + xaxis.d2p(trace.x[0]), area.y + yaxis._offset + yaxis.d2p(trace.y[0])];"
+        "return [trace.ids[0], area.x + xaxis._offset + xaxis.d2p(trace.x[0]), "
+        "area.y + yaxis._offset + yaxis.d2p(trace.y[0])];"
     )
+    clicked = mark_id.partition("|")[2]
     browser.execute_script("window.scrollTo(0, 0)")
     pointer = ActionChains(browser)
-    pointer.w3c_actions.pointer_action.move_to_location(int(star[0]), int(star[1]))
+    pointer.w3c_actions.pointer_action.move_to_location(*map(round, place))
     pointer.pause(0.5).click().perform()
-    test_browser.wait_for(browser, ".panel h3", "SqueezeNet")
-    shown = panel.text
-    assert "trial 0: SqueezeNet v1.0" in shown != first
-    assert "python -m explorer.retrain 0 study=one" in shown
+    assert first != test_browser.wait_for(browser, ".panel h3", f"trial {clicked}:").text
+    assert f"python -m explorer.retrain {clicked} study=one" in panel.text
     assert panel.find_elements("css selector", "svg.network title")
     assert panel.find_elements("css selector", ".curve polyline")
 
     # In the table, and by the list: a network that was stopped has its layers, and no command.
-    browser.find_elements("css selector", "button.trial")[0].click()
-    number = browser.find_elements("css selector", "button.trial")[0].text
+    row = browser.find_elements("css selector", "button.trial")[3]
+    number = row.text
+    browser.execute_script("arguments[0].click()", row)
     assert panel.find_element("css selector", "h3").text.startswith(f"trial {number}:")
     Select(panel.find_element("css selector", "select")).select_by_value("12")
     assert "stopped at epoch 5 of 20" in panel.text
@@ -133,3 +138,30 @@ def test_on_paper(browser: Any, tmp_path: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
     assert luminance(browser, "body", "backgroundColor") > 0.9
     assert luminance(browser, "svg.network text", "fill") < 0.3
+
+
+def test_mlflows_description_leads_to_the_runs(browser: Any, tmp_path: Path) -> None:
+    record = finished_study(40)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    mirror(record, uri)
+    client = connect(uri)
+    experiment = client.get_experiment_by_name(record.name).experiment_id
+    runs = client.search_runs([experiment])
+    parent = next(run.info.run_id for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    child = next(run for run in runs if run.data.tags.get("trial") == "36")
+    with server(tmp_path, free_port()) as address:
+        browser.get(address)
+        browser.execute_script(PREFERENCES)
+        browser.get(f"{address}/#/experiments/{experiment}/runs/{parent}")
+        described = test_browser.wait_for(browser, "li", "0.76x the parameters")
+        assert "within the error" in described.text
+        browser.save_screenshot(str(PICTURES / "mlflow_description.png"))
+        address_of_child = described.find_element("css selector", "a").get_attribute("href")
+        assert address_of_child.endswith(f"#/experiments/{experiment}/runs/{child.info.run_id}")
+        browser.get(address_of_child)
+        test_browser.wait_for(browser, "h1, h2, h3, span", child.info.run_name)
+        browser.get(f"{address}/#/experiments/{experiment}/runs/{parent}/artifacts/search.html")
+        browser.switch_to.frame(test_browser.wait_for(browser, "iframe"))
+        test_browser.wait_for(browser, "#figure_parallel_0 .main-svg")
+        browser.switch_to.default_content()
+        browser.save_screenshot(str(PICTURES / "mlflow_search.png"))

@@ -62,6 +62,8 @@ def content(uri: str) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     for key, run in {"study": parent, **children}.items():
         tags = {name: value for name, value in run.data.tags.items() if name != "mlflow.parentRunId"}
+        for number, child in children.items():  # the description links to runs, whose ids are each server's own
+            tags = {name: value.replace(child.info.run_id, f"run-{number}") for name, value in tags.items()}
         history = {
             name: sorted(
                 (point.step, point.timestamp, point.value) for point in client.get_metric_history(run.info.run_id, name)

@@ -78,6 +78,7 @@ def figure(info: Parallel) -> Figure:
         showgrid=False,
         showline=False,
         ticks="",
+        ticklabeloverflow="allow",
         tickangle=25 if len(info.axes) > FEW else 0,
     )
     figure.update_yaxes(visible=False, range=[-0.03, 1.03])
@@ -87,7 +88,7 @@ def figure(info: Parallel) -> Figure:
             place = {"x": i, "y": y, "xanchor": "left", "xshift": 3, "showarrow": False, "font": {"size": 11}}
             figure.add_annotation(text=words, **place)
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
-    figure.update_layout(showlegend=True, legend=legend, height=430, margin={"l": 12, "r": 12, "t": 12, "b": 120})
+    figure.update_layout(showlegend=True, legend=legend, height=430, margin={"l": 16, "r": 40, "t": 12, "b": 120})
     return figure
 
 

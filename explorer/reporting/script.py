@@ -83,10 +83,12 @@ for (const figure of document.querySelectorAll('.picks .figure'))
     const {data, pointNumber} = event.points[0];
     if (data.ids) show(...data.ids[pointNumber].split('|'), true); });
 for (const figure of document.querySelectorAll('.picks .figure'))
-  if (figure.clientWidth < 600) {  // a phone: a tick a decade, and room for the legend, which stands in one column
+  if (figure.clientWidth < 600) {  // a phone: a tick a decade, one name, and room for the legend's single column
     const {tickvals, ticktext} = figure.layout.xaxis, whole = tickvals.filter((_, i) => ticktext[i][0] === '1');
     Plotly.relayout(figure, {'xaxis.tickvals': whole, 'xaxis.ticktext': ticktext.filter(words => words[0] === '1'),
-      'xaxis.tickangle': 0, 'margin.b': 200, 'margin.r': 8, 'height': 600}); }
+      'xaxis.tickangle': 0, 'margin.b': 200, 'margin.r': 8, 'height': 600,
+      'annotations': (figure.layout.annotations || []).slice(0, 1).map(name =>
+        ({...name, xanchor: 'right', xshift: -15, yshift: 0}))}); }
 for (const button of document.querySelectorAll('button.trial'))
   button.addEventListener('click', () => show(button.dataset.study, button.dataset.trial, true));
 for (const panel of document.querySelectorAll('.panel')) {
