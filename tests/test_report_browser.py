@@ -65,6 +65,11 @@ def test_one_study(browser: Any, tmp_path: Path, device: str, width: int, scheme
     for drawing in browser.find_elements("css selector", "svg.network"):
         assert drawing.rect["x"] + drawing.rect["width"] <= width
 
+    # Names stand within the figure, that of the canonical network once.
+    names = browser.find_elements("css selector", "#figure_pareto0 .annotation-text")
+    assert [name.text for name in names].count("SqueezeNet v1.0") == 1
+    assert all(0 <= name.rect["x"] <= name.rect["x"] + name.rect["width"] <= width for name in names)
+
     ground = luminance(browser, "body", "backgroundColor")
     assert (ground < 0.2) == (scheme == "dark")
     for selector, style in (

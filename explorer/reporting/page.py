@@ -13,7 +13,7 @@ from explorer.plots.page import Section
 from explorer.record import StudyRecord
 from explorer.reporting import details, parts
 from explorer.reporting.commands import Commands
-from explorer.reporting.script import SCRIPT, STYLE
+from explorer.reporting.script import NARROW, SCRIPT, STYLE
 from explorer.reporting.spent import spent
 from explorer.space import SpaceError
 
@@ -66,7 +66,7 @@ def html(subjects: Sequence[Subject], versions: dict[str, str]) -> str:
 </main>
 <noscript>The figures and the details of a network need JavaScript, which the page brings along.</noscript>
 <script>const details = {page._json(data)};
-{page.DRAW}
+{NARROW}{page.DRAW}
 {SCRIPT}</script>
 </body>
 </html>

@@ -71,7 +71,8 @@ def front_figure(record: StudyRecord, place: int) -> Figure:
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 560}
     margin = {"l": 64, "r": 16, "t": 16, "b": 100}
-    figure.update_layout(title=None, annotations=names, legend=legend, margin=margin, **ground)
+    figure.update_layout(title=None, legend=legend, margin=margin, **ground)
+    figure.layout.annotations = names  # update_layout would merge them with those that are there
     return figure
 
 

@@ -82,13 +82,6 @@ for (const figure of document.querySelectorAll('.picks .figure'))
   figure.on('plotly_click', event => {
     const {data, pointNumber} = event.points[0];
     if (data.ids) show(...data.ids[pointNumber].split('|'), true); });
-for (const figure of document.querySelectorAll('.picks .figure'))
-  if (figure.clientWidth < 600) {  // a phone: a tick a decade, one name, and room for the legend's single column
-    const {tickvals, ticktext} = figure.layout.xaxis, whole = tickvals.filter((_, i) => ticktext[i][0] === '1');
-    Plotly.relayout(figure, {'xaxis.tickvals': whole, 'xaxis.ticktext': ticktext.filter(words => words[0] === '1'),
-      'xaxis.tickangle': 0, 'margin.b': 200, 'margin.r': 8, 'height': 600,
-      'annotations': (figure.layout.annotations || []).slice(0, 1).map(name =>
-        ({...name, xanchor: 'right', xshift: -15, yshift: 0}))}); }
 for (const button of document.querySelectorAll('button.trial'))
   button.addEventListener('click', () => show(button.dataset.study, button.dataset.trial, true));
 for (const panel of document.querySelectorAll('.panel')) {
@@ -101,4 +94,19 @@ for (const panel of document.querySelectorAll('.panel')) {
 }
 addEventListener('beforeprint', () => {
   for (const figure of document.querySelectorAll('.figure')) Plotly.Plots.resize(figure); });
+"""
+
+# Before the figures are drawn: on a phone a tick a decade, one name, and room for the legend's single column.
+NARROW = """
+if (innerWidth < 600)
+  for (const [name, , layout] of figures)
+    if (/^figure_(pareto|both$)/.test(name)) {
+      const {tickvals, ticktext} = layout.xaxis, whole = ticktext.map(words => words[0] === '1');
+      Object.assign(layout.xaxis, {tickvals: tickvals.filter((_, i) => whole[i]), tickangle: 0,
+        ticktext: ticktext.filter((_, i) => whole[i])});
+      layout.annotations = (layout.annotations || []).slice(0, 1).map(one =>
+        ({...one, xanchor: 'right', xshift: -15, yshift: 0}));
+      Object.assign(layout.margin, {b: 200, r: 8});
+      layout.height = 600;
+    }
 """
