@@ -16,7 +16,7 @@ from scipy import stats
 from benchmarks.search_quality import LONG, OURS, RANDOM, STOPPED, TPE, Bench, Run
 from explorer.plots.style import AXIS, FONT, INK, faded
 
-COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#0072B2", "#009E73", "#666666")
+COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#0072B2", "#009E73", "#332288", "#882255")
 _INTRODUCTION = """\
 Made by `python -m benchmarks.search_quality`; the table by `make table` (see fire_digits.md). The value is the
 hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of the table's

@@ -6,11 +6,11 @@ ever waits. Size is known exactly and counts; see each rule.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Protocol, TypeAlias
-
-import numpy as np
 
 from explorer.arch.families import nearest
 from explorer.front import Point, ranks, spread_order
@@ -102,16 +102,16 @@ class ParetoStopping(Rungs):
         rival = max((final for size, _, final in complete if size <= own[0]), default=None)
         if rival is None:
             return True
-        at_rung, final = np.array([(reached, end) for _, reached, end in complete]).T
-        fit = at_rung >= np.quantile(at_rung, 0.25)
-        at_rung, final = at_rung[fit], final[fit]
-        centred = at_rung - at_rung.mean()
+        worst = sorted(reached for _, reached, _ in complete)[len(complete) // 4]
+        pairs = [(reached, end) for _, reached, end in complete if reached >= worst]
+        x, y = fmean(reached for reached, _ in pairs), fmean(end for _, end in pairs)
+        square = sum((reached - x) ** 2 for reached, _ in pairs)
+        product = sum((reached - x) * (end - y) for reached, end in pairs)
         # Who is ahead stays ahead, and a gap that is there does not widen.
-        slope = min(max(float((centred * final).sum() / ((centred**2).sum() + 1e-12)), 0.0), 1.0)
-        around = final - final.mean() - slope * centred
-        spread = float(np.sqrt((around**2).sum() / max(len(around) - 2, 1)))
-        expected = float(final.mean()) + slope * (own[1] - float(at_rung.mean()))
-        return expected + self.slack * spread >= rival
+        slope = min(max(product / square, 0.0), 1.0) if square else 0.0
+        around = sum((end - y - slope * (reached - x)) ** 2 for reached, end in pairs)
+        spread = math.sqrt(around / max(len(pairs) - 2, 1))
+        return y + slope * (own[1] - x) + self.slack * spread >= rival
 
 
 @dataclass(frozen=True)
