@@ -104,7 +104,8 @@ def against_canonical(record: StudyRecord) -> list[str]:
         return [f"{advantage.name()} was not trained in this study, so nothing is said against it."]
     found = advantage.advantages(record)
     if not found:
-        return [f"No network smaller than {advantage.name()} reaches its accuracy within the error."]
+        size = f"{advantage.NOTABLE} times the params of {advantage.name()}"
+        return [f"No network below {size} reaches its accuracy within the error."]
     head = f"Against {advantage.name()}, trained the same way: "
     return [head + "; ".join(f"trial {one.trial.number}: {one.words()}" for one in found) + "."]
 
