@@ -54,7 +54,7 @@ def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connec
     release = threading.Timer(3, lambda: lock.execute("COMMIT"))
     release.start()
     own.save_curve(trial.number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
-    own.finish(trial.number)
+    own.finish(trial.number, "COMPLETE")
     release.join()
     (stored,) = store.load(url, "study").trials
     assert (stored.number, stored.state, stored.accuracy) == (0, "COMPLETE", 0.5)
@@ -114,7 +114,7 @@ def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
         assert own.create(None, attributes(number)).number == number
         own.save_curve(number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
         once("set_trial_state_values")
-        own.finish(number)
+        own.finish(number, "COMPLETE")
     assert [trial.state for trial in store.load(url, "twice").trials] == ["COMPLETE", "COMPLETE"]
 
 
