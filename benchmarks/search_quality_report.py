@@ -22,7 +22,8 @@ Made by `python -m benchmarks.search_quality`; the table by `make table` (see fi
 hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of the table's
 largest size and lowest val_acc, after the epochs of 50, 100 and {trials} trials at full length: mean over the seeds.
 *Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves goes
-into more trials."""
+into more trials. The figure
+leaves out what ran with fewer seeds than the others."""
 Runs = Mapping[tuple[str, Bench, int], Run]
 
 
@@ -130,7 +131,11 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
     figure = make_subplots(cols=len(epochs), subplot_titles=[str(bench) for bench in epochs], horizontal_spacing=0.05)
     for column, (bench, length) in enumerate(epochs.items(), start=1):
         grid = np.geomspace(5 * length, trials * length, 60)
-        for method in _methods(runs, bench):
+        methods = _methods(runs, bench)
+        seeds = max(len(shares(runs, method, bench, 1)) for method in methods)
+        for method in methods:
+            if len(shares(runs, method, bench, 1)) < seeds:
+                continue  # too few for quartiles to stand beside the others'
             values = np.array([list(shares(runs, method, bench, spent).values()) for spent in grid])
             missing = np.maximum(1 - values, 1e-4)
             color = COLORS[_order(method)]
