@@ -132,6 +132,7 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
     for column, (bench, length) in enumerate(epochs.items(), start=1):
         grid = np.geomspace(5 * length, trials * length, 60)
         methods = _methods(runs, bench)
+        named = {trace.name for trace in figure.data}
         seeds = max(len(shares(runs, method, bench, 1)) for method in methods)
         for method in methods:
             if len(shares(runs, method, bench, 1)) < seeds:
@@ -150,7 +151,7 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
                     y=np.median(missing, axis=1),
                     name=method,
                     legendgroup=method,
-                    showlegend=column == 1,
+                    showlegend=method not in named,
                     line={"color": color, "width": 3 if "ours" in method else 1.8},
                 ),
                 row=1,
