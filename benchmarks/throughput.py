@@ -18,7 +18,7 @@ from statistics import median
 
 from explorer import store
 
-WORDS = ["+space=fire_micro", "sampler=random"]
+WORDS = ["+space=fire_micro", "sampler=random", "stopping=none"]
 
 
 def main() -> None:
