@@ -13,6 +13,8 @@ ALEXNET = "alexnet_caffe"
 FIRE = ("squeeze", "expand1x1", "expand3x3")
 # They change no shape and hold no weights; the paper's table leaves them out too.
 HIDDEN = ("ReLU", "ReLU6", "SiLU", "Hardswish", "Sigmoid", "Dropout", "Flatten")
+NAME = 26
+"""Columns of a layer's path."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ def rows(network: Architecture) -> list[Row]:
             text = _filter(leaves.get(row.name), row)
             table.append(Row(row.name or row.type, show(row.output_shape), text, (), row.params, row.macs))
     return [replace(row, filter="+ identity bypass") if row.layer in bypassed else row for row in table]
+
+
+def _place(name: str) -> str:
+    """A layer's path that fits the column; its end says most."""
+    return name if len(name) <= NAME else f"..{name[2 - NAME :]}"
 
 
 def table(network: Architecture, name: str) -> str:
@@ -131,7 +138,7 @@ def _summary(network: Architecture, counted: Cost) -> list[str]:
 
 
 def _cells(row: Row) -> list[str]:
-    return [row.layer, row.output, row.filter, *(map(str, row.fire) if row.fire else ("", "", ""))]
+    return [_place(row.layer), row.output, row.filter, *(map(str, row.fire) if row.fire else ("", "", ""))]
 
 
 def _counts(count: int, total: int) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def test_every_table_adds_up_and_fits_a_terminal(name, shape):
     assert sum(row.macs for row in rows(network)) == counted.macs
     written = table(network, name)
     lines = written.splitlines()
-    assert max(map(len, lines)) < 110  # RegNet's names, which are torchvision's, are long
+    assert max(map(len, lines)) < 100
     assert not any(line != line.rstrip() for line in lines)
     for fact in (
         name,
