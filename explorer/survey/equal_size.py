@@ -106,7 +106,7 @@ def relative(sizes: Sequence[float], accuracies: Sequence[float]) -> Relative:
     for i in range(len(x)):
         chosen, weight = _near(x, i, nearest)
         beaten = (gains[chosen] < gains[i]) + (gains[chosen] == gains[i]) / 2
-        scores[i] = weight @ beaten / weight.sum()
+        scores[i] = min(weight @ beaten / weight.sum(), 1.0)  # two sums may round apart by one bit
     return Relative(gains, scores)
 
 
