@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +15,15 @@ HIDDEN = "***"
 
 class TrackingError(ValueError):
     """A tracking server that cannot be written to; one line, without credentials."""
+
+
+@contextmanager
+def told_as_one_line(uri: str) -> Iterator[None]:
+    """Whatever MLflow, its database or its network raise inside becomes a TrackingError."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - they raise whatever they like
+        raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
 
 
 def check_uri(uri: str) -> None:

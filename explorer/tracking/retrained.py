@@ -8,7 +8,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from explorer.record import StudyRecord, TrialRecord
-from explorer.tracking.address import TrackingError, reason, redact, resolve
+from explorer.tracking.address import resolve, told_as_one_line
 from explorer.tracking.mirror import PARENT, STUDY, study_key
 from explorer.tracking.tracker import connect, open_mirror
 
@@ -31,10 +31,8 @@ def log_retrain(record: StudyRecord, trial: TrialRecord, outcome: Mapping[str, A
     Raises:
         TrackingError: one line saying why the server could not be written to.
     """
-    try:
+    with told_as_one_line(uri):
         _log(connect(uri), resolve(uri), record, trial, outcome, folder)
-    except Exception as error:  # noqa: BLE001 - MLflow, its database and its network raise whatever they like
-        raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
 
 
 def _log(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from explorer.lock import alone
 from explorer.record import StudyRecord
-from explorer.tracking.address import TrackingError, check_uri, reason, redact, resolve, sqlite_path
+from explorer.tracking.address import check_uri, reason, redact, resolve, sqlite_path, told_as_one_line
 from explorer.tracking.mirror import Mirror
 
 if TYPE_CHECKING:
@@ -48,10 +48,8 @@ def mirror(record: StudyRecord, uri: str, ended: bool = True) -> None:
     check_uri(uri)
     if not record.trials:
         return
-    try:
+    with told_as_one_line(uri):
         open_mirror(resolve(uri), record).sync(record, ended)
-    except Exception as error:  # noqa: BLE001 - MLflow, its database and its network raise whatever they like
-        raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
 
 
 def connect(uri: str) -> MlflowClient:
