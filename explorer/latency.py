@@ -1,0 +1,241 @@
+"""python -m explorer.latency TARGET: how long a network takes on this machine, and what each millisecond buys."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.timing.outcome import RUNTIMES, Timed
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from rich.console import Console
+    from rich.table import Table
+
+    from explorer.plots.latency import LatencyInfo
+    from explorer.record import StudyRecord, TrialRecord
+    from explorer.timing.measure import Subject
+
+KEY = "latency"
+"""Beginning of the study's attributes that hold what was measured."""
+MANY = ("front", "all")
+
+
+def main(config: DictConfig) -> int:
+    """Runs the command; returns its exit code."""
+    from rich.console import Console
+
+    _check(config)
+    record, subjects = _subjects(config)
+    found = _measured(config, subjects)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    if config.format == "json":
+        print(json.dumps([one.plain() for one in found], indent=1))
+        console = Console(stderr=True, width=160)
+    else:
+        console.print(table(found))
+        calls = sorted({latency.calls for one in found for latency in one.latencies.values()})
+        versions = ", ".join(f"{name} {found[0].versions[name]}" for name in RUNTIMES)
+        conditions = f"{found[0].conditions}, {versions}; {calls[0]} to {calls[-1]} calls each"
+        console.print(conditions, style="dim", highlight=False)
+        load = f"load average {found[0].load:.1f} when it began: other work shows in p90 first"
+        console.print(load, style="dim", highlight=False)
+    many = str(config.target) in MANY
+    name = str(config.target).strip("/").replace("/", "-") if record is None else record.name
+    if record and not many:
+        name += f"-{found[0].trial}"
+    page = _write(config, record, found, name, console)
+    if record:
+        _store(str(config.storage), record.name, found)
+        if config.tracking is not None:
+            _log(record, found, page, str(config.tracking), console)
+    return 0
+
+
+def table(found: Sequence[Timed]) -> Table:
+    """The networks by rising median of the last runtime, in milliseconds."""
+    from rich.table import Table
+
+    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    shown.add_column("network", overflow="ellipsis", no_wrap=True, max_width=24)
+    for head in ("params", "macs", *(f"{name} ms" for runtime in RUNTIMES for name in (runtime, "p90"))):
+        shown.add_column(head, justify="right", no_wrap=True)
+    for one in sorted(found, key=lambda one: one.latencies[RUNTIMES[-1]].median):
+        times = (one.latencies[runtime] for runtime in RUNTIMES)
+        cells = (f"{value:.3g}" for latency in times for value in (latency.median, latency.p90))
+        shown.add_row(one.network, f"{one.params:,}", f"{one.macs:,}", *cells)
+    return shown
+
+
+def results(storage: str, study: str) -> list[Timed]:
+    """What was measured of a study's networks, those measured last at the end."""
+    from explorer.storage import open_storage
+
+    opened = open_storage(storage)
+    number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)
+    attributes = opened.get_study_user_attrs(number)
+    kept = sorted(
+        (value for key, value in attributes.items() if key.startswith(f"{KEY}:")), key=lambda one: one["time"]
+    )
+    return [Timed.read({key: value for key, value in one.items() if key != "time"}) for one in kept]
+
+
+def latest(found: Sequence[Timed]) -> list[Timed]:
+    """Of many results those that can be compared with the last one."""
+    return [one for one in found if one.conditions == found[-1].conditions]
+
+
+def verdict(info: LatencyInfo) -> list[str]:
+    """The canonical network against the fastest that is as accurate, a line a runtime."""
+    lines = []
+    for runtime in RUNTIMES:
+        other = next((point for point in info.points[runtime] if point.canonical), None)
+        better = [point for point in info.front(runtime) if other and point.accuracy >= other.accuracy]
+        if other and better and not better[0].canonical:
+            times = other.latency.median / better[0].latency.median
+            how = f"{times:.2f} times as fast as SqueezeNet v1.0" if times >= 1 else "no faster than SqueezeNet v1.0"
+            lines.append(f"{runtime}: trial {better[0].trial}, which measured no less accurate, is {how}")
+    return lines
+
+
+def _check(config: DictConfig) -> None:
+    from explorer.config import ConfigError, whole
+
+    if config.format not in ("table", "json"):
+        raise ConfigError(f"format is {config.format!r}, expected table or json")
+    for key in ("threads", "batch_size", "rounds"):
+        whole(config, key, 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if config.threads > cores:
+        raise ConfigError(f"threads is {config.threads}, this machine lends {cores}")
+    if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
+        raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
+
+
+def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
+    """The networks that are meant, and the study that they are of."""
+    from explorer import store, targets
+    from explorer.arch.families import named
+    from explorer.config import ConfigError, plain
+    from explorer.describe import resolve
+    from explorer.front import front_trials
+    from explorer.timing.measure import Subject
+
+    target = str(config.target)
+    if Path(target).is_dir():
+        return None, [_retrained(Path(target))]
+    if target in named() or target.endswith(".json"):
+        network = resolve(target, plain(config.input), config.classes, config.storage, config.study)
+        return None, [Subject(target, network)]
+    if not re.fullmatch(r"\d+|[0-9a-f]{6,16}", target) and target not in (*MANY, *targets.WORDS):
+        words = ", ".join((*targets.WORDS, *MANY))
+        what = "a trial number, an identity, a published network, an architecture.json or a folder that retrain wrote"
+        raise ConfigError(f"target is {target!r}, expected {words}, {what}")
+    record = store.load(str(config.storage), config.study)
+    if target not in MANY:
+        return record, [_trial(targets.find(record, target, config.within))]
+    targets.find(record, "best")  # says what is missing where nothing has finished
+    chosen = list(record.finished) if target == "all" else front_trials(record)
+    chosen += [trial for trial in record.finished if trial.anchor == targets.CANONICAL and trial not in chosen]
+    return record, [_trial(trial) for trial in chosen]
+
+
+def _trial(trial: TrialRecord) -> Subject:
+    from explorer.arch import Architecture
+    from explorer.plots.labels import published_name
+    from explorer.timing.measure import Subject
+
+    name = f"trial {trial.number}" + (f", {published_name(trial.anchor)}" if trial.anchor else "")
+    return Subject(name, Architecture.from_json(trial.architecture), trial.number)
+
+
+def _retrained(folder: Path) -> Subject:
+    """The network of a folder that retrain wrote, with its weights."""
+    from explorer.describe import read_architecture
+    from explorer.timing.measure import Subject
+    from explorer.weights import WeightsError, read
+
+    network, file = read_architecture(folder / "architecture.json"), folder / "weights.safetensors"
+    try:
+        return Subject(str(folder), network, weights=read(file))
+    except WeightsError as error:
+        raise WeightsError(f"{file}: {error}") from None
+
+
+def _measured(config: DictConfig, subjects: Sequence[Subject]) -> list[Timed]:
+    from explorer.progress import steps
+    from explorer.timing.measure import measure, prepare
+
+    with steps("networks to ONNX", len(subjects)) as advance:
+        ready = prepare(subjects, config.threads, config.batch_size, advance)
+    with steps("rounds", config.rounds) as advance:
+        return measure(ready, config.rounds, advance)
+
+
+def _write(
+    config: DictConfig, record: StudyRecord | None, found: Sequence[Timed], name: str, console: Console
+) -> str | None:
+    """Writes the JSON and, of several networks of a study, the page, which it returns."""
+    from explorer.config import ConfigError
+    from explorer.plots import latency
+
+    page = None
+    if record and str(config.target) in MANY:
+        info = latency.info(record, found)
+        page = latency.html(latency.figure(info))
+        for line in verdict(info):
+            console.print(line, highlight=False)
+    if config.output is None:
+        return page
+    folder = Path(str(config.output))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.json").write_text(json.dumps([one.plain() for one in found], indent=1), encoding="utf-8")
+        if page:
+            (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"output {folder}: {error.strerror}, expected a folder that can be written") from None
+    console.print(f"{folder / name}.{'html shows them' if page else 'json has them'}", highlight=False)
+    return page
+
+
+def _store(storage: str, study: str, found: Sequence[Timed]) -> None:
+    """Keeps what was measured with the study, in place of what was measured before under the same conditions."""
+    import time
+
+    from explorer.storage import open_storage
+
+    opened = open_storage(storage)
+    number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)
+    for one in found:
+        opened.set_study_user_attr(
+            number, f"{KEY}:{one.trial}:{one.conditions}", one.plain() | {"time": round(time.time(), 3)}
+        )
+
+
+def _log(record: StudyRecord, found: Sequence[Timed], page: str | None, uri: str, console: Console) -> None:
+    """Metrics of the trials' runs and the page in MLflow; a server that is away costs a line."""
+    from explorer.tracking import TrackingError, add_files, redact
+    from explorer.tracking.timed import log_latencies
+
+    try:
+        there = log_latencies(record, found, uri) and (page is None or add_files(record, {"latency.html": page}, uri))
+    except TrackingError as error:
+        console.print(f"not logged to MLflow: {error}", style="yellow", highlight=False, markup=False)
+        return
+    line = f"in MLflow: latency_*_ms of the trials' runs{', latency.html of the run ' + record.name if page else ''}"
+    if not there:
+        line = f"study {record.name} is not in MLflow at {redact(uri)}; python -m explorer.track puts it there"
+    console.print(line, highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    from explorer.config import command
+
+    command("latency", main, bare="target")

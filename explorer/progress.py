@@ -1,0 +1,59 @@
+"""What a command is at, on stderr: a bar or a spinner in a terminal, else a line once it has taken a while."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+LONG = 2.0
+"""Seconds after which something is worth a line; each further line takes twice as long."""
+
+
+@contextmanager
+def working(words: str) -> Iterator[None]:
+    """While something is done of which nobody knows how far it is."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(words):
+            yield
+        return
+    timer = threading.Timer(LONG, lambda: print(f"{words} ...", file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def steps(words: str, total: int) -> Iterator[Callable[[int], None]]:
+    """While a number of things are done; call what it yields with how many more are.
+
+    Args:
+        words: what is done.
+        total: number of them.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(words, total=total)
+            yield lambda more: bar.advance(task, more)
+        return
+    begun, done, pause = time.monotonic(), 0, LONG
+
+    def advance(more: int) -> None:
+        nonlocal done, pause
+        done += more
+        if time.monotonic() - begun > pause and done < total:
+            pause *= 2
+            print(f"{words} {done}/{total}", file=sys.stderr, flush=True)
+
+    yield advance

@@ -1,0 +1,195 @@
+"""Latency on this machine's processor: torch and onnxruntime by turns, so that its moods meet all networks alike."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from explorer.arch import Architecture, cost
+from explorer.timing.outcome import RUNTIMES, Latency, Timed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WARM_UP = 0.1
+"""Seconds of calls before anything is measured."""
+TURN = 0.02
+"""Seconds that a turn should take; it has LEAST calls at least and MOST at most."""
+LEAST, MOST = 3, 200
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to be measured.
+
+    Attributes:
+        network: its name.
+        architecture: of it.
+        trial: its number in a study.
+        weights: trained ones; None: random ones, which take as long.
+    """
+
+    network: str
+    architecture: Architecture
+    trial: int | None = None
+    weights: Mapping[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A network in each of RUNTIMES, to be called with the same images."""
+
+    subject: Subject
+    batch_size: int
+    threads: int
+    calls: tuple[Callable[[], object], ...]
+
+
+def prepare(
+    subjects: Sequence[Subject], threads: int, batch_size: int, done: Callable[[int], None] = lambda _: None
+) -> list[Ready]:
+    """Builds the networks and exports them to ONNX.
+
+    Args:
+        subjects: the networks.
+        threads: that both runtimes may use.
+        batch_size: images of a call.
+        done: told 1 after each network.
+
+    Raises:
+        ExportError: if a network's ONNX does not compute what torch computes.
+    """
+    ready = []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, subject in enumerate(subjects):
+            calls = _calls(subject, Path(folder, str(i)), threads, batch_size)
+            ready.append(Ready(subject, batch_size, threads, tuple(calls)))
+            done(1)
+    return ready
+
+
+def measure(ready: Sequence[Ready], rounds: int, done: Callable[[int], None] = lambda _: None) -> list[Timed]:
+    """Measures the networks, in fp32.
+
+    In each round every network has a turn with torch (eager, laid out as `Classifier` lays images out) and one with
+    onnxruntime; the first call of a turn, which finds cold caches, does not count. Whatever else the machine does
+    counts: it is in the 90th percentile rather than in the median.
+
+    Args:
+        ready: the networks, all with the same number of threads.
+        rounds: number of them.
+        done: told 1 after each round.
+    """
+    import torch
+
+    from explorer.train import device_name
+
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    with _threads(ready[0].threads), torch.inference_mode():
+        turns = [(call, _warm(call)) for each in ready for call in each.calls]
+        seconds: list[list[float]] = [[] for _ in turns]
+        for _ in range(rounds):
+            for (call, count), spent in zip(turns, seconds, strict=True):
+                spent.extend(_turn(call, count))
+            done(1)
+        device = device_name(torch.device("cpu"))
+    own = len(RUNTIMES)
+    return [_timed(each, seconds[own * i : own * (i + 1)], device, load) for i, each in enumerate(ready)]
+
+
+def _timed(ready: Ready, seconds: Sequence[Sequence[float]], device: str, load: float) -> Timed:
+    from importlib.metadata import version
+
+    import numpy as np
+
+    latencies = {}
+    for runtime, spent in zip(RUNTIMES, seconds, strict=True):
+        p10, median, p90 = (round(1000 * float(value), 6) for value in np.percentile(spent, [10, 50, 90]))
+        latencies[runtime] = Latency(median, p10, p90, len(spent))
+    counted = cost(ready.subject.architecture)
+    return Timed(
+        network=ready.subject.network,
+        trial=ready.subject.trial,
+        identity=ready.subject.architecture.identity,
+        params=counted.params,
+        macs=counted.macs,
+        device=device,
+        batch_size=ready.batch_size,
+        load=round(load, 2),
+        versions={runtime: version(runtime) for runtime in RUNTIMES},
+        latencies=latencies,
+    )
+
+
+def _calls(subject: Subject, folder: Path, threads: int, batch_size: int) -> list[Callable[[], object]]:
+    """A network in each of RUNTIMES, ready to be called with the same images."""
+    import torch
+
+    from explorer.export import save
+    from explorer.nets import build
+
+    network = build(subject.architecture)
+    if subject.weights is not None:
+        network.load_state_dict(dict(subject.weights))
+    network.eval()
+    save(subject.architecture, network.state_dict(), folder)  # checks that onnxruntime's logits are torch's
+    images = torch.randn(batch_size, *subject.architecture.input_shape, generator=torch.Generator().manual_seed(0))
+    laid_out = torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
+    session, feed = _session(folder / "model.onnx", threads), {"images": images.numpy()}
+    return [lambda: network(laid_out), lambda: session.run(["logits"], feed)]
+
+
+def _session(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    # Its threads would otherwise spin on after a call, on the cores that torch's turn needs.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _warm(call: Callable[[], object]) -> int:
+    """Calls until caches, pools and clock are warm; returns how many calls make a turn."""
+    until, count = perf_counter() + WARM_UP, 0
+    while count < LEAST or perf_counter() < until:
+        call()
+        count += 1
+    begun = perf_counter()
+    call()
+    return min(max(round(TURN / max(perf_counter() - begun, 1e-9)), LEAST), MOST)
+
+
+def _turn(call: Callable[[], object], count: int) -> list[float]:
+    """Seconds of each call of a turn."""
+    spent = []
+    gc.disable()
+    try:
+        call()
+        for _ in range(count):
+            begun = perf_counter()
+            call()
+            spent.append(perf_counter() - begun)
+    finally:
+        gc.enable()
+    return spent
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """That many threads for torch."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,66 @@
+"""What measuring a network's latency found, as values and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+RUNTIMES = ("torch", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one call, from images to logits, both in memory.
+
+    Attributes:
+        median, p10, p90: of all calls, in milliseconds.
+        calls: their number.
+    """
+
+    median: float
+    p10: float
+    p90: float
+    calls: int
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A network's latency under some conditions.
+
+    Attributes:
+        network: its name.
+        trial: its number in a study; None for a network of none.
+        identity, params, macs: of the network.
+        device: in words, threads included.
+        batch_size: images of a call.
+        load: of the machine before, the mean number of processes that ran or waited in the last minute.
+        versions: of the runtimes.
+        latencies: by runtime, see RUNTIMES.
+    """
+
+    network: str
+    trial: int | None
+    identity: str
+    params: int
+    macs: int
+    device: str
+    batch_size: int
+    load: float
+    versions: Mapping[str, str]
+    latencies: Mapping[str, Latency]
+
+    @property
+    def conditions(self) -> str:
+        """What makes two latencies comparable, in words."""
+        return f"{self.device}, batch size {self.batch_size}"
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Timed:
+        """From plain data."""
+        latencies = {runtime: Latency(**values) for runtime, values in plain["latencies"].items()}
+        return cls(**{**plain, "latencies": latencies})

@@ -1,0 +1,50 @@
+"""Measured latencies in MLflow: metrics of the trials' runs, so that its charts have them as an axis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from explorer.record import StudyRecord
+from explorer.timing.outcome import Timed
+from explorer.tracking.address import check_uri, resolve, sqlite_path, told_as_one_line
+from explorer.tracking.mirror import study_key, study_runs
+from explorer.tracking.tracker import connect
+
+
+def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool:
+    """Adds latency_RUNTIME_ms and latency_RUNTIME_p90_ms to the runs of trials. Makes neither a run nor a database.
+
+    Args:
+        record: the study.
+        found: measured networks of it; those measured last are what MLflow shows.
+        uri: of the tracking server.
+
+    Returns:
+        Whether the study is there.
+
+    Raises:
+        TrackingError: one line saying why the server could not be written to.
+    """
+    check_uri(uri)
+    path = sqlite_path(resolve(uri))
+    if not record.trials or (path and not path.is_file()):
+        return False
+    with told_as_one_line(uri):
+        from mlflow.entities import Metric, RunTag
+
+        client = connect(uri)
+        experiment = client.get_experiment_by_name(record.name)
+        runs = list(study_runs(client, experiment.experiment_id, study_key(record))) if experiment else []
+        ids = {run.data.tags.get("trial"): run.info.run_id for run in runs}
+        now = int(1000 * time.time())
+        for one in found:
+            if str(one.trial) not in ids:
+                continue
+            metrics = []
+            for runtime, latency in one.latencies.items():
+                metrics.append(Metric(f"latency_{runtime}_ms", latency.median, now, 0))
+                metrics.append(Metric(f"latency_{runtime}_p90_ms", latency.p90, now, 0))
+            tags = [RunTag("latency", one.conditions)]
+            client.log_batch(ids[str(one.trial)], metrics=metrics, tags=tags)
+        return bool(runs)
