@@ -1,0 +1,213 @@
+"""Builds the site of docs/: its pages, with a reference made of the configs, the spaces and the docstrings.
+
+    python docs/make.py [FOLDER]        # build/site
+
+The pages are copied beside the generated ones, and Zensical makes HTML of both. A warning of Zensical, such as a link
+that leads nowhere, is an error. The site opens without a network, from a server or as files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+SHIM = "https://unpkg.com/iframe-worker/shim"
+"""What Zensical's search loads from the network where the site is opened as files."""
+
+GROUPS = {
+    "data": "Data sets",
+    "recipe": "Recipes",
+    "sampler": "Samplers",
+    "stopping": "Stopping rules",
+    "launcher": "Launchers",
+    "experiment": "Experiments",
+}
+
+API = {
+    "Search": ("objective.optimize", "objective.Study", "objective.Trial", "tables"),
+    "Spaces": (
+        "config.load_space",
+        "space.parse",
+        "space.DesignSpace",
+        "space.FamilySpace",
+        "space.UnionSpace",
+        "parameter.Parameter",
+    ),
+    "Networks as data": (
+        "arch.architecture",
+        "arch.Architecture",
+        "arch.cost",
+        "arch.layers",
+        "arch.blocks",
+        "arch.small",
+    ),
+    "Networks that compute": ("nets.build", "recipe.Recipe"),
+    "Samplers": (
+        "samplers.Proposer",
+        "samplers.Proposal",
+        "samplers.Outcome",
+        "samplers.Sampler",
+        "samplers.front",
+        "samplers.surrogate",
+        "samplers.improvement",
+    ),
+    "Stopping rules": ("stopping",),
+    "The front": ("front",),
+    "Where jobs run": ("launchers.Launcher",),
+    "What a study holds": ("store.load", "record"),
+}
+"""Headings of the Python reference, and what stands below each."""
+
+
+def main(site: Path) -> int:
+    """Builds the site into a folder; returns Zensical's exit code."""
+    source = site.parent / f"{site.name}-source"
+    for folder in (source, site):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(DOCS, source / "docs", ignore=shutil.ignore_patterns("*.py", "*.toml", "__pycache__"))
+    reference = source / "docs" / "reference"
+    reference.mkdir()
+    pages = {"commands": commands(), "groups": groups(), "spaces": spaces(), "python": python()}
+    for name, text in pages.items():
+        (reference / f"{name}.md").write_text(text, encoding="utf-8")
+    settings = (DOCS / "zensical.toml").read_text(encoding="utf-8")
+    (source / "zensical.toml").write_text(settings.replace("@ROOT@", os.path.relpath(ROOT, source)), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "zensical", "build", "--strict"], cwd=source, check=False)
+    if done.returncode == 0:
+        shutil.move(source / "site", site)
+        _without_network(site)
+        print(f"{site / 'index.html'}")
+    return done.returncode
+
+
+def commands() -> str:
+    """Every command: its help and its keys."""
+    text = [
+        "# Commands",
+        "Made of `conf/*.yaml`. Values are given as `KEY=VALUE`; `--help` prints the same.",
+    ]
+    for path in sorted((ROOT / "conf").glob("*.yaml")):
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text += [f"## explorer.{path.stem}", f"`{_heading(path)[0]}`", _fenced("text", _help(config))]
+        chosen = [f"`{name}={option}`" for name, option in _defaults(config) if (ROOT / "conf" / name).is_dir()]
+        if chosen:
+            text.append(f"[Groups](groups.md): {', '.join(chosen)}.")
+        text.append(_table(path))
+    return _page(text)
+
+
+def groups() -> str:
+    """Every option of every group."""
+    text = ["# Groups", "Made of `conf/*/*.yaml`. `GROUP=OPTION` chooses, `GROUP.KEY=VALUE` sets a key."]
+    for group, title in GROUPS.items():
+        text.append(f"## {title}")
+        for path in sorted((ROOT / "conf" / group).glob("*.yaml")):
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+            lines = [line for line in _heading(path) if not line.startswith("@package")]
+            setting = f"+experiment={path.stem}" if group == "experiment" else f"{group}={path.stem}"
+            text += [f"### {setting}", "\n".join(lines)]
+            inherited = [f"`{name}={option}`" for name, option in _defaults(config)]
+            if inherited:
+                text.append(f"Takes {', '.join(inherited)}.")
+            text.append(_table(path))
+    return _page(text)
+
+
+def spaces() -> str:
+    """Every space that comes with the package, as it is."""
+    text = ["# Spaces", "Made of `search_spaces/*.yaml`; searched with `+space=NAME`."]
+    for path in sorted((ROOT / "search_spaces").glob("*.yaml")):
+        text += [f"## {path.stem}", _fenced("yaml", path.read_text(encoding="utf-8"))]
+    return _page(text)
+
+
+def python() -> str:
+    """What can be imported; the docstrings are put in by mkdocstrings."""
+    text = ["# Python", "Made of the docstrings."]
+    for title, names in API.items():
+        text += [f"## {title}", *(f"::: explorer.{name}" for name in names)]
+    return _page(text)
+
+
+def _page(parts: list[str]) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text.strip()}\n```"
+
+
+def _heading(path: Path) -> list[str]:
+    """The comment that a file begins with."""
+    lines: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").strip())
+    return lines
+
+
+def _help(config: dict[str, object]) -> str:
+    """The text of --help without the lists that Hydra puts into it: they follow as tables."""
+    template = str(config["hydra"]["help"]["template"])  # type: ignore[index]
+    left_out = ("$", "Groups (", "Values (")
+    return "\n".join(line for line in template.splitlines() if not line.startswith(left_out))
+
+
+def _defaults(config: dict[str, object]) -> Iterator[tuple[str, str]]:
+    """(group, option) of a defaults list; `_self_` and Hydra's own groups are left out."""
+    for entry in config.get("defaults", ()):  # type: ignore[attr-defined]
+        for group, option in entry.items() if isinstance(entry, dict) else [("recipe", entry)]:
+            name = group.removeprefix("override ").removeprefix("/")
+            if option != "_self_" and not name.startswith("hydra/"):
+                yield name, option
+
+
+def _table(path: Path) -> str:
+    """The keys of a config with their values and their comments."""
+    text = path.read_text(encoding="utf-8")
+    rows = list(_rows(yaml.compose(text), text))
+    if not rows:
+        return ""
+    lines = ["| key | value | |", "|---|---|---|"]
+    for key, value, comment in rows:
+        lines.append(f"| `{key}` | `{value}` | {comment} |".replace("{|", "{\\|"))
+    return "\n".join(lines)
+
+
+def _rows(node: yaml.Node, text: str, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """(key, value, comment) of every value of a mapping; a nested key is written with dots."""
+    lines = text.splitlines()
+    for name, value in node.value:
+        key = f"{prefix}{name.value}"
+        if key in ("hydra", "defaults"):
+            continue
+        first, last = value.start_mark, value.end_mark
+        comment = lines[name.start_mark.line].partition(" # ")[2].strip()
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            if comment:
+                yield key, "", comment
+            yield from _rows(value, text, f"{key}.")
+        else:
+            content = " ".join(line.partition(" #")[0].strip() for line in text[first.index : last.index].splitlines())
+            yield key, content.strip(), comment
+
+
+def _without_network(site: Path) -> None:
+    """Lets the pages load the copy of the search's helper that lies in the site."""
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        here = os.path.relpath(site / "assets" / "iframe-worker.js", page.parent)
+        page.write_text(text.replace(SHIM, here), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "site").absolute()))
