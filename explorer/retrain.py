@@ -30,6 +30,7 @@ def main(config: DictConfig) -> int:
 
     from explorer import launchers, store, targets
     from explorer.config import ConfigError, plain, whole
+    from explorer.progress import working
 
     seeds = whole(config, "seeds", 1)
     if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
@@ -44,24 +45,23 @@ def main(config: DictConfig) -> int:
     )
     launcher = launchers.make(plain(config.launcher))
     try:
-        outcome = retrain(record, trial, seeds, folder, launcher, console)
+        outcome = retrain(record, trial, seeds, folder, launcher)
     finally:
         launcher.close()
-    difference = _save(record, trial, outcome, folder)
+    with working("writing weights and ONNX"):
+        difference = _save(record, trial, outcome, folder)
     _log(record, trial, outcome, folder, config.tracking, console)
     _report(console, record, trial, outcome, folder, difference)
     return 0 if outcome.reproduced else 1
 
 
-def retrain(
-    record: StudyRecord, trial: TrialRecord, seeds: int, folder: Path, launcher: Launcher, console: Console
-) -> Outcome:
+def retrain(record: StudyRecord, trial: TrialRecord, seeds: int, folder: Path, launcher: Launcher) -> Outcome:
     """Trains the recorded seeds again on train, and fresh seeds on train and val; measures the latter on test."""
     architecture = Architecture.from_json(trial.architecture)
     fresh = tuple(max(trial.seeds) + FRESH + k for k in range(seeds))
     jobs = [_job(record, trial, seed, "train", folder / "training" / f"recorded_{seed}") for seed in trial.seeds]
     jobs += [_job(record, trial, seed, "trainval", folder / "training" / f"fresh_{seed}") for seed in fresh]
-    results = _train_all(jobs, launcher, console)
+    results = _train_all(jobs, launcher)
     recorded, others = results[: len(trial.seeds)], results[len(trial.seeds) :]
     return Outcome(
         study=record.name,
@@ -106,11 +106,10 @@ def _job(record: StudyRecord, trial: TrialRecord, seed: int, split: str, folder:
     }
 
 
-def _train_all(jobs: list[dict[str, Any]], launcher: Launcher, console: Console) -> list[dict[str, Any]]:
+def _train_all(jobs: list[dict[str, Any]], launcher: Launcher) -> list[dict[str, Any]]:
     """Results of the jobs, in their order, trained on all slots."""
-    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
-
     from explorer.launchers import WorkerDied
+    from explorer.progress import steps
     from explorer.recovery import TRIES
     from explorer.study import train
 
@@ -119,10 +118,7 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher, console: Console)
     pending: dict[Future[dict[str, Any]], tuple[int, int]] = {}
     results: dict[int, dict[str, Any]] = {}
     waiting = list(enumerate(jobs))
-    with Progress(
-        *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    ) as bar:
-        task = bar.add_task("training", total=len(jobs))
+    with steps("training", len(jobs)) as advance:
         while waiting or pending:
             while waiting and free:
                 i, job = waiting.pop(0)
@@ -137,7 +133,7 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher, console: Console)
                     waiting.append((i, jobs[i]))
                     continue
                 results[i] = future.result()
-                bar.advance(task)
+                advance(1)
     return [results[i] for i in range(len(jobs))]
 
 
@@ -160,13 +156,18 @@ def _save(record: StudyRecord, trial: TrialRecord, outcome: Outcome, folder: Pat
 def _log(
     record: StudyRecord, trial: TrialRecord, outcome: Outcome, folder: Path, tracking: str, console: Console
 ) -> None:
-    """Logs an MLflow run beside the trial's; a tracker that is down costs a line, not the result."""
+    """Logs an MLflow run beside the trial's and a model; a tracker that is down costs a line, not the result."""
+    from explorer.progress import working
     from explorer.tracking import TrackingError, log_retrain
 
+    found = asdict(outcome) | {"reproduced": outcome.reproduced}
     try:
-        log_retrain(record, trial, asdict(outcome) | {"reproduced": outcome.reproduced}, folder, tracking)
+        with working("logging to MLflow"):
+            version = log_retrain(record, trial, found, folder, tracking)
     except TrackingError as error:
         console.print(f"not logged to MLflow: {error}", style="yellow", highlight=False)
+        return
+    console.print(f"in MLflow's registry: models:/{record.name}/{version}", highlight=False)
 
 
 def _report(

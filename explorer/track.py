@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,13 +14,17 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer import store
-    from explorer.tracking import mirror
+    from explorer.progress import working
+    from explorer.tracking import log_again, mirror
 
     console = Console()
     record = store.load(config.storage, config.study)
-    with console.status(f"study {record.name}: {len(record.trials)} trials to MLflow"):
+    with working(f"study {record.name}: {len(record.trials)} trials to MLflow"):
         mirror(record, config.tracking)
+        retrained = log_again(record, Path(str(config.retrained)), config.tracking)
     console.print(f"study {record.name}: {len(record.trials)} trials are in MLflow", highlight=False)
+    if retrained:
+        console.print(f"retrained, in its registry too: {', '.join(retrained)}", highlight=False)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from explorer.tracking.address import TrackingError, check_uri, redact
 from explorer.tracking.files import add_files
-from explorer.tracking.retrained import log_retrain
+from explorer.tracking.retrained import log_again, log_retrain
 from explorer.tracking.tracker import Tracker, mirror
 
-__all__ = ["Tracker", "TrackingError", "add_files", "check_uri", "log_retrain", "mirror", "redact"]
+__all__ = ["Tracker", "TrackingError", "add_files", "check_uri", "log_again", "log_retrain", "mirror", "redact"]

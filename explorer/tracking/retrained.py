@@ -1,25 +1,31 @@
-"""A retraining in MLflow: a run of its own in the study's experiment, linked to its trial's run."""
+"""A retraining in MLflow: a run in the study's experiment, linked to its trial's run, and a version of a model."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from explorer.outcome import Outcome
 from explorer.record import StudyRecord, TrialRecord
 from explorer.tracking.address import resolve, told_as_one_line
 from explorer.tracking.mirror import PARENT, STUDY, study_key
+from explorer.tracking.registered import WEIGHTS, digest, register
 from explorer.tracking.tracker import connect, open_mirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FILES = ("MODEL_CARD.md", "architecture.json", "config.yaml", "outcome.json", "model.onnx", "weights.safetensors")
+RETRAINED = f"{STUDY}.retrained"
 
 
-def log_retrain(record: StudyRecord, trial: TrialRecord, outcome: Mapping[str, Any], folder: Path, uri: str) -> None:
-    """Logs what retraining a trial found, with the files it saved.
+def log_retrain(record: StudyRecord, trial: TrialRecord, outcome: Mapping[str, Any], folder: Path, uri: str) -> str:
+    """Logs what retraining a trial found, with the files it saved, and registers the network as a model.
+
+    Doing it again with the same weights and seeds updates the same run and version.
 
     Args:
         record: the study; mirrored first where it is not there yet.
@@ -28,11 +34,45 @@ def log_retrain(record: StudyRecord, trial: TrialRecord, outcome: Mapping[str, A
         folder: that holds FILES.
         uri: of the tracking server.
 
+    Returns:
+        The version of the model, whose name is the study's.
+
     Raises:
         TrackingError: one line saying why the server could not be written to.
     """
     with told_as_one_line(uri):
-        _log(connect(uri), resolve(uri), record, trial, outcome, folder)
+        return _log(connect(uri), resolve(uri), record, trial, outcome, folder)
+
+
+def log_again(record: StudyRecord, folder: Path, uri: str) -> list[str]:
+    """Logs what was retrained of a study before, as it lies in the folders that retrain wrote.
+
+    Args:
+        record: the study.
+        folder: that holds those folders.
+        uri: of the tracking server.
+
+    Returns:
+        The folders whose networks are trials of the study; files that are no such thing are left out.
+
+    Raises:
+        TrackingError: one line saying why the server could not be written to.
+    """
+    trials = {trial.number: trial for trial in record.finished}
+    logged = []
+    for file in sorted(folder.glob("*/outcome.json")):
+        try:
+            data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in data.items()}
+            outcome = Outcome(**values)
+        except (OSError, ValueError, TypeError, AttributeError):
+            continue
+        trial = trials.get(outcome.trial)
+        same = trial and (outcome.study, outcome.identity) == (record.name, trial.identity)
+        if trial and same and all((file.parent / name).is_file() for name in FILES):
+            log_retrain(record, trial, data | {"reproduced": outcome.reproduced}, file.parent, uri)
+            logged.append(file.parent.name)
+    return logged
 
 
 def _log(
@@ -42,7 +82,7 @@ def _log(
     trial: TrialRecord,
     outcome: Mapping[str, Any],
     folder: Path,
-) -> None:
+) -> str:
     from mlflow.entities import Metric, Param, RunTag
 
     mirror = open_mirror(uri, record)
@@ -50,14 +90,19 @@ def _log(
         mirror.sync(record, ended=True)
     tags = {
         PARENT: mirror.run_of(trial.number),
-        f"{STUDY}.retrained": study_key(record),
+        RETRAINED: study_key(record),
+        WEIGHTS: digest(folder),
         "identity": trial.identity,
         "retrained_trial": str(trial.number),
         "reproduced": str(outcome["reproduced"]).lower(),
         "device": outcome["device"],
         "mlflow.source.name": "python -m explorer.retrain",
     }
-    run_id = client.create_run(mirror.experiment, tags=tags, run_name=f"retrain {trial.number}").info.run_id
+    seeds = " ".join(map(str, outcome["seeds"]))
+    query = f"tags.`{RETRAINED}` = '{tags[RETRAINED]}' and tags.`{WEIGHTS}` = '{tags[WEIGHTS]}'"
+    known = client.search_runs([mirror.experiment], f"{query} and params.seeds = '{seeds}'", max_results=1)
+    run = known[0] if known else client.create_run(mirror.experiment, tags=tags, run_name=f"retrain {trial.number}")
+    run_id, now = run.info.run_id, run.info.start_time
     tests = outcome["test_acc"]
     metrics = {
         "params": float(trial.params),
@@ -66,13 +111,16 @@ def _log(
         "test_acc_std": stdev(tests) if len(tests) > 1 else 0.0,
         "luck": mean(outcome["recorded"]) - mean(tests),
     }
-    now = client.get_run(run_id).info.start_time
     client.log_batch(
         run_id,
         metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
-        params=[Param("trial", str(trial.number)), Param("seeds", " ".join(map(str, outcome["seeds"])))],
-        tags=[RunTag("mlflow.note.content", (folder / "MODEL_CARD.md").read_text())],
+        params=[Param("trial", str(trial.number)), Param("seeds", seeds)],
+        tags=[RunTag(name, value) for name, value in tags.items()]
+        + [RunTag("mlflow.note.content", (folder / "MODEL_CARD.md").read_text(encoding="utf-8"))],
     )
     for name in FILES:
         client.log_artifact(run_id, str(folder / name))
-    client.set_terminated(run_id)
+    version = register(client, mirror.experiment, run_id, record, trial, folder)
+    if not known:
+        client.set_terminated(run_id)
+    return version

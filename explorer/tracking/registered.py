@@ -1,0 +1,124 @@
+"""A retrained network in MLflow's Model Registry: models:/STUDY/VERSION, the best of them as models:/STUDY@best.
+
+The model is the ONNX file in MLflow's onnx flavour: it loads wherever mlflow, onnx and onnxruntime are, without this
+program, and nothing in it is a pickle. The weights as safetensors and the architecture lie beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+from explorer.record import StudyRecord, TrialRecord
+from explorer.tracking.mirror import STUDY, study_key
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+BEST = "best"
+WEIGHTS = f"{STUDY}.weights"
+"""Tag that holds the digest of a network's weights, by which it is known."""
+EXTRA = ("weights.safetensors", "architecture.json", "MODEL_CARD.md")
+
+
+def digest(folder: Path) -> str:
+    """Of the weights in a folder that retrain wrote."""
+    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()[:16]
+
+
+def register(
+    client: MlflowClient, experiment: str, run_id: str, record: StudyRecord, trial: TrialRecord, folder: Path
+) -> str:
+    """Registers a retrained network, unless the same weights are registered already; moves the alias `best`.
+
+    `best` is the version whose trial had the highest val_acc in the search, of equals the one with the fewest params.
+
+    Args:
+        client: of the tracking server.
+        experiment, run_id: of the retraining.
+        record: the study, whose name is the model's.
+        trial: the network's.
+        folder: that holds model.onnx and EXTRA.
+
+    Returns:
+        The version.
+    """
+    _make_model(client, record)
+    versions = _versions(client, record)
+    known = next((one for one in versions if one.tags.get(WEIGHTS) == digest(folder)), None)
+    if known is None:
+        known = _new_version(client, experiment, run_id, record, trial, folder)
+        versions.append(known)
+    best = max(versions, key=lambda one: (float(one.tags["val_acc"]), -int(one.tags["params"]), -int(one.version)))
+    client.set_registered_model_alias(record.name, BEST, best.version)
+    return str(known.version)
+
+
+def _make_model(client: MlflowClient, record: StudyRecord) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(record.name, description=f"Networks of the study {record.name}, retrained.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _versions(client: MlflowClient, record: StudyRecord) -> list[ModelVersion]:
+    """Those of this study; one of the same name before it may have others."""
+    found = client.search_model_versions(f"name = '{record.name}'")
+    return [one for one in found if one.tags.get(STUDY) == study_key(record) and one.status == "READY"]
+
+
+def _new_version(
+    client: MlflowClient, experiment: str, run_id: str, record: StudyRecord, trial: TrialRecord, folder: Path
+) -> ModelVersion:
+    tags = {
+        STUDY: study_key(record),
+        WEIGHTS: digest(folder),
+        "trial": str(trial.number),
+        "identity": trial.identity,
+        "params": str(trial.params),
+        "val_acc": repr(mean(trial.accuracies)),
+    }
+    logged = client.create_logged_model(experiment, f"trial-{trial.number}", run_id, tags, model_type="classifier")
+    with tempfile.TemporaryDirectory() as made:
+        _save(Path(made, "model"), folder, record, run_id, logged)
+        client.log_model_artifacts(logged.model_id, str(Path(made, "model")))
+    client.finalize_logged_model(logged.model_id, "READY")
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    return client.create_model_version(
+        record.name, logged.artifact_location, run_id, tags, description=card, model_id=logged.model_id
+    )
+
+
+def _save(path: Path, folder: Path, record: StudyRecord, run_id: str, logged: Any) -> None:
+    """Writes the model in MLflow's layout, its files of weights and words included."""
+    from importlib.metadata import version
+
+    import mlflow.onnx
+    import numpy as np
+    import onnx
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types.schema import Schema, TensorSpec
+
+    shape, classes = record.facts["input_shape"], record.facts["classes"]
+    float32 = np.dtype("float32")
+    mlflow.onnx.save_model(
+        onnx.load(folder / "model.onnx"),
+        path,
+        mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id),
+        signature=ModelSignature(
+            Schema([TensorSpec(float32, (-1, *shape), "images")]),
+            Schema([TensorSpec(float32, (-1, classes), "logits")]),
+        ),
+        pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        save_as_external_data=False,
+        extra_files=[str(folder / name) for name in EXTRA],
+        metadata={"study": record.name, "images": "normalised as in training"},
+    )
