@@ -1,7 +1,7 @@
 """A row of the table of `make bench`: what was measured, in one run, against a named peer or limit.
 
-A benchmark offers `rows(quick: bool) -> list[Row]` and makes them with `versus`, `within` and `not_run`. Ratios are taken
-round by round and above 1 where ours is the better one, whether more of the unit is better or less.
+A benchmark offers `rows(quick: bool) -> list[Row]` and makes them with `versus`, `within` and `not_run`. Ratios are
+taken round by round and above 1 where ours is the better one, whether more of the unit is better or less.
 """
 
 from __future__ import annotations
@@ -74,12 +74,10 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| what | ours | against | peer or limit | ratio (lowest to highest) | asked | device | command |"]
     lines.append("|---|---:|---|---:|---:|---:|---|---|")
     for row in rows:
-        if row.ratio is None:
-            ratio = "-"
-        else:
-            ratio = "{} ({} to {})".format(*map(_rounded, row.ratio)) + (
-                "" if row.ratio[0] >= row.bar else " **below**"
-            )
+        ratio = "-"
+        if row.ratio is not None:
+            ratio = "{} ({} to {})".format(*map(_rounded, row.ratio))
+            ratio += "" if row.ratio[0] >= row.bar else " **below**"
         cells = [row.name, _with_unit(row.ours, row.unit), row.against, _with_unit(row.peer, row.unit), ratio]
         cells += [f"{row.bar:g}", row.device, f"`{row.command}`"]
         lines.append(f"| {' | '.join(cells)} |")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,6 +15,7 @@ from torch.nn import functional as F
 
 from explorer.arch import Architecture
 from explorer.data.module import generator
+from explorer.graph import replayed
 from explorer.nets import Network, build
 from explorer.recipe import Recipe, TrainingError
 from explorer.sparsity import Removed, hold_at_zero, set_to_zero, smallest
@@ -25,18 +29,23 @@ class Classifier(LightningModule):
     to go on with the same bits.
     Sums stay tensors until the epoch ends: a GPU is waited for once an epoch.
 
+    With `whole_epochs` all batches of an epoch are one batch to Lightning and the steps are taken here, in the order of
+    its own loop and with the same bits: its hooks are up to a third of a small network's step, and a CUDA graph of a
+    step has no room for them.
+
     Of several ranks each has its share of every batch; their gradients' mean is that of the whole batch, their sums are
     added up when the epoch ends. Batch normalisation goes by each rank's own share.
     """
 
-    _train_loss: Tensor
-    _loss: Tensor
-    _right: Tensor
-    _trained: int
-    images_evaluated: int
-
     def __init__(
-        self, architecture: Architecture, recipe: Recipe, seed: int, epochs: int, epoch_steps: int, first_epoch: int = 0
+        self,
+        architecture: Architecture,
+        recipe: Recipe,
+        seed: int,
+        epochs: int,
+        epoch_steps: int,
+        *,
+        whole_epochs: bool = False,
     ) -> None:
         """Builds the network and draws its weights.
 
@@ -46,19 +55,23 @@ class Classifier(LightningModule):
             seed: of the initial weights and the dropout.
             epochs: of the full length.
             epoch_steps: optimizer steps of an epoch.
-            first_epoch: epochs trained before.
+            whole_epochs: whether the training loader gives one item an epoch: an iterable over its batches.
         """
         super().__init__()
+        self.automatic_optimization = not whole_epochs
         self.recipe = recipe
         self.seed = seed
         self.epochs = epochs
         self.epoch_steps = epoch_steps
-        self.first_epoch = first_epoch
         self.removed: Removed = {}
         self.network = build(architecture, recipe.dropout)
         initialise(self.network, recipe, generator(seed, 0))
         self.epoch = 0
-        self._clear()
+        self.lr = 0.0
+        self._trained = self.images_evaluated = 0
+        self._sums = _zeros(torch.device("cpu"))
+        self._totals = self._sums
+        self._take_step: Callable[..., None] = self._step
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (N, classes)."""
@@ -69,10 +82,12 @@ class Classifier(LightningModule):
         logits: Tensor = self.network(images)
         return logits
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        if not self.automatic_optimization:
+            self._train_epoch(batch)
+            return None
         images, labels = batch
-        loss = F.cross_entropy(self(images), labels, label_smoothing=self.recipe.label_smoothing)
-        self._train_loss += loss.detach() * len(labels)
+        loss = self._training_loss(images, labels)
         self._trained += len(labels)
         ranks = self.trainer.world_size
         if ranks > 1:  # the shares of a batch may differ by one image
@@ -80,11 +95,42 @@ class Classifier(LightningModule):
             loss = loss * (len(labels) * ranks / whole)
         return loss
 
+    def _training_loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        loss = F.cross_entropy(self(images), labels, label_smoothing=self.recipe.label_smoothing)
+        self._sums[0].add_(loss.detach() * len(labels))
+        return loss
+
+    def _train_epoch(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Takes the optimizer steps of an epoch."""
+        coming, step = iter(batches), 0
+        with torch.autocast(self.device.type, enabled=False):  # Lightning's would span all passes and their backwards
+            while passes := list(islice(coming, self.recipe.accumulate)):
+                self._set_rate(step)
+                self._take_step(*(tensor for each in passes for tensor in each))
+                self._trained += sum(len(labels) for _, labels in passes)
+                step += 1
+
+    def _step(self, *passes: Tensor) -> None:
+        """One optimizer step on images and labels, images and labels, ..."""
+        optimizer = self.trainer.optimizers[0]
+        optimizer.zero_grad()
+        for images, labels in zip(passes[::2], passes[1::2], strict=True):
+            with self._precision():
+                loss = self._training_loss(images, labels)
+            (loss / self.recipe.accumulate).backward()  # type: ignore[no-untyped-call]
+        self.on_before_optimizer_step(optimizer)
+        optimizer.step()
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self.recipe.precision == "32-true":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)  # each weight is cast once a pass
+
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         images, labels = batch
         logits = self(images).float()
-        self._loss += F.cross_entropy(logits, labels, reduction="sum")
-        self._right += (logits.argmax(1) == labels).sum()
+        self._sums[1].add_(F.cross_entropy(logits, labels, reduction="sum"))
+        self._sums[2].add_((logits.argmax(1) == labels).sum())
         self.images_evaluated += len(labels)
 
     def on_train_epoch_start(self) -> None:
@@ -94,8 +140,13 @@ class Classifier(LightningModule):
             self.trainer.optimizers[0].state.clear()
             self.removed = smallest(self.network, phase.sparsity)
             set_to_zero(self.network, self.removed)
+        if self.epoch == first or self.trainer.current_epoch == 0:  # a recorded step knows where its tensors lie
+            self._take_step = replayed(self._step, self.device)
         rank = (self.global_rank,) if self.global_rank else ()  # different images, different dropout
         torch.manual_seed(generator(self.seed, self.epoch + 1, *rank).initial_seed())
+
+    def on_train_end(self) -> None:
+        self._take_step = self._step  # what a recorded one holds of a device's memory is given back
 
     def on_validation_start(self) -> None:
         if self.trainer.world_size > 1:  # one network is evaluated and kept
@@ -103,14 +154,24 @@ class Classifier(LightningModule):
                 torch.distributed.broadcast(buffer, 0)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self.automatic_optimization:
+            self._set_rate(batch_idx // self.recipe.accumulate)
+
+    def _set_rate(self, step: int) -> None:
+        """The learning rate of a step (from 0) of this epoch."""
         phase, first, last = self.recipe.phase(self.epoch, self.epochs)
-        step = self.global_step - (first - self.first_epoch) * self.epoch_steps
+        step += (self.epoch - first) * self.epoch_steps
         self.lr = phase.lr * self.recipe.rate(step, (last - first) * self.epoch_steps)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.lr
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(self.lr)
+            else:
+                group["lr"] = self.lr
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         hold_at_zero(self.network, self.removed)
+        if self.recipe.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         recipe = self.recipe
@@ -118,27 +179,32 @@ class Classifier(LightningModule):
         others = [p for p in self.parameters() if not (p.ndim > 1 or recipe.decay_biases)]
         groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
         groups = [group for group in groups if group["params"]]
+        # A recorded step reads the rate where it lies.
+        recorded = self.device.type == "cuda" and not self.automatic_optimization
+        lr = torch.tensor(recipe.lr, device=self.device) if recorded else recipe.lr
         if recipe.optimizer == "sgd":
-            return torch.optim.SGD(groups, recipe.lr, recipe.momentum, fused=True)
-        return torch.optim.AdamW(groups, recipe.lr, (recipe.momentum, recipe.beta2), fused=True)
+            return torch.optim.SGD(groups, lr, recipe.momentum, fused=True)
+        betas = (recipe.momentum, recipe.beta2)
+        return torch.optim.AdamW(groups, lr, betas, fused=True, capturable=recorded)
 
     def add_up(self) -> None:
         """Adds up the sums of all ranks; whole numbers stay exact."""
+        self._totals = self._sums
         if self.trainer.world_size > 1:
             counts = torch.tensor([self._trained, self.images_evaluated], device=self.device)
-            sums = torch.stack([self._train_loss, self._loss, self._right, *counts]).double()
+            sums = torch.stack([*self._sums, *counts]).double()
             torch.distributed.all_reduce(sums)
-            self._train_loss, self._loss, self._right = sums[:3]
+            self._totals = (sums[0], sums[1], sums[2])
             self._trained, self.images_evaluated = int(sums[3]), int(sums[4])
 
     def trained(self) -> dict[str, float]:
         """Numbers of the training epoch that ended."""
-        return {"train_loss": self._finite("training", self._train_loss, self._trained), "lr": self.lr}
+        return {"train_loss": self._finite("training", self._totals[0], self._trained), "lr": self.lr}
 
     def evaluated(self, part: str) -> dict[str, float]:
         """Loss and accuracy of the evaluation in the epoch that ended, named by the part of the data it was over."""
-        loss = self._finite(part, self._loss, self.images_evaluated)
-        return {f"{part}_loss": loss, f"{part}_acc": float(self._right) / self.images_evaluated}
+        loss = self._finite(part, self._totals[1], self.images_evaluated)
+        return {f"{part}_loss": loss, f"{part}_acc": float(self._totals[2]) / self.images_evaluated}
 
     def _finite(self, part: str, total: Tensor, images: int) -> float:
         loss = float(total) / images
@@ -148,10 +214,20 @@ class Classifier(LightningModule):
 
     def _clear(self) -> None:
         self.lr = 0.0
-        self._train_loss = torch.zeros((), device=self.device)
-        self._loss = torch.zeros((), device=self.device)
-        self._right = torch.zeros((), dtype=torch.long, device=self.device)
         self._trained = self.images_evaluated = 0
+        if self._sums[0].device != self.device:
+            self._sums = _zeros(self.device)
+        for total in self._sums:  # in place: a recorded step adds to them where they lie
+            total.zero_()
+
+
+def _zeros(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums of an epoch: training loss, loss and right answers of the evaluation."""
+    return (
+        torch.zeros((), device=device),
+        torch.zeros((), device=device),
+        torch.zeros((), dtype=torch.long, device=device),
+    )
 
 
 def revive(network: Network, images: Tensor) -> None:

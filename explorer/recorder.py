@@ -102,7 +102,9 @@ def restore(checkpoint: Checkpoint, classifier: Classifier, optimizer: torch.opt
             value, key = saved[full], full.rpartition(".")[2]
             # In the parameter's own memory layout: the fused optimizers walk both in step.
             like = parameter if value.shape == parameter.shape else value
-            optimizer.state[parameter][key] = torch.empty_like(like.detach(), dtype=value.dtype).copy_(value)
+            optimizer.state[parameter][key] = torch.empty_like(
+                like.detach(), dtype=value.dtype, device=parameter.device
+            ).copy_(value)
     classifier.removed = {name: gone.to(classifier.device) for name, gone in checkpoint.part("removed").items()}
 
 

@@ -103,12 +103,14 @@ def train(rank: int, ranks: int, job: Job) -> Result:
             raise datasets.DataError(f"the network has {what} {network}, data {data.name} needs {images}")
 
     from explorer.classifier import Classifier, revive
+    from explorer.data.memory import MemoryDataModule, WholeEpochs
     from explorer.recorder import Recorder
 
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
     facts |= {"split": job.split, "seed": job.seed, "epochs": job.epochs}
     recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test")
-    trainer = _trainer(job, recipe, recorder)
+    whole_epochs = ranks == 1 and isinstance(data, MemoryDataModule)
+    trainer = _trainer(job, recipe, recorder, 1 if whole_epochs else recipe.accumulate)
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
     if not data.fit_images or not data.images[data.evaluated_part]:
         raise datasets.DataError(f"data {data.name} has {data.images}: nothing to train on, or nothing to evaluate on")
@@ -116,7 +118,7 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     if least < ranks:
         raise TrainingError(f"{ranks} devices cannot share a batch, or an evaluation, of {least} images")
     steps = -(-data.batches // recipe.accumulate)
-    classifier = Classifier(architecture, recipe, job.seed, job.epochs, steps, job.first_epoch)
+    classifier = Classifier(architecture, recipe, job.seed, job.epochs, steps, whole_epochs=whole_epochs)
     if recipe.revive and not job.first_epoch:
         revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())  # the whole batch, on every rank
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, data.device, rank, ranks)
@@ -125,7 +127,10 @@ def train(rank: int, ranks: int, job: Job) -> Result:
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
         # Channels-last gradients of 1x1 convolutions: the same numbers in the same places.
         warnings.filterwarnings("ignore", "Grad strides do not match", UserWarning)
-        trainer.fit(classifier, datamodule=data)
+        if whole_epochs:
+            trainer.fit(classifier, WholeEpochs(data.train_dataloader()), data.val_dataloader())
+        else:
+            trainer.fit(classifier, datamodule=data)
     device = device_name(trainer.strategy.root_device)
     return Result(recorder.curve, device if ranks == 1 else f"{ranks} x {device}")
 
@@ -142,8 +147,11 @@ def weights(folder: str | Path) -> dict[str, Tensor]:
     return checkpoints.load(folder, epochs[-1]).part("model")
 
 
-def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
-    """A Trainer that does nothing but train: without logger, bar, summary and pickles it costs little."""
+def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: int) -> Trainer:
+    """A Trainer that does nothing but train: without logger, bar, summary and pickles it costs little.
+
+    `accumulate` are the passes of an optimizer step as Lightning counts them.
+    """
     import torch
     from pytorch_lightning import Trainer
     from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
@@ -170,8 +178,7 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder) -> Trainer:
         # The test images are looked at once, at the very end.
         check_val_every_n_epoch=1 if job.split == "train" else epochs,
         limit_val_batches=None if evaluated else 0,
-        gradient_clip_val=recipe.clip,
-        accumulate_grad_batches=recipe.accumulate,
+        accumulate_grad_batches=accumulate,
         callbacks=[recorder],
         # Whatever cluster this runs in: Lightning must not join other processes than ours.
         plugins=[LightningEnvironment()],

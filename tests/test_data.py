@@ -202,11 +202,16 @@ def test_digits_are_normalised() -> None:
 
 def test_augmentation_moves_and_mirrors() -> None:
     images = torch.arange(2 * 1 * 4 * 4, dtype=torch.uint8).view(2, 1, 4, 4).repeat(40, 1, 1, 1)
-    moved = Pixels((0.0,), (1.0,), shift=1).varied(images, torch.Generator().manual_seed(0))
+
+    def varied(**how: Any) -> torch.Tensor:
+        pixels = Pixels((0.0,), (1.0,), **how)
+        return pixels.varied(images, pixels.draws(len(images), torch.Generator().manual_seed(0)))
+
+    moved = varied(shift=1)
     padded = torch.nn.functional.pad(images[0], [1] * 4)
     places = {padded[:, y : y + 4, x : x + 4].numpy().tobytes() for y in range(3) for x in range(3)}
     assert keys(moved[::2]) == places
-    turned = Pixels((0.0,), (1.0,), mirror=True).varied(images, torch.Generator().manual_seed(0))
+    turned = varied(mirror=True)
     assert keys(turned[::2]) == {images[0].numpy().tobytes(), images[0].flip(2).numpy().tobytes()}
 
 

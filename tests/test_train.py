@@ -66,6 +66,29 @@ def test_one_piece_or_several_or_twice_give_the_same_bits(recipe: dict[str, Any]
     assert without_time(other.curve) != without_time(whole.curve)
 
 
+@pytest.mark.parametrize("recipe", recipes().values(), ids=recipes().keys())
+def test_whole_epochs_and_lightnings_own_loop_give_the_same_bits(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = {"recipe": recipe, "data": DIGITS | {"shift": 1, "mirror": True}}
+    ours = run(job(tmp_path / "ours", 0, 3, 3, **more))
+    monkeypatch.setattr("explorer.data.memory.MemoryDataModule", type(None))  # nothing is one
+    own = run(job(tmp_path / "own", 0, 3, 3, **more))
+    assert without_time(ours.curve) == without_time(own.curve)
+    assert state(tmp_path / "ours", 3) == state(tmp_path / "own", 3)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_mixed_precision_with_clipping(accumulate: int, tmp_path: Path) -> None:
+    mixed = FAST | {"precision": "bf16-mixed", "accumulate": accumulate}
+    whole = run(job(tmp_path / "whole", recipe=mixed))
+    pieces = [run(job(tmp_path / "pieces", a, b, recipe=mixed)).curve for a, b in ((0, 2), (2, 4))]
+    assert without_time(whole.curve) == without_time(pieces[0] + pieces[1])
+    plain = run(job(tmp_path / "plain", recipe=FAST | {"accumulate": accumulate}))
+    assert without_time(whole.curve) != without_time(plain.curve)
+    assert whole.curve[-1]["val_loss"] == pytest.approx(plain.curve[-1]["val_loss"], rel=0.1)
+
+
 def test_jobs_and_results_are_json(tmp_path: Path) -> None:
     asked = job(tmp_path, 0, 2)
     result = run(Job(**json.loads(json.dumps(asdict(asked)))))

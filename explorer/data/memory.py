@@ -33,23 +33,28 @@ class Pixels:
     shift: int = 0
     mirror: bool = False
 
-    def normalised(self, images: Tensor) -> Tensor:
-        """uint8 or float (N, C, H, W) to float32."""
-        shape = (1, -1, 1, 1)
-        mean = torch.tensor(self.mean, device=images.device).view(shape)
-        return (images.float() - mean) / torch.tensor(self.std, device=images.device).view(shape)
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation as tensors that go with images (N, C, H, W)."""
+        mean, std = (torch.tensor(numbers, device=device).view(1, -1, 1, 1) for numbers in (self.mean, self.std))
+        return mean, std
 
-    def varied(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def draws(self, count: int, generator: torch.Generator) -> Tensor:
+        """How `count` images are varied, (count, 3): whether they are mirrored, pixels down, pixels to the right."""
+        drawn = torch.zeros(count, 3, dtype=torch.long)
+        if self.mirror:
+            drawn[:, 0] = torch.rand(count, generator=generator) < 0.5
+        if self.shift:
+            drawn[:, 1:] = torch.randint(2 * self.shift + 1, (2, count), generator=generator).T
+        return drawn
+
+    def varied(self, images: Tensor, draws: Tensor) -> Tensor:
         """Augmented images of one batch."""
         count, _, height, width = images.shape
         if self.mirror:
-            turned = torch.rand(count, generator=generator).to(images.device) < 0.5
-            images = torch.where(turned.view(-1, 1, 1, 1), images.flip(3), images)
+            images = torch.where(draws[:, 0].bool().view(-1, 1, 1, 1), images.flip(3), images)
         if self.shift:
-            span = 2 * self.shift + 1
-            moves = torch.randint(span, (2, count, 1), generator=generator).to(images.device)
-            rows = torch.arange(height, device=images.device) + moves[0]
-            columns = torch.arange(width, device=images.device) + moves[1]
+            rows = torch.arange(height, device=images.device) + draws[:, 1:2]
+            columns = torch.arange(width, device=images.device) + draws[:, 2:3]
             padded = torch.nn.functional.pad(images, [self.shift] * 4)
             which = torch.arange(count, device=images.device).view(-1, 1, 1)
             images = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
@@ -77,16 +82,36 @@ class MemoryLoader:
         return math.ceil(len(self.labels) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        mean, std = self.pixels.on(self.images.device)
         if self.sampler is None:
             for start in range(0, len(self.labels), self.batch_size):
                 part = slice(start, start + self.batch_size)
-                yield self.pixels.normalised(self.images[part]), self.labels[part]
+                yield (self.images[part].float() - mean) / std, self.labels[part]
             return
+        # All that is drawn in an epoch is sent to the device at once: there is nothing to wait for between two steps.
         generator = self.sampler.generator()
-        order = torch.randperm(len(self.labels), generator=generator).to(self.labels.device)
-        for batch in order.tensor_split(len(self)):
-            varied = share(self.pixels.varied(self.images[batch], generator), self.rank, self.ranks)
-            yield self.pixels.normalised(varied), self.labels[share(batch, self.rank, self.ranks)]
+        order = torch.randperm(len(self.labels), generator=generator).tensor_split(len(self))
+        draws = torch.cat([self.pixels.draws(len(batch), generator) for batch in order])
+        together = torch.cat([torch.cat(order)[:, None], draws], 1).to(self.labels.device)
+        for batch in together.tensor_split(len(self)):
+            varied = share(self.pixels.varied(self.images[batch[:, 0]], batch[:, 1:]), self.rank, self.ranks)
+            yield (varied.float() - mean) / std, self.labels[share(batch[:, 0], self.rank, self.ranks)]
+
+
+class WholeEpochs:
+    """One item an epoch: an iterator over the batches of a loader."""
+
+    batch_sampler: None = None
+
+    def __init__(self, loader: MemoryLoader) -> None:
+        self.loader = loader
+        self.sampler = loader.sampler  # Lightning tells it the epoch
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
+        yield iter(self.loader)
 
 
 class MemoryDataModule(DataModule):
