@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from explorer.record import TrialRecord
+
+
+@dataclass
+class Spent:
+    """What a study has spent, kept up change by change: asking costs the same at any number of trials.
+
+    Attributes:
+        epochs: of all trials and seeds.
+        device_seconds: training time of all trials and seeds, a second on two devices counted twice.
+        wall_seconds: during which a search was at work on the study.
+    """
+
+    epochs: int = 0
+    device_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    def count(self, trial: TrialRecord, times: int = 1) -> None:
+        """Adds what a trial has spent by now, or takes it away again with times=-1."""
+        self.epochs += times * sum(map(len, trial.curves))
+        self.device_seconds += times * trial.seconds * trial.devices
 
 
 @dataclass(frozen=True)
@@ -24,20 +43,12 @@ class Budget:
     max_device_hours: float | None = None
     max_epochs_total: int | None = None
 
-    def spent(self, trials: Iterable[TrialRecord], wall_seconds: float) -> str | None:
-        """Which limit is reached, in words, or None. The number of trials is not asked here: those under way go on.
-
-        Args:
-            trials: of the study.
-            wall_seconds: during which a search was at work on it.
-        """
-        if self.max_hours is not None and wall_seconds >= 3600 * self.max_hours:
+    def ended(self, spent: Spent) -> str | None:
+        """Which limit is reached, in words, or None. The number of trials is not asked here: those under way go on."""
+        if self.max_hours is not None and spent.wall_seconds >= 3600 * self.max_hours:
             return f"max_hours={self.max_hours:g} is spent"
-        known = list(trials)
-        device_seconds = sum(trial.seconds * trial.devices for trial in known)
-        if self.max_device_hours is not None and device_seconds >= 3600 * self.max_device_hours:
+        if self.max_device_hours is not None and spent.device_seconds >= 3600 * self.max_device_hours:
             return f"max_device_hours={self.max_device_hours:g} is spent"
-        epochs = sum(len(curve) for trial in known for curve in trial.curves)
-        if self.max_epochs_total is not None and epochs >= self.max_epochs_total:
+        if self.max_epochs_total is not None and spent.epochs >= self.max_epochs_total:
             return f"max_epochs_total={self.max_epochs_total} is spent"
         return None

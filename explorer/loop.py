@@ -7,10 +7,39 @@ workers, `explorer.objective` with any objective.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
-from explorer.front import Point
+import numpy as np
+from numpy.typing import NDArray
+
 from explorer.samplers import Outcome, Proposal, Proposer, Size, Taken
 from explorer.stopping import Stopping
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+class Rows:
+    """A row of numbers for each of many trials, in an array that doubles when it is full."""
+
+    def __init__(self, columns: int) -> None:
+        self._values, self._numbers = np.empty((16, columns)), np.empty(16, dtype=np.int64)
+        self._places: dict[int, int] = {}
+
+    def put(self, number: int, row: Sequence[float]) -> None:
+        """Sets the row of trial `number`."""
+        place = self._places.setdefault(number, len(self._places))
+        if place == len(self._values):
+            self._values, self._numbers = np.repeat(self._values, 2, axis=0), np.repeat(self._numbers, 2)
+        self._values[place], self._numbers[place] = row, number
+
+    def of(self, last: int | None, without: int) -> Array:
+        """The rows of the trials up to number `last`, or of all; the one of trial `without` left out."""
+        numbers = self._numbers[: len(self._places)]
+        chosen = numbers != without
+        if last is not None:
+            chosen &= numbers <= last
+        rows: Array = self._values[: len(self._places)][chosen]
+        return rows
 
 
 class Loop:
@@ -24,8 +53,8 @@ class Loop:
 
     def __init__(self, proposer: Proposer, stopping: Stopping, epochs: int) -> None:
         self.proposer, self.stopping, self.epochs = proposer, stopping, epochs
-        self._rungs: dict[int, dict[int, Point]] = {}  # epoch -> trial -> (size, accuracy)
-        self._complete: dict[int, tuple[float, tuple[float, ...]]] = {}  # trial -> size, curve
+        self._rungs: dict[int, Rows] = {}  # after each rung's epochs: size, accuracy
+        self._complete = Rows(1 + epochs)  # size, accuracy after each epoch
         self._spared: set[int] = set()
 
     def ready(self, number: int) -> bool:
@@ -56,7 +85,7 @@ class Loop:
             self._spared.add(number)
         epoch = 0
         while (epoch := self.next_rung(epoch)) <= min(len(curve), self.epochs - 1):
-            self._rungs.setdefault(epoch, {})[number] = (size, curve[epoch - 1])
+            self._rung(epoch).put(number, (size, curve[epoch - 1]))
 
     def next_rung(self, epoch: int) -> int:
         """The epoch up to which a trial that has reached `epoch` trains before it is looked at again."""
@@ -73,20 +102,22 @@ class Loop:
         epoch = len(curve)
         if epoch >= self.epochs:
             return self.end(number, "COMPLETE", size, curve)
-        reached, own = self._rungs.setdefault(epoch, {}), (size, curve[-1])
-        reached.pop(number, None)
-        others = self.proposer.counting(number, reached)
-        reached[number] = own
+        reached = self._rung(epoch)
+        reached.put(number, (size, curve[-1]))
         if number in self._spared:
             return "RUNNING"
-        ended = self.proposer.counting(number, self._complete)
-        if self.stopping.goes_on(own, others, [(s, whole[epoch - 1], whole[-1]) for s, whole in ended]):
+        last = self.proposer.last(number)
+        complete = self._complete.of(last, without=number)[:, [0, epoch, self.epochs]]
+        if self.stopping.goes_on((size, curve[-1]), reached.of(last, without=number), complete):
             return "RUNNING"
         return self.end(number, "PRUNED", size, curve)
+
+    def _rung(self, epoch: int) -> Rows:
+        return self._rungs.setdefault(epoch, Rows(2))
 
     def end(self, number: int, state: str, size: float, curve: Sequence[float] = ()) -> str:
         """A trial has ended in the given state, which is returned."""
         if state == "COMPLETE":
-            self._complete[number] = (size, tuple(curve))
+            self._complete.put(number, (size, *curve))
         self.proposer.tell(number, Outcome(state, size, tuple(curve)))
         return state

@@ -1,13 +1,14 @@
 """What a study knows, as values: read once from Optuna's storage, then passed to front, plots, tracker and commands.
 
 Optuna's trial carries everything; these records only give it names and types. The keys of the user attributes are the
-names of the fields below.
+names of the fields below. Records never change, so what follows from one is worked out once.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ class TrialRecord:
     reason: str = ""
     uniform: bool = False
 
-    @property
+    @cached_property
     def mean_curve(self) -> tuple[float, ...]:
         """Mean val_acc over the seeds after each epoch that all of them have finished."""
         return tuple(mean(curve[epoch]["val_acc"] for curve in self.curves) for epoch in range(self.epochs))
@@ -67,17 +68,17 @@ class TrialRecord:
         """Epochs every seed has finished."""
         return min((len(curve) for curve in self.curves), default=0) if len(self.curves) == len(self.seeds) else 0
 
-    @property
+    @cached_property
     def accuracies(self) -> tuple[float, ...]:
         """val_acc of each seed after its last epoch."""
         return tuple(curve[-1]["val_acc"] for curve in self.curves if curve)
 
-    @property
+    @cached_property
     def accuracy(self) -> float | None:
         """Mean val_acc over the seeds of a finished trial; None while it runs, and if it failed."""
         return mean(self.accuracies) if self.state in ("COMPLETE", "PRUNED") and self.accuracies else None
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """Training time of all seeds."""
         return sum(epoch["seconds"] for curve in self.curves for epoch in curve)
@@ -113,7 +114,7 @@ class StudyRecord:
         """Size of the validation split."""
         return int(self.facts["images"]["val"])
 
-    @property
+    @cached_property
     def finished(self) -> tuple[TrialRecord, ...]:
         """Trials trained to their last epoch."""
         return tuple(trial for trial in self.trials if trial.state == "COMPLETE")

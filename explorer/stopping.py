@@ -7,16 +7,15 @@ ever waits. Size is known exactly and counts; see each rule.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.arch.families import nearest
 from explorer.front import Point, ranks, spread_order
 
-Complete: TypeAlias = tuple[float, float, float]
-"""Of a trial that trained to the end: size, accuracy at the rung, accuracy at the end."""
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class StoppingError(ValueError):
@@ -29,13 +28,14 @@ class Stopping(Protocol):
     def next_rung(self, epoch: int, epochs: int) -> int:
         """The epoch up to which a training that has reached `epoch` goes on."""
 
-    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
+    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         """Whether a trial trains on.
 
         Args:
             own: (size, accuracy) at the rung.
-            others: those of all other trials that have reached it.
-            complete: the trials that have trained to the end.
+            others: (n, 2), those of all other trials that have reached it.
+            complete: (m, 3), of the trials that have trained to the end: size, accuracy at the rung, accuracy at the
+                end.
         """
 
 
@@ -53,7 +53,7 @@ class NoStopping:
         """See `Stopping`."""
         return min(epochs, (epoch // self.rung + 1) * self.rung)
 
-    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
+    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         """See `Stopping`."""
         return True
 
@@ -95,23 +95,23 @@ class ParetoStopping(Rungs):
     slack: float = 1.5
     few: int = 8
 
-    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
+    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         """See `Stopping`."""
-        if len(complete) < self.few:
+        import numpy as np
+
+        rows = np.asarray(complete, dtype=np.float64).reshape(-1, 3)
+        if len(rows) < self.few or not (smaller := rows[:, 0] <= own[0]).any():
             return True
-        rival = max((final for size, _, final in complete if size <= own[0]), default=None)
-        if rival is None:
-            return True
-        worst = sorted(reached for _, reached, _ in complete)[len(complete) // 4]
-        pairs = [(reached, end) for _, reached, end in complete if reached >= worst]
-        x, y = fmean(reached for reached, _ in pairs), fmean(end for _, end in pairs)
-        square = sum((reached - x) ** 2 for reached, _ in pairs)
-        product = sum((reached - x) * (end - y) for reached, end in pairs)
+        rival = rows[smaller, 2].max()
+        kept = rows[rows[:, 1] >= np.partition(rows[:, 1], len(rows) // 4)[len(rows) // 4]]
+        (x, y), count = kept[:, 1:].mean(axis=0), len(kept)
+        reached, end = kept[:, 1] - x, kept[:, 2] - y
+        square = float(reached @ reached)
         # Who is ahead stays ahead, and a gap that is there does not widen.
-        slope = min(max(product / square, 0.0), 1.0) if square else 0.0
-        around = sum((end - y - slope * (reached - x)) ** 2 for reached, end in pairs)
-        spread = math.sqrt(around / max(len(pairs) - 2, 1))
-        return y + slope * (own[1] - x) + self.slack * spread >= rival
+        slope = min(max(float(reached @ end) / square, 0.0), 1.0) if square else 0.0
+        around = end - slope * reached
+        spread = math.sqrt(float(around @ around) / max(count - 2, 1))
+        return bool(y + slope * (own[1] - x) + self.slack * spread >= rival)
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,14 @@ class Halving(Rungs):
     keep: float = 0.5
     few: int = 5
 
-    def goes_on(self, own: Point, others: Sequence[Point], complete: Sequence[Complete]) -> bool:
+    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         """See `Stopping`."""
-        return len(others) < self.few or self.better(own, others) < self.keep * (len(others) + 1)
+        import numpy as np
 
-    def better(self, own: Point, others: Sequence[Point]) -> int:
+        count = len(np.asarray(others))
+        return count < self.few or self.better(own, others) < self.keep * (count + 1)
+
+    def better(self, own: Point, others: ArrayLike) -> int:
         """How many of the others come before."""
         raise NotImplementedError
 
@@ -138,9 +141,11 @@ class Halving(Rungs):
 class Asha(Halving):
     """The most accurate share goes on, whatever its size: for comparison."""
 
-    def better(self, own: Point, others: Sequence[Point]) -> int:
+    def better(self, own: Point, others: ArrayLike) -> int:
         """See `Halving`."""
-        return sum(accuracy > own[1] for _, accuracy in others)
+        import numpy as np
+
+        return int((np.asarray(others).reshape(-1, 2)[:, 1] > own[1]).sum())
 
 
 class RankStopping(Halving):
@@ -150,9 +155,11 @@ class RankStopping(Halving):
     compared with what its size can do, not with the largest.
     """
 
-    def better(self, own: Point, others: Sequence[Point]) -> int:
+    def better(self, own: Point, others: ArrayLike) -> int:
         """See `Halving`."""
-        points = [own, *others]
+        import numpy as np
+
+        points: list[Point] = [own, *map(tuple, np.asarray(others).reshape(-1, 2).tolist())]
         rank, *rest = ranks(points)
         ahead = sum(other < rank for other in rest)
         if ahead >= self.keep * len(points):

@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
 from explorer.lock import alone
+from explorer.trials import read_trials
 
 T = TypeVar("T")
 
@@ -195,6 +196,14 @@ class PatientStorage(RDBStorage):
                 return True
 
         return self.patiently(tell, again)
+
+    def _get_trials(
+        self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
+    ) -> list[FrozenTrial]:
+        """What every reading of Optuna comes down to; a whole study is read in bulk."""
+        if states is None and not included_trial_ids and trial_id_greater_than < 0:
+            return read_trials(self.engine, study_id)
+        return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
 
 
 def _repeated(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
+from explorer.budget import Spent
 from explorer.record import StudyRecord, TrialRecord, read, read_trial
 from explorer.samplers import Proposal
 from explorer.samplers.shadow import DIRECTIONS
@@ -94,12 +95,14 @@ class Store:
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
-        self.wall_seconds = float(attributes.get("wall_seconds", 0.0))
-        """Time during which a search was at work on the study."""
+        self.spent = Spent(wall_seconds=float(attributes.get("wall_seconds", 0.0)))
+        """What the study has spent so far."""
         self._base = StudyRecord(name, attributes["config"], attributes["facts"])
         self._claim(name, attributes.get("controller"))
-        self.frozen = {trial.number: trial for trial in self.storage.get_all_trials(self.study_id)}
-        self.trials = {number: read_trial(trial) for number, trial in self.frozen.items()}
+        self.frozen = {trial.number: trial for trial in self.storage.get_all_trials(self.study_id, deepcopy=False)}
+        self.trials: dict[int, TrialRecord] = {}
+        for trial in self.frozen.values():
+            self._keep(read_trial(trial))
         self._ids = {number: trial._trial_id for number, trial in self.frozen.items()}
 
     @property
@@ -131,13 +134,12 @@ class Store:
         trial_id = self.storage.create_new_trial(self.study_id, template)
         trial = read_trial(self.storage.get_trial(trial_id))
         self._ids[trial.number] = trial_id
-        self.trials[trial.number] = trial
-        return trial
+        return self._keep(trial)
 
     def worked(self, seconds: float) -> None:
         """Adds to the time during which a search was at work, and says that this one still is."""
-        self.wall_seconds += seconds
-        self.storage.set_study_user_attr(self.study_id, "wall_seconds", self.wall_seconds)
+        self.spent.wall_seconds += seconds
+        self.storage.set_study_user_attr(self.study_id, "wall_seconds", self.spent.wall_seconds)
         self.storage.set_study_user_attr(self.study_id, "controller", _me())
 
     def release(self) -> None:
@@ -157,8 +159,7 @@ class Store:
         for seed in trial.seeds:
             self.storage.set_trial_user_attr(self._ids[number], f"curve_{seed}", [])
         self.storage.set_trial_user_attr(self._ids[number], "adjusted", changes)
-        self.trials[number] = replace(trial, curves=tuple(() for _ in trial.seeds), adjusted=changes)
-        return self.trials[number]
+        return self._keep(replace(trial, curves=tuple(() for _ in trial.seeds), adjusted=changes))
 
     def save_curve(
         self, number: int, seed: int, curve: list[dict[str, float]], device: str, devices: int = 1
@@ -171,8 +172,7 @@ class Store:
         if devices != trial.devices:
             self.storage.set_trial_user_attr(self._ids[number], "devices", devices)
         curves = tuple(tuple(curve) if s == seed else old for s, old in zip(trial.seeds, trial.curves, strict=True))
-        self.trials[number] = replace(trial, curves=curves, device=device, devices=devices)
-        return self.trials[number]
+        return self._keep(replace(trial, curves=curves, device=device, devices=devices))
 
     def finish(self, number: int, state: str, reason: str = "") -> TrialRecord:
         """Tells how a trial ended: COMPLETE with its result, PRUNED or FAIL for a reason."""
@@ -181,8 +181,15 @@ class Store:
             self.storage.set_trial_user_attr(self._ids[number], "reason", reason)
         values = (trial.accuracy or 0.0, float(trial.params)) if state == "COMPLETE" else None
         self.storage.set_trial_state_values(self._ids[number], TrialState[state], values)
-        self.trials[number] = replace(trial, ended=time.time())
-        return self.trials[number]
+        return self._keep(replace(trial, ended=time.time()))
+
+    def _keep(self, trial: TrialRecord) -> TrialRecord:
+        """The trial as it is from now on."""
+        if trial.number in self.trials:
+            self.spent.count(self.trials[trial.number], times=-1)
+        self.spent.count(trial)
+        self.trials[trial.number] = trial
+        return trial
 
     @staticmethod
     def _compare(name: str, stored: dict[str, Any], now: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ checkpoint, return the epochs. Whatever ends a process costs at most the rung it
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from explorer.arch import Architecture, Cost, cost
+from explorer.arch import Architecture, Cost, cost, totals
 from explorer.budget import Budget
 from explorer.launchers import Launcher, WorkerDied
 from explorer.loop import Loop
@@ -28,6 +29,8 @@ from explorer.space import DesignSpace
 from explorer.stopping import Stopping
 from explorer.store import Store
 
+LOOK = 0.5
+"""Seconds from one look of a view to the next."""
 SIGN = 15.0
 """Seconds after which the controller says at the latest that it is still there."""
 
@@ -118,18 +121,21 @@ class Controller:
 
         Args:
             stored: called with the study whenever it has changed.
-            seen: called about twice a second, for a view of the work.
+            seen: called about twice a second, and at the end, for a view of the work.
         """
+        looked = -math.inf
         try:
             while True:
                 for slot in self._free_slots():
                     if (task := self._next()) is None:
                         break
                     self._submit(slot, *task)
-                seen(self)
+                if not self.in_flight or time.monotonic() - looked >= LOOK:
+                    seen(self)
+                    looked = time.monotonic()
                 if not self.in_flight:
                     return
-                done, _ = wait(self.in_flight, timeout=0.5, return_when=FIRST_COMPLETED)
+                done, _ = wait(self.in_flight, timeout=LOOK, return_when=FIRST_COMPLETED)
                 for future in done:
                     flight = self.in_flight.pop(future)
                     self._settle(flight, future)
@@ -170,8 +176,7 @@ class Controller:
 
     def _next(self) -> tuple[int, int] | None:
         """The next rung to train: of a trial under way, of an anchor, of a new point."""
-        spent = self.budget.spent(self.store.trials.values(), self.store.wall_seconds)
-        if spent is not None:
+        if (spent := self.budget.ended(self.store.spent)) is not None:
             self.ending = spent
             return None
         if self._waiting:
@@ -207,7 +212,7 @@ class Controller:
         return self.space.architecture(params, self.input_shape, self.classes)
 
     def _size(self, params: Mapping[str, Any]) -> float | None:
-        costs = cost(self._architecture(params))
+        costs = totals(self._architecture(params))
         return float(costs.params) if self.space.over_limit(costs) is None else None
 
     def _taken(self, params: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from explorer.arch import layers as L
@@ -94,6 +95,40 @@ def cost(architecture: Architecture) -> Cost:
     rows: list[LayerCost] = []
     output_shape = _visit(architecture.tree, "", architecture.input_shape, rows, held=0, kept=False)
     return Cost(tuple(rows), output_shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a network costs for one image, in all; see `Cost`."""
+
+    params: int
+    macs: int
+
+    @property
+    def bytes(self) -> int:
+        """Size of the parameters in fp32."""
+        return 4 * self.params
+
+
+def totals(architecture: Architecture) -> Totals:
+    """The sums of `cost` alone, for the many candidates of a search: blocks that were met before are looked up.
+
+    Raises:
+        ArchitectureError: if a layer does not fit what comes before it, naming it within its block.
+    """
+    params, macs, shape = 0, 0, architecture.input_shape
+    for layer in architecture.layers:
+        own_params, own_macs, shape = _block(layer, shape)
+        params, macs = params + own_params, macs + own_macs
+    return Totals(params, macs)
+
+
+@lru_cache(maxsize=100_000)
+def _block(layer: L.Layer, shape: L.Shape) -> tuple[int, int, L.Shape]:
+    """Params and macs of a layer with all it holds, and the shape it puts out."""
+    rows: list[LayerCost] = []
+    out = _visit(layer, "", shape, rows, held=0, kept=False)
+    return sum(row.params for row in rows), sum(row.macs for row in rows), out
 
 
 def _check_names(architecture: Architecture) -> None:

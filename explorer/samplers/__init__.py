@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from random import Random
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from explorer.arch.families import nearest
 from explorer.domain import ENUMERABLE, Domain
@@ -18,7 +18,6 @@ from explorer.samplers.uniform import Grid, Uniform
 __all__ = ["SAMPLERS", "Outcome", "Proposal", "Proposer", "Sampler", "SamplerError", "Size", "Taken"]
 
 UNIFORM_ATTEMPTS = 2000
-Known = TypeVar("Known")
 
 Factory: TypeAlias = Callable[[Domain, Mapping[str, Any], int], Sampler]
 
@@ -77,15 +76,9 @@ class Proposer:
         self._ended.add(number)
         self._outcomes[number] = outcome
 
-    def counts(self, number: int, other: int) -> bool:
-        """Whether what trial `other` did has a say in trial `number`."""
-        return self.lag is None or other <= number - self.lag
-
-    def counting(self, number: int, known: Mapping[int, Known]) -> list[Known]:
-        """What is known of trials, by number, without those that have no say in trial `number`."""
-        if self.lag is None:
-            return list(known.values())
-        return [own for other, own in known.items() if self.counts(number, other)]
+    def last(self, number: int) -> int | None:
+        """The last trial whose result has a say in trial `number`; None: all that are there have."""
+        return None if self.lag is None else number - self.lag
 
     def ready(self, number: int) -> bool:
         """Whether all results are there from which this trial is to be proposed."""
@@ -93,8 +86,9 @@ class Proposer:
 
     def propose(self, number: int, size: Size, taken: Taken) -> Proposal | None:
         """A point for trial `number` within the limits and not taken, or None if there are no more such points."""
+        last = self.last(number)
         for told in sorted(self._outcomes):
-            if self.counts(number, told):
+            if last is None or told <= last:
                 self.sampler.tell(told, self._outcomes.pop(told))
         for proposal in self._candidates(number, size):
             if (own := size(proposal.params)) is not None and not taken(proposal.params):

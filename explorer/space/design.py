@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.arch import Architecture, ArchitectureError, Cost, Shape, cost
+from explorer.arch import Architecture, ArchitectureError, Cost, Shape, Totals, cost
 from explorer.domain import Domain
 from explorer.parameter import SpaceError
 
@@ -64,7 +64,7 @@ class DesignSpace(Domain, ABC):
         text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def over_limit(self, costs: Cost) -> str | None:
+    def over_limit(self, costs: Cost | Totals) -> str | None:
         """The first limit that a network breaks, in words, or None."""
         for key, limit in self.limits.items():
             if getattr(costs, key) > limit:

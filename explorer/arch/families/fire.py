@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import floor
 
 from explorer.arch import layers as L
@@ -95,6 +96,7 @@ def fire(
     return Architecture(input_shape, tuple(layers), tuple(adapted))
 
 
+@lru_cache(maxsize=10_000)
 def fire_module(name: str, squeeze: int, expand1x1: int, expand3x3: int, batch_norm: bool = False) -> L.Sequential:
     """[1x1 squeeze, ReLU, (1x1 expand || 3x3 expand), ReLU], section 3.2."""
     expand = L.Concat(
