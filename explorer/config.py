@@ -22,10 +22,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from explorer.completion import script
 from explorer.space import DesignSpace, SpaceError, parse
 
 BAD_INPUT = 2
 CONFIG_DIR = ("--config-dir", "-cd")
+OPTIONS = (
+    "help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion", "config-path",
+    "config-name", "config-dir", "experimental-rerun", "info",
+)  # fmt: skip
+"""Hydra's."""
 PACKAGE = Path(__file__).parent
 
 
@@ -126,9 +132,12 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
         run: takes the composed config, returns the exit code.
         bare: the key that a first bare word on the command line stands for (`retrain best` means `trial=best`).
     """
+    completion = script(sys.argv[1:], folder("conf"))
+    if completion is not None:
+        print(completion)
+        sys.exit(0)
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, and we print one line
-    _shape_arguments(name, bare)
     code = [0]
     failure: list[BaseException] = []
 
@@ -139,6 +148,7 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
             failure.append(error)
 
     try:
+        _shape_arguments(name, bare)
         register_spaces()
         hydra.main(version_base="1.3", config_path=str(folder("conf").absolute()), config_name=name)(task)()
         if failure:
@@ -172,7 +182,7 @@ def _let_go_of_stdout() -> None:
 
 
 def _shape_arguments(name: str, bare: str | None) -> None:
-    """Makes the command line one that Hydra's parser takes: options before overrides, no bare word."""
+    """Makes the command line one that Hydra's parser takes: options before overrides, no bare word, no --KEY."""
     dirs = _config_dirs()
     words: list[str] = []
     rest = iter(sys.argv[1:])
@@ -180,11 +190,29 @@ def _shape_arguments(name: str, bare: str | None) -> None:
         if word in CONFIG_DIR:
             next(rest, None)
         elif not word.startswith("--config-dir="):
-            words.append(word)
+            words.append(_override(word, name))
     first = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
     if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
         words[first] = f"{bare}={words[first]}"
     sys.argv = [f"python -m explorer.{name}", *(f"--config-dir={path}" for path in dirs), *words]
+
+
+def _override(word: str, name: str) -> str:
+    """--text as text=true, --seeds=5 as seeds=5, for keys of the command's config; other words as they are.
+
+    Raises:
+        ConfigError: if it is neither a key nor an option of Hydra's.
+    """
+    key, given, value = word.removeprefix("--").partition("=")
+    if not word.startswith("--") or key in OPTIONS:
+        return word
+    if not re.search(rf"^{re.escape(key)}:", _config_file(name), re.MULTILINE):
+        raise ConfigError(f"{word} is no option; --help shows the keys, which are set as KEY=VALUE")
+    return f"{key}={value if given else 'true'}"
+
+
+def _config_file(name: str) -> str:
+    return (folder("conf") / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def _config_dirs() -> list[str]:

@@ -1,0 +1,62 @@
+"""Completion in a real bash, and options written with two dashes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from explorer.config import ConfigError, _override
+
+BASH = """
+eval "$(python -m explorer.search -sc install=bash)"
+complete -p python
+while IFS= read -r COMP_LINE; do
+    COMP_POINT=${#COMP_LINE} COMPREPLY=()
+    _explorer_completion 2>/dev/null
+    echo "${COMPREPLY[*]}"
+done
+"""
+
+
+@pytest.mark.skipif(not which("bash"), reason="no bash here")
+def test_bash_completes_commands_groups_spaces_and_keys(tmp_path: Path) -> None:
+    lines = {
+        "python -m explorer.ret": {"explorer.retrain"},
+        "python -m explorer.search sampler=": {"sampler=front", "sampler=tpe", "sampler=random"},
+        "python -m explorer.search +space=fire_mi": {"+space=fire_micro"},
+        "python -m explorer.search sampler=tpe n_tr": {"n_trials="},
+        "python -m explorer.retrain see": {"seeds="},
+        "python -m http.ser": set(),
+        "python script": set(),
+    }
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", BASH],
+        input="\n".join(lines) + "\n",
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    registered, *found = done.stdout.split("\n")
+    assert "_explorer_completion python" in registered
+    for (line, expected), words in zip(lines.items(), found, strict=False):
+        assert expected <= set(words.split()), line
+        assert bool(words) == bool(expected), line
+
+
+def test_two_dashes() -> None:
+    assert _override("--text", "report") == "text=true"
+    assert _override("--text=false", "report") == "text=false"
+    assert _override("--seeds=5", "retrain") == "seeds=5"
+    for word in ("--help", "--cfg=job", "-sc", "text=true", "--hydra-help"):
+        assert _override(word, "report") == word
+    with pytest.raises(ConfigError, match="--tex is no option; --help shows the keys"):
+        _override("--tex", "report")
