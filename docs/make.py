@@ -9,11 +9,14 @@ that leads nowhere, is an error. The site opens without a network, from a server
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -96,7 +99,7 @@ def commands() -> str:
     ]
     for path in sorted((ROOT / "conf").glob("*.yaml")):
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        text += [f"## explorer.{path.stem}", f"`{_heading(path)[0]}`", _fenced("text", _help(config))]
+        text += [f"## explorer.{path.stem}", f"`{_heading(path)[0]}`", *_help(config)]
         chosen = [f"`{name}={option}`" for name, option in _defaults(config) if (ROOT / "conf" / name).is_dir()]
         if chosen:
             text.append(f"[Groups](groups.md): {', '.join(chosen)}.")
@@ -155,16 +158,17 @@ def _heading(path: Path) -> list[str]:
     return lines
 
 
-def _help(config: dict[str, object]) -> str:
+def _help(config: dict[str, Any]) -> Iterator[str]:
     """The text of --help without the lists that Hydra puts into it: they follow as tables."""
-    template = str(config["hydra"]["help"]["template"])  # type: ignore[index]
     left_out = ("$", "Groups (", "Values (")
-    return "\n".join(line for line in template.splitlines() if not line.startswith(left_out))
+    lines = [line for line in config["hydra"]["help"]["template"].splitlines() if not line.startswith(left_out)]
+    for part in re.split(r"\n{2,}", "\n".join(lines).strip("\n")):
+        yield _fenced("sh", textwrap.dedent(part)) if part.startswith("  ") else part
 
 
-def _defaults(config: dict[str, object]) -> Iterator[tuple[str, str]]:
+def _defaults(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(group, option) of a defaults list; `_self_` and Hydra's own groups are left out."""
-    for entry in config.get("defaults", ()):  # type: ignore[attr-defined]
+    for entry in config.get("defaults", ()):
         for group, option in entry.items() if isinstance(entry, dict) else [("recipe", entry)]:
             name = group.removeprefix("override ").removeprefix("/")
             if option != "_self_" and not name.startswith("hydra/"):
@@ -177,7 +181,7 @@ def _table(path: Path) -> str:
     rows = list(_rows(yaml.compose(text), text))
     if not rows:
         return ""
-    lines = ["| key | value | |", "|---|---|---|"]
+    lines = ["| key | value | meaning |", "|---|---|---|"]
     for key, value, comment in rows:
         lines.append(f"| `{key}` | `{value}` | {comment} |".replace("{|", "{\\|"))
     return "\n".join(lines)
@@ -191,7 +195,7 @@ def _rows(node: yaml.Node, text: str, prefix: str = "") -> Iterator[tuple[str, s
         if key in ("hydra", "defaults"):
             continue
         first, last = value.start_mark, value.end_mark
-        comment = lines[name.start_mark.line].partition(" # ")[2].strip()
+        comment = _comment(lines[name.start_mark.line :])
         if isinstance(value, yaml.MappingNode) and not value.flow_style:
             if comment:
                 yield key, "", comment
@@ -199,6 +203,19 @@ def _rows(node: yaml.Node, text: str, prefix: str = "") -> Iterator[tuple[str, s
         else:
             content = " ".join(line.partition(" #")[0].strip() for line in text[first.index : last.index].splitlines())
             yield key, content.strip(), comment
+
+
+def _comment(lines: list[str]) -> str:
+    """The comment at the end of the first line, and what continues it below, in the same column."""
+    column = lines[0].find(" # ") + 1
+    if not column:
+        return ""
+    words = [lines[0][column + 1 :].strip()]
+    for line in lines[1:]:
+        if not line.startswith(" " * column + "#"):
+            break
+        words.append(line[column + 1 :].strip())
+    return " ".join(words)
 
 
 def _without_network(site: Path) -> None:
