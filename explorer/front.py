@@ -33,9 +33,11 @@ def pareto_front(points: Sequence[Point]) -> list[int]:
     """
     _check(points)
     front: list[int] = []
-    for index in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1], i)):
-        if not front or points[index][1] > points[front[-1]][1]:
+    best = inf
+    for _, negated, index in sorted((size, -accuracy, index) for index, (size, accuracy) in enumerate(points)):
+        if negated < best:
             front.append(index)
+            best = negated
     return front
 
 
@@ -168,21 +170,40 @@ def by_end(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     return sorted(trials, key=lambda trial: (trial.ended, trial.number))
 
 
-def hypervolume_history(points: Iterable[Point], reference: Point) -> Iterator[float]:
-    """The hypervolume after each point, in the order given.
+class Covered:
+    """The hypervolume of points that come one after the other.
 
-    Only the front is carried along, so a point that does not change it costs one bisection.
+    Only their front is kept, so a point that does not change it costs one bisection.
+
+    Args:
+        reference: see `hypervolume`.
+
+    Attributes:
+        volume: of the points so far.
     """
-    front: list[Point] = []
-    volume = 0.0
-    for new in points:
+
+    def __init__(self, reference: Point) -> None:
+        self.reference, self.volume = reference, 0.0
+        self._front: list[Point] = []
+
+    def add(self, new: Point) -> float:
+        """The hypervolume with one more point.
+
+        Raises:
+            FrontError: if it is not finite or its size not positive.
+        """
         _check([new])
-        place = bisect_left(front, new)
+        front, place = self._front, bisect_left(self._front, new)
         dominated = (place and front[place - 1][1] >= new[1]) or (place < len(front) and _covers(front[place], new))
         if not dominated:
-            front = [*front[:place], new, *(old for old in front[place:] if not _covers(new, old))]
-            volume = hypervolume(front, reference)
-        yield volume
+            self._front = [*front[:place], new, *(old for old in front[place:] if not _covers(new, old))]
+            self.volume = hypervolume(self._front, self.reference)
+        return self.volume
+
+
+def hypervolume_history(points: Iterable[Point], reference: Point) -> Iterator[float]:
+    """The hypervolume after each point, in the order given."""
+    return map(Covered(reference).add, points)
 
 
 def _covers(one: Point, other: Point) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.front import front_trials
 from explorer.plots.labels import published_name
+from explorer.plots.marks import spaced
 from explorer.plots.style import AXIS, BLUE, GREEN, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
 from explorer.record import StudyRecord, TrialRecord
@@ -41,7 +42,7 @@ def info(record: StudyRecord) -> Curves:
     rest = [trial for trial in there if trial.number not in front and not trial.anchor]
     stopped = [trial for trial in rest if trial.state == "PRUNED"]
     dominated = [trial for trial in rest if trial.state == "COMPLETE"]
-    kept = [_spaced(each) for each in (dominated, stopped)]
+    kept = [spaced(each, MOST) for each in (dominated, stopped)]
     left_out = len(dominated) + len(stopped) - sum(map(len, kept))
     return Curves(on_front, anchors, tuple(kept[0]), tuple(kept[1]), left_out)
 
@@ -105,10 +106,3 @@ def _trace(name: str, trials: Sequence[TrialRecord], colour: str, width: float, 
 def _label(trial: TrialRecord) -> str:
     name = f", {published_name(trial.anchor)}" if trial.anchor else ""
     return f"trial {trial.number}{name}, {trial.params:,} params"
-
-
-def _spaced(trials: list[TrialRecord]) -> list[TrialRecord]:
-    """At most MOST of them, evenly spaced."""
-    if len(trials) <= MOST:
-        return trials
-    return [trials[i * len(trials) // MOST] for i in range(MOST)]

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import quantiles
+from typing import TypeVar
 
 from explorer.front import front_trials
 from explorer.plots.labels import published_name
 from explorer.record import StudyRecord, TrialRecord
+
+MOST = 1000
+"""Dominated networks, and as many stopped ones, that a figure of a study shows; of more, evenly spaced ones."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,21 +43,33 @@ class Mark:
 
 
 def marks(record: StudyRecord) -> tuple[Mark, ...]:
-    """Every network with an accuracy, by trial number."""
+    """The networks with an accuracy, by trial number: the front, the published ones, and MOST at most of the others."""
     front = {trial.number for trial in front_trials(record)}
-    return tuple(
-        Mark(
-            trial=trial.number,
-            params=trial.params,
-            accuracy=trial.accuracy,
-            error=trial.error(record.val_images),
-            anchor=trial.anchor,
-            on_front=trial.number in front,
-            stopped=trial.state != "COMPLETE",
-            text=_text(trial, record.val_images, trial.number in front),
-        )
-        for trial in record.trials
-        if trial.accuracy is not None
+    known = [trial for trial in record.trials if trial.accuracy is not None]
+    plain = [trial for trial in known if not trial.anchor and trial.number not in front]
+    shown = {trial.number for trial in known if trial.anchor} | front
+    for stopped in (False, True):
+        own = [trial.number for trial in plain if (trial.state != "COMPLETE") == stopped]
+        shown.update(spaced(own, MOST))
+    return tuple(_mark(trial, record.val_images, trial.number in front) for trial in known if trial.number in shown)
+
+
+def spaced(items: Sequence[T], most: int) -> list[T]:
+    """At most so many of them, evenly spaced."""
+    return list(items) if len(items) <= most else [items[i * len(items) // most] for i in range(most)]
+
+
+def _mark(trial: TrialRecord, images: int, on_front: bool) -> Mark:
+    assert trial.accuracy is not None
+    return Mark(
+        trial=trial.number,
+        params=trial.params,
+        accuracy=trial.accuracy,
+        error=trial.error(images),
+        anchor=trial.anchor,
+        on_front=on_front,
+        stopped=trial.state != "COMPLETE",
+        text=_text(trial, images, on_front),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.front import front_trials
 from explorer.plots.labels import si
+from explorer.plots.marks import spaced
 from explorer.plots.style import BLUE, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
 from explorer.record import StudyRecord, TrialRecord
@@ -95,7 +96,7 @@ def figure(info: Parallel) -> Figure:
 def _trace(info: Parallel, name: str, members: Sequence[int], colour: str, width: float) -> Any:
     from plotly import graph_objects as go
 
-    kept = members if len(members) <= MOST else [members[i * len(members) // MOST] for i in range(MOST)]
+    kept = spaced(members, MOST)
     x = [*range(len(info.axes)), None]
     y: Iterable[Any] = chain.from_iterable([*(_rounded(axis.places[i]) for axis in info.axes), None] for i in kept)
     line = {"color": colour, "width": width}

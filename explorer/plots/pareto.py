@@ -26,7 +26,8 @@ class ParetoInfo:
     Attributes:
         study: its name.
         images: size of the validation split.
-        marks: by trial number, every network with an accuracy.
+        marks: by trial number, the networks with an accuracy that are drawn; see `explorer.plots.marks`.
+        networks: number of networks with an accuracy.
         failed: number of trials that ended without one.
         floor: lower end of the accuracy axis; marks below are drawn on it as triangles.
         ceiling: upper end of the accuracy axis.
@@ -35,6 +36,7 @@ class ParetoInfo:
     study: str
     images: int
     marks: tuple[Mark, ...]
+    networks: int
     failed: int
     floor: float
     ceiling: float
@@ -55,7 +57,8 @@ def info(record: StudyRecord) -> ParetoInfo:
     shown = marks(record)
     failed = sum(trial.state == "FAIL" for trial in record.trials)
     floor, ceiling = accuracy_axis(shown)
-    return ParetoInfo(record.name, record.val_images, shown, failed, floor, ceiling)
+    networks = sum(trial.accuracy is not None for trial in record.trials)
+    return ParetoInfo(record.name, record.val_images, shown, networks, failed, floor, ceiling)
 
 
 def figure(info: ParetoInfo) -> Figure:
@@ -187,8 +190,10 @@ def _note() -> dict[str, Any]:
 
 
 def _title(info: ParetoInfo) -> str:
-    networks = f"{len(info.marks)} network" + "s" * (len(info.marks) != 1)
-    counts = f"{networks}, {len(info.front)} on the front" + (f", {info.failed} failed" if info.failed else "")
+    counts = f"{info.networks:,} network" + "s" * (info.networks != 1) + f", {len(info.front)} on the front"
+    counts += f", {info.failed:,} failed" if info.failed else ""
+    left_out = info.networks - len(info.marks)
+    counts += f"; {left_out:,} of the others left out of the figure" if left_out else ""
     return f"<b>{escape(info.study)}</b><br><span style='font-size:13px;color:{SLATE}'>{counts}</span>"
 
 

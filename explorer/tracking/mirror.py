@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.front import by_end, front_trials
+from explorer.front import front_trials
 from explorer.plots import course, pareto
 from explorer.record import StudyRecord, TrialRecord
 from explorer.tracking import view
@@ -62,6 +62,7 @@ class Mirror:
         self._trials: dict[int, Mirrored] = {}
         self._shown: object = None
         self._parent = self._find(record)
+        self._progress = view.Progress(record)
 
     def sync(self, record: StudyRecord, ended: bool) -> None:
         """Brings the server up to date.
@@ -119,14 +120,15 @@ class Mirror:
         if shown == self._shown:
             return
         page = pareto.html(pareto.figure(pareto.info(record)))
-        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._links())}
+        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._links(record))}
         if tags[FIGURE] != self._parent.tags.get(FIGURE):
             self._upload(self._parent, view.front_files(record) | {"pareto.html": page})
-        ends = [int(1000 * trial.ended) for trial in by_end(record.finished)]
-        rows = view.study_metrics(record, self._parent.steps)
-        stamped = [(ends[self._parent.steps + i], self._parent.steps + i + 1, row) for i, row in enumerate(rows)]
-        self._log(self._parent, stamped, view.study_params(record), tags)
-        self._parent.steps += len(rows)
+        steps = [
+            (int(1000 * trial.ended), int(row["trials_finished"]), row) for trial, row in self._progress.rows(record)
+        ]
+        new = [step for step in steps if step[1] > self._parent.steps]
+        self._log(self._parent, new, view.study_params(record), tags)
+        self._parent.steps += len(new)
         self._shown = shown
 
     def _sync_course(self, record: StudyRecord) -> None:
@@ -136,11 +138,11 @@ class Mirror:
             self._upload(self._parent, {"search.html": page})
             self._log(self._parent, [], {}, {COURSE: _digest(page)})
 
-    def _links(self) -> dict[int, str]:
-        """Addresses of the trials' runs within MLflow's pages."""
-        return {
-            number: f"#/experiments/{self.experiment}/runs/{known.run_id}" for number, known in self._trials.items()
-        }
+    def _links(self, record: StudyRecord) -> dict[int, str]:
+        """Addresses of the runs of the front and of the published networks, within MLflow's pages."""
+        named = [*front_trials(record), *(trial for trial in record.finished if trial.anchor)]
+        runs = f"#/experiments/{self.experiment}/runs"
+        return {trial.number: f"{runs}/{self._trials[trial.number].run_id}" for trial in named}
 
     def _sync_trial(self, trial: TrialRecord, on_front: bool, ended: bool) -> None:
         known = self._trials.get(trial.number)

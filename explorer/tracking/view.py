@@ -12,7 +12,7 @@ from typing import Any
 
 from explorer.advantage import advantages, name
 from explorer.arch import Architecture, cost
-from explorer.front import by_end, front_trials, hypervolume_history, point, reference_point
+from explorer.front import Covered, by_end, front_trials, point, reference_point
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.record import StudyRecord, TrialRecord
 
@@ -92,19 +92,22 @@ def study_params(record: StudyRecord) -> dict[str, str]:
     return {_key(name): text[:PARAM_LENGTH] for name, text in leaves.items()}
 
 
-def study_metrics(record: StudyRecord, known: int) -> list[dict[str, float]]:
-    """One row of metrics for each finished trial after the first `known`, in the order in which they ended."""
-    finished = by_end(record.finished)
-    if len(finished) <= known:
-        return []
-    points = [point(trial) for trial in finished]
-    volumes = hypervolume_history(points, reference_point(record))
-    rows: list[dict[str, float]] = []
-    best = 0.0
-    for count, (volume, (_, accuracy)) in enumerate(zip(volumes, points, strict=True), start=1):
-        best = max(best, accuracy)
-        rows.append({"trials_finished": float(count), "hypervolume": volume, "best_val_acc": best})
-    return rows[known:]
+class Progress:
+    """Metrics of the study's run, a row for each finished trial in the order in which they ended."""
+
+    def __init__(self, record: StudyRecord) -> None:
+        """Of a study with one trial at least."""
+        self._covered, self._count, self._best = Covered(reference_point(record)), 0, 0.0
+
+    def rows(self, record: StudyRecord) -> list[tuple[TrialRecord, dict[str, float]]]:
+        """The trials that have finished since the last call, each with its row."""
+        found: list[tuple[TrialRecord, dict[str, float]]] = []
+        for trial in by_end(record.finished)[self._count :]:
+            self._count += 1
+            self._best = max(self._best, trial.accuracy or 0.0)
+            row = {"trials_finished": float(self._count), "hypervolume": self._covered.add(point(trial))}
+            found.append((trial, row | {"best_val_acc": self._best}))
+        return found
 
 
 def front_files(record: StudyRecord) -> dict[str, str]:
