@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from explorer.ascii import degrade
 from explorer.completion import script
 from explorer.space import DesignSpace, SpaceError, parse
 
@@ -132,6 +133,7 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
         run: takes the composed config, returns the exit code.
         bare: the key that a first bare word on the command line stands for (`retrain best` means `trial=best`).
     """
+    degrade(sys.stdout, sys.stderr)
     completion = script(sys.argv[1:], folder("conf"))
     if completion is not None:
         print(completion)

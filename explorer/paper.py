@@ -22,17 +22,19 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer.config import ConfigError, plain
+    from explorer.progress import working
     from explorer.reproduction import page, text
     from explorer.reproduction.caveat import caveat
 
     if config.format not in ("table", "markdown"):
         raise ConfigError(f"format is {config.format!r}, expected table or markdown")
-    studies = read(str(config.storage), plain(config.studies))
-    sheets = build(studies, ways(plain(config.table_2)))
-    words = caveat(list(studies.values()))
     output = None if config.output is None else Path(str(config.output))
-    if output:
-        _write(output, page.html(sheets, words))
+    with working("reading the sweeps, counting, drawing", plain=False):
+        studies = read(str(config.storage), plain(config.studies))
+        sheets = build(studies, ways(plain(config.table_2)))
+        words = caveat(list(studies.values()))
+        if output:
+            _write(output, page.html(sheets, words))
     if config.format == "markdown":
         print(text.markdown(sheets, words, config.pictures))
         return 0

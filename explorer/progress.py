@@ -16,12 +16,20 @@ LONG = 2.0
 
 
 @contextmanager
-def working(words: str) -> Iterator[None]:
-    """While something is done of which nobody knows how far it is."""
+def working(words: str, plain: bool = True) -> Iterator[None]:
+    """While something is done of which nobody knows how far it is.
+
+    Args:
+        words: what is done.
+        plain: whether it is worth a line where there is no terminal.
+    """
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status(words):
             yield
+        return
+    if not plain:
+        yield
         return
     timer = threading.Timer(LONG, lambda: print(f"{words} ...", file=sys.stderr, flush=True))
     timer.daemon = True

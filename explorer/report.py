@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 STORAGE = "sqlite:///study.db"
+WIDTH = 100
+"""Columns of the plot at most, and of all where the output is no terminal."""
 
 
 def main(config: DictConfig) -> int:
@@ -25,6 +28,7 @@ def main(config: DictConfig) -> int:
 
     from explorer import store
     from explorer.config import ConfigError
+    from explorer.progress import working
 
     if not isinstance(config.text, bool):
         raise ConfigError(f"text is {config.text!r}, expected true or false")
@@ -37,8 +41,8 @@ def main(config: DictConfig) -> int:
     elif config.other_storage is not None:
         raise ConfigError("other_storage is given, but no study: other=NAME")
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=WIDTH)
     if config.text or config.output is None:
         for record in records:
             show(record, console)
@@ -46,7 +50,7 @@ def main(config: DictConfig) -> int:
     from explorer.provenance import versions
     from explorer.reporting import page
 
-    with console.status("reading the studies"):
+    with working("drawing the page"):
         subjects = [subject(record, url) for record, url in zip(records, storages, strict=False)]
         text = page.html(subjects, versions())
     _write(Path(str(config.output)), text)
@@ -59,16 +63,16 @@ def main(config: DictConfig) -> int:
 
 
 def show(record: StudyRecord, console: Console) -> None:
-    """The front and what it took."""
+    """The front as a plot and as a table, and what it took."""
     from explorer.reporting.parts import against_canonical
     from explorer.reporting.spent import spent
-    from explorer.view import front_table
+    from explorer.terminal import front_table, plot
 
+    plain = not console.encoding.lower().startswith("utf")
     console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)
+    console.print(plot(record, min(console.width, WIDTH), ascii_only=plain), highlight=False, markup=False)
     if record.finished:
-        console.print(front_table(record))
-    else:
-        console.print("no trial has finished yet")
+        console.print(front_table(record, None, console.width, plain))
     for line in [*(against_canonical(record) if record.finished else []), *spent(record).words()]:
         console.print(line, highlight=False, markup=False, style="dim")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from explorer.launchers import Launcher
     from explorer.study import Controller
+    from explorer.tracking import Tracker
 
 
 INTERRUPTED = 130
@@ -119,12 +120,34 @@ def read(config: DictConfig) -> Plan:
 def search(plan: Plan, launcher: Launcher, console: Console) -> int:
     """Searches, then shows the front and how to look at it; returns the exit code."""
     launcher.warm_up()  # importing what training needs takes seconds, so it begins before our own imports
+    from explorer.progress import working
+
+    with working("starting the workers, reading the data", plain=False):
+        controller, tracker = _prepare(plan, launcher, console)
+    from explorer.view import View
+
+    stopped = False
+    try:
+        with View(console) as view:
+            controller.run(tracker.update, view)
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        launcher.close()
+        with working("completing MLflow", plain=False):
+            tracker.update(controller.record)
+            tracker.close(timeout=60)
+    _closing_words(console, controller, stopped, plan)
+    return INTERRUPTED if stopped else 0
+
+
+def _prepare(plan: Plan, launcher: Launcher, console: Console) -> tuple[Controller, Tracker]:
+    """The study, made or read, and who is to work on it."""
     from explorer.provenance import git_commit, versions
     from explorer.samplers import Proposer
     from explorer.store import Store, stored_facts
     from explorer.study import Controller, ask_facts
     from explorer.tracking import Tracker
-    from explorer.view import View
 
     lag = len(launcher.slots) if plan.deterministic else None
     proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"], lag, plan.config["uniform"])
@@ -138,23 +161,12 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
         store, plan.space, proposer, plan.stopping, launcher, plan.budget, plan.folder, plan.timeout
     )
     tracker = Tracker(plan.tracking, warn=lambda line: console.print(line, style="yellow", highlight=False))
-    stopped = False
-    try:
-        with View(console) as view:
-            controller.run(tracker.update, view)
-    except KeyboardInterrupt:
-        stopped = True
-    finally:
-        launcher.close()
-        tracker.update(controller.record)
-        tracker.close(timeout=60)
-    _closing_words(console, controller, stopped, plan)
-    return INTERRUPTED if stopped else 0
+    return controller, tracker
 
 
 def _closing_words(console: Console, controller: Controller, stopped: bool, plan: Plan) -> None:
+    from explorer.terminal import front_table
     from explorer.tracking.address import redact
-    from explorer.view import front_table
 
     record = controller.record
     done = sum(trial.state != "RUNNING" for trial in record.trials)
@@ -163,7 +175,7 @@ def _closing_words(console: Console, controller: Controller, stopped: bool, plan
     console.print(
         f"\nstudy {record.name}: {done} trials{f', {failed} failed' if failed else ''}, {why}", highlight=False
     )
-    console.print(front_table(record))
+    console.print(front_table(record, None, console.width, not console.encoding.lower().startswith("utf")))
     notes = (
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
     )

@@ -33,8 +33,9 @@ def main(config: DictConfig) -> int:
     other = _other(config, record)
     from explorer import findings
     from explorer.plots import page
+    from explorer.progress import working
 
-    with console.status(f"study {record.name}: {len(record.trials)} trials"):
+    with working(f"study {record.name}: {len(record.trials)} trials"):
         found = findings.find(record, other)
         sections = findings.sections(found)
         text = page.html(*_heading(record, other), sections)

@@ -14,15 +14,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from explorer.arch import Architecture
-from explorer.front import front_trials
-from explorer.layer_table import times_smaller_than_alexnet
-from explorer.plots.labels import published_name, shorthand
+from explorer.front import by_end, hypervolume_history, point, reference_point
 from explorer.record import StudyRecord, TrialRecord
-from explorer.targets import CANONICAL
+from explorer.terminal import clock, cut, front_table, point_name, sparkline
 
 if TYPE_CHECKING:
     from explorer.study import Controller
+
+SLOTS = 6
+"""Slots that are shown one by one."""
+BAR = 16
+"""Columns of a training's bar."""
 
 
 class View:
@@ -34,6 +36,8 @@ class View:
         self.started = time.monotonic()
         self._finished_before: int | None = None
         self._reported: set[int] = set()
+        self._volumes: list[float] = []
+        self._height = 0
 
     def __enter__(self) -> View:
         if self.live:
@@ -54,7 +58,7 @@ class View:
             self._finished_before = len(ended)
             self._reported = {trial.number for trial in ended}
         if self.live:
-            self.live.update(self._screen(controller, record, ended))
+            self.live.update(self.screen(controller, record, ended))
             return
         for trial in ended:
             if trial.number not in self._reported:
@@ -63,85 +67,91 @@ class View:
                     f"{len(ended)}/{controller.budget.n_trials} {line(trial)}", highlight=False, soft_wrap=True
                 )
 
-    def _screen(self, controller: Controller, record: StudyRecord, ended: list[TrialRecord]) -> RenderableType:
+    def screen(self, controller: Controller, record: StudyRecord, ended: list[TrialRecord]) -> RenderableType:
+        """What fits into the terminal: no line too long, one line fewer than it has, never lower than before."""
+        width, height = self.console.size
+        plain = not self.console.encoding.lower().startswith("utf")
+        head = self._head(controller, record, ended, width, plain)
+        slots = self._slots(controller, width, plain)
+        lines: list[RenderableType] = [*head, Text(""), slots, *_others(controller), Text("")]
+        count = len(lines) - 1 + slots.row_count
+        room = height - 3 - count  # the table's heading, the last line, and one of the terminal's own
+        if record.finished and room > 0:
+            table = front_table(record, room, width, plain)
+            lines.append(table)
+            count += table.row_count + 1
+        self._height = min(max(self._height, count), height - 2)
+        lines += [Text("")] * (self._height - count)
+        words = Text(cut("Ctrl-C stops; the same command goes on", width, plain), style="dim", no_wrap=True)
+        return Group(*lines, words)
+
+    def _head(
+        self, controller: Controller, record: StudyRecord, ended: list[TrialRecord], width: int, plain: bool
+    ) -> list[Text]:
+        """How far the search is, and how the hypervolume came on."""
         elapsed = time.monotonic() - self.started
         new = len(ended) - (self._finished_before or 0)
         left = max(0, controller.budget.n_trials - len(ended))
-        eta = f", about {clock(elapsed / new * left)} left" if new else ""
         failed = sum(trial.state == "FAIL" for trial in ended)
-        head = Text(f"{record.name}  {len(ended)}/{controller.budget.n_trials} trials", style="bold")
-        head.append(f"  {failed} failed" if failed else "", style="red")
-        head.append(f"  {clock(elapsed)}{eta}  Ctrl-C stops, the same command goes on", style="dim")
-        slots = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        words = f"  {len(ended)}/{controller.budget.n_trials} trials" + (f", {failed} failed" if failed else "")
+        words += f"  {clock(elapsed)}" + (f", about {clock(elapsed / new * left)} left" if new and left else "")
+        first = Text(cut(record.name, width - len(words), plain) + words, style="bold", no_wrap=True)
+        volumes = self._history(record)
+        if not volumes:
+            return [first]
+        words = f"hypervolume {volumes[-1]:.3f}  "
+        drawn = sparkline(volumes, min(width - len(words), 60), plain)
+        return [first, Text(words, no_wrap=True) + Text(drawn, style="cyan")]
+
+    def _history(self, record: StudyRecord) -> list[float]:
+        """The hypervolume after each finished trial, counted anew when another has finished."""
+        finished = record.finished
+        if len(finished) != len(self._volumes):
+            points = [point(trial) for trial in by_end(finished)]
+            self._volumes = list(hypervolume_history(points, reference_point(record)))
+        return self._volumes
+
+    def _slots(self, controller: Controller, width: int, plain: bool) -> Table:
+        """A line a slot: its trial, how far it is, its accuracy and size."""
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
         busy = {flight.slot: flight for flight in controller.in_flight.values()}
-        for i, slot in enumerate(controller.launcher.slots[:8]):
+        names = controller.launcher.slots
+        shown = names[: SLOTS if len(names) <= SLOTS else SLOTS - 1]
+        full, empty = ("=", "-") if plain else ("━", "┄")
+        for i, slot in enumerate(shown):
+            name = Text(cut(slot, max(width - 62, 8), plain), no_wrap=True)
             if i not in busy:
-                slots.add_row(slot, Text("idle", style="dim"))
+                table.add_row(name, Text("idle", style="dim"))
                 continue
             flight = busy[i]
             epoch, accuracy = _progress(flight.folder, flight.first_epoch)
-            done = round(20 * epoch / controller.epochs)
-            bar = Text("━" * done, style="green") + Text("┄" * (20 - done), style="dim")
-            slots.add_row(
-                slot,
+            done = min(round(BAR * epoch / controller.epochs), BAR)
+            bar = Text(full * done, style="green") + Text(empty * (BAR - done), style="dim")
+            table.add_row(
+                name,
                 f"trial {flight.trial.number}",
                 bar,
-                f"epoch {epoch}/{controller.epochs}",
-                accuracy,
-                f"{flight.trial.params:,} params",
+                f"{epoch}/{controller.epochs}",
+                f"{accuracy:>5}",
+                f"{flight.trial.params:>11,}",
             )
-        return Group(head, slots, front_table(record, rows=8))
+        return table
+
+
+def _others(controller: Controller) -> list[Text]:
+    """A line on the slots that are not shown one by one."""
+    count = len(controller.launcher.slots)
+    if count <= SLOTS:
+        return []
+    at_work = sum(flight.slot >= SLOTS - 1 for flight in controller.in_flight.values())
+    return [Text(f"{count - SLOTS + 1} more slots, {at_work} at work", style="dim", no_wrap=True)]
 
 
 def line(trial: TrialRecord) -> str:
     """A trial in one line."""
     result = f"val_acc {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
     spent = f"{trial.params:>9,} params  {trial.seconds:5.1f} s"
-    return f"trial {trial.number:>3} {trial.state:<8} {result}  {spent}  {_point(trial)}"
-
-
-def front_table(record: StudyRecord, rows: int | None = None) -> Table:
-    """The front by rising size, canonical SqueezeNet in it wherever it stands.
-
-    Two columns say how many times smaller than SqueezeNet v1.0 and than AlexNet (for this input) a network is.
-
-    Args:
-        record: the study.
-        rows: show only the largest so many.
-    """
-    front = front_trials(record)
-    canonical = next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
-    shown = sorted(
-        {trial.number: trial for trial in [*front, *filter(None, [canonical])]}.values(), key=lambda t: t.params
-    )
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, width in (("trial", 5), ("val_acc", 7), ("±", 6), ("params", 9), ("/SqueezeNet", 11), ("/AlexNet", 8)):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    table.add_column("network", no_wrap=True, overflow="ellipsis")
-    for trial in shown[-(rows or len(shown)) :]:
-        star = trial is canonical
-        name = f"★ {_point(trial)}" + ("" if trial in front else " (dominated)") if star else _point(trial)
-        smaller = f"{canonical.params / trial.params:.2f}x" if canonical else ""
-        table.add_row(
-            str(trial.number),
-            f"{trial.accuracy:.4f}",
-            f"{trial.error(record.val_images):.4f}",
-            f"{trial.params:,}",
-            smaller,
-            f"{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}x",
-            name,
-            style="yellow" if star else "",
-        )
-    return table
-
-
-def clock(seconds: float) -> str:
-    """75 -> 1:15."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def _point(trial: TrialRecord) -> str:
-    return published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
+    return f"trial {trial.number:>3} {trial.state:<8} {result}  {spent}  {point_name(trial)}"
 
 
 def _progress(folder: Path, first_epoch: int) -> tuple[int, str]:

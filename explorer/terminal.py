@@ -1,0 +1,150 @@
+"""A study in characters: its front as a table and as a plot, the hypervolume as a sparkline. ASCII where it must be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from explorer.arch import Architecture
+from explorer.front import front_trials
+from explorer.layer_table import times_smaller_than_alexnet
+from explorer.plots.labels import published_name, shorthand, si
+from explorer.plots.marks import Mark, accuracy_axis, marks
+from explorer.record import StudyRecord, TrialRecord
+from explorer.targets import CANONICAL
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+LEVELS, ASCII_LEVELS = "▁▂▃▄▅▆▇█", "._-=+*#"
+SIGNS, ASCII_SIGNS = "·●★◆", ".o*+"
+"""Of a dominated network, one on the front, canonical SqueezeNet, other published ones; rising in importance."""
+SQUEEZENET_FROM, ALEXNET_FROM = 76, 100
+"""Columns from which on there is room for a comparison with that network."""
+LABEL = 8
+"""Columns of the plot's labels."""
+
+
+def front_table(record: StudyRecord, rows: int | None = None, width: int = 160, ascii_only: bool = False) -> Table:
+    """The front by rising size, canonical SqueezeNet in it wherever it stands.
+
+    Where there is room, columns say how many times smaller than SqueezeNet v1.0 and than AlexNet (for this input) a
+    network is.
+
+    Args:
+        record: the study.
+        rows: show only the largest so many.
+        width: columns that it may take, 50 at least.
+        ascii_only: whether other characters cannot be shown.
+    """
+    from rich.table import Table
+
+    front = front_trials(record)
+    canonical = next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
+    both = {trial.number: trial for trial in [*front, *([canonical] if canonical else [])]}
+    shown = sorted(both.values(), key=lambda trial: trial.params)
+    columns = [("trial", 5), ("val_acc", 7), ("+-" if ascii_only else "±", 6), ("params", 9)]
+    columns += [("/SqueezeNet", 11)] if width >= SQUEEZENET_FROM else []
+    columns += [("/AlexNet", 8)] if width >= ALEXNET_FROM else []
+    room = width - sum(wide + 2 for _, wide in columns)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading, wide in columns:
+        table.add_column(heading, justify="right", no_wrap=True, min_width=wide)
+    table.add_column("network", no_wrap=True)
+    for trial in shown[-(rows or len(shown)) :]:
+        star = trial is canonical
+        name = f"{(ASCII_SIGNS if ascii_only else SIGNS)[2]} {point_name(trial)}" if star else point_name(trial)
+        cells = [
+            str(trial.number),
+            f"{trial.accuracy:.4f}",
+            f"{trial.error(record.val_images):.4f}",
+            f"{trial.params:,}",
+        ]
+        if width >= SQUEEZENET_FROM:
+            cells.append(f"{canonical.params / trial.params:.2f}x" if canonical else "")
+        if width >= ALEXNET_FROM:
+            cells.append(f"{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}x")
+        name = cut(name + ("" if trial in front else " (dominated)"), room, ascii_only)
+        table.add_row(*cells, name, style="yellow" if star else "")
+    return table
+
+
+def plot(record: StudyRecord, width: int = 80, height: int = 16, ascii_only: bool = False) -> str:
+    """Accuracy over params (log scale) in characters, no line longer than `width`.
+
+    Args:
+        record: the study.
+        width: columns, 40 at least.
+        height: lines of the plot itself; axis and legend take three more.
+        ascii_only: whether other characters cannot be shown.
+    """
+    every = [mark for mark in marks(record) if not mark.stopped]
+    if not every:
+        return "no trial has finished yet"
+    floor, ceiling = accuracy_axis(every)
+    ceiling = min(ceiling, 1.0)
+    shown = [mark for mark in every if mark.accuracy >= floor]
+    low, high = (math.log10(edge(mark.params for mark in shown)) for edge in (min, max))
+    signs = ASCII_SIGNS if ascii_only else SIGNS
+    columns = width - LABEL - 1
+    canvas = [[" "] * columns for _ in range(height)]
+    for mark in sorted(shown, key=_importance):
+        share = (math.log10(mark.params) - low) / (high - low) if high > low else 0.5
+        line = round((ceiling - mark.accuracy) / (ceiling - floor) * (height - 1))
+        canvas[line][round(share * (columns - 1))] = signs[_importance(mark)]
+    side, corner, under = ("|", "+", "-") if ascii_only else ("│", "└", "─")
+    step = max(1, (height - 1) // 4)
+    lines = []
+    for i, row in enumerate(canvas):
+        value = ceiling - (ceiling - floor) * i / (height - 1)
+        label = f"{100 * value:.1f} %" if i % step == 0 else ""
+        lines.append(f"{label:>{LABEL}}{side}{''.join(row)}".rstrip())
+    lines.append(" " * LABEL + corner + under * (columns - 1))
+    ends = [si(10**low), "params, log scale", si(10**high)]
+    space = columns - sum(map(len, ends))
+    lines.append(f"{' ' * (LABEL + 1)}{ends[0]}{' ' * (space // 2)}{ends[1]}{' ' * (space - space // 2)}{ends[2]}")
+    names = ("dominated", "front", published_name(CANONICAL), "published")
+    used = sorted({_importance(mark) for mark in shown}, reverse=True)
+    legend = "  ".join(f"{signs[i]} {names[i]}" for i in used)
+    below = len(every) - len(shown)
+    lines.append(cut(" " * (LABEL + 1) + legend + (f"  ({below} below)" if below else ""), width, ascii_only))
+    return "\n".join(lines)
+
+
+def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> str:
+    """Values, evenly thinned to `width` at most, as bars from the least to the greatest."""
+    if not values or width < 1:
+        return ""
+    count = min(width, len(values))
+    picked = [values[(i + 1) * len(values) // count - 1] for i in range(count)]
+    levels, least, most = ASCII_LEVELS if ascii_only else LEVELS, min(picked), max(picked)
+    span = most - least or 1.0
+    return "".join(levels[round((value - least) / span * (len(levels) - 1))] for value in picked)
+
+
+def point_name(trial: TrialRecord) -> str:
+    """What a trial is, in short."""
+    return published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
+
+
+def cut(text: str, width: int, ascii_only: bool = False) -> str:
+    """Text that is no longer than `width`."""
+    if len(text) <= width:
+        return text
+    end = ".." if ascii_only else "…"
+    return text[: max(width - len(end), 0)] + end[: max(width, 0)]
+
+
+def clock(seconds: float) -> str:
+    """75 -> 1:15; 3675 -> 1:01:15."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _importance(mark: Mark) -> int:
+    """Place in SIGNS."""
+    if mark.anchor:
+        return 2 if mark.anchor == CANONICAL else 3
+    return 1 if mark.on_front else 0
