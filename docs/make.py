@@ -162,7 +162,7 @@ def _help(config: dict[str, Any]) -> Iterator[str]:
     """The text of --help without the lists that Hydra puts into it: they follow as tables."""
     left_out = ("$", "Groups (", "Values (")
     lines = [line for line in config["hydra"]["help"]["template"].splitlines() if not line.startswith(left_out)]
-    for part in re.split(r"\n{2,}", "\n".join(lines).strip("\n")):
+    for part in re.split(r"\n{2,}", "\n".join(lines).strip("\n").replace("$$", "$")):
         yield _fenced("sh", textwrap.dedent(part)) if part.startswith("  ") else part
 
 
