@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, median
@@ -13,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from benchmarks.picture import png
 from benchmarks.search_quality import LONG, OURS, RANDOM, STOPPED, TPE, Bench, Run
 from explorer.plots.style import AXIS, FONT, INK, faded
 
@@ -168,16 +166,4 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
         margin={"l": 80, "r": 20, "t": 50, "b": 150},
         legend={"orientation": "h", "y": -0.18},
     )
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "page.html"
-        figure.write_html(page, include_plotlyjs=True)
-        browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-        if browser is None:
-            print(f"no Chromium found, so no {path}")
-            return
-        flags = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1520,660"]
-        subprocess.run(
-            [browser, *flags, "--virtual-time-budget=4000", f"--screenshot={path.resolve()}", page.as_uri()],
-            check=True,
-            capture_output=True,
-        )
+    png(figure, path)

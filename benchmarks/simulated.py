@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from explorer.arch import Architecture, cost
-from explorer.record import StudyRecord, TrialRecord
+from explorer.arch import Architecture, cost, totals
+from explorer.record import TrialRecord
 from explorer.samplers import Proposal
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace, parse
@@ -77,25 +78,27 @@ def curve(params: int, seed: str, epochs: int = EPOCHS) -> list[dict[str, float]
     ]
 
 
-def fill(url_path: Path, count: int, seed: int = 0) -> Store:
-    """A study of `count` ended trials in an SQLite file, two thirds of them stopped early, open for writing."""
-    url, design = f"sqlite:///{url_path}", space()
-    config = CONFIG | {"space": design.as_dict()}
-    store = Store(url, "simulated", config, FACTS)
-    rng, networks = Random(seed), dict[str, tuple[dict[str, Any], Architecture]]()
+def opened(path: Path) -> Store:
+    """The study of an SQLite file, open for writing; made if there is none."""
+    return Store(f"sqlite:///{path}", "simulated", CONFIG | {"space": space().as_dict()}, FACTS)
+
+
+def fill(path: Path, count: int, seed: int = 0) -> None:
+    """Makes the SQLite file of a study of `count` ended trials, two thirds of them stopped early."""
+    design, rng, networks = space(), Random(seed), dict[str, tuple[dict[str, Any], Architecture]]()
     while len(networks) < count:
         point = design.sample(rng)
         network = design.architecture(point, INPUT_SHAPE, CLASSES)
-        if design.over_limit(cost(network)) is None:
+        if design.over_limit(totals(network)) is None:
             networks.setdefault(network.identity, (point, network))
     made = list(networks.values())
+    store = opened(path)
     for number, (point, network) in enumerate(made[:2]):
         _through_the_store(store, number, point, network)
     store.release()
-    with sqlite3.connect(url_path) as database:
+    with sqlite3.connect(path) as database:
         for number, (point, network) in enumerate(made[2:], start=2):
             _copied(database, number, point, network)
-    return Store(url, "simulated", config, FACTS)
 
 
 def _ended(number: int) -> tuple[str, int]:
@@ -176,33 +179,51 @@ def _copy(
         database.execute(f"INSERT INTO {table} ({', '.join(kept)}) VALUES ({marks})", values)
 
 
-def copy_runs(path: Path, pattern: str, trials: Sequence[TrialRecord]) -> None:
-    """Runs of these trials in MLflow's SQLite file, after the pattern of the run of this id."""
+def copy_runs(path: Path, patterns: Sequence[str], trials: Sequence[TrialRecord]) -> None:
+    """Runs of these trials in MLflow's SQLite file.
+
+    Args:
+        path: of the file.
+        patterns: ids of two runs there: of a complete trial, and of a stopped one.
+        trials: to be copied to; number 2 and those after.
+    """
     with sqlite3.connect(path) as database:
         for trial in trials:
-            new = f"{trial.number:032x}"
-            own = {"trial": str(trial.number)}
+            pattern, new, tag = patterns[trial.number % 3 > 0], f"{trial.number:032x}", str(trial.number)
             _copy(database, "runs", "run_uuid", pattern, new, {})
             for table in ("params", "metrics", "latest_metrics"):
                 _copy(database, table, "run_uuid", pattern, new, {})
-            tags = {"value": lambda row, own=own: own.get(row["key"], row["value"])}
-            _copy(database, "tags", "run_uuid", pattern, new, tags)
+            _copy(database, "tags", "run_uuid", pattern, new, {"value": partial(_retagged, tag)})
+
+
+def _retagged(number: str, row: sqlite3.Row) -> str:
+    return number if row["key"] == "trial" else str(row["value"])
 
 
 class Simulated:
-    """A launcher whose workers sleep instead of training.
+    """A launcher whose workers wait instead of training.
 
     Args:
         slots: how many.
-        seconds: of a rung.
+        seconds: of a rung, in the mean.
+
+    Attributes:
+        results: rungs that have ended.
     """
 
     def __init__(self, slots: int, seconds: float) -> None:
         self.slots = tuple(f"simulated {i}" for i in range(slots))
-        self.seconds, self.busy, self.results = seconds, 0.0, 0
+        self.seconds, self.results = seconds, 0
         self._due: list[tuple[float, int, Future[Any], dict[str, Any]]] = []
-        self._changed, self._count, self._rng, self._open = threading.Condition(), 0, Random(0), True
+        self._changed, self._rng, self._open = threading.Condition(), Random(0), True
+        self._free_since = dict.fromkeys(range(slots), time.monotonic())
+        self._idle = 0.0
         threading.Thread(target=self._work, daemon=True).start()
+
+    def idle_seconds(self, now: float) -> float:
+        """For how long slots were without a rung, summed over them, until `now`."""
+        with self._changed:
+            return self._idle + sum(now - since for since in self._free_since.values())
 
     def warm_up(self) -> None:
         """Nothing has to start."""
@@ -211,11 +232,10 @@ class Simulated:
         """A rung that ends after about `seconds`."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
-        seconds = self.seconds * self._rng.uniform(0.5, 1.5)
         with self._changed:
-            self.busy += seconds
-            heappush(self._due, (time.monotonic() + seconds, self._count, future, job))
-            self._count += 1
+            now = time.monotonic()
+            self._idle += now - self._free_since.pop(slot)
+            heappush(self._due, (now + self.seconds * self._rng.uniform(0.5, 1.5), slot, future, job))
             self._changed.notify()
         return future
 
@@ -237,13 +257,9 @@ class Simulated:
                 if wait is None or wait > 0:
                     self._changed.wait(wait)
                     continue
-                _, _, future, job = heappop(self._due)
+                _, slot, future, job = heappop(self._due)
+                self._free_since[slot] = time.monotonic()
                 self.results += 1
             network = Architecture.from_json(job["architecture"])
-            whole = curve(cost(network).params, network.identity, job["last_epoch"])
+            whole = curve(totals(network).params, network.identity, job["last_epoch"])
             future.set_result({"curve": whole[job["first_epoch"] :], "device": "simulated", "devices": 1})
-
-
-def as_record(store: Store) -> StudyRecord:
-    """The study of a store."""
-    return store.record
