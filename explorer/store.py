@@ -24,6 +24,8 @@ DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
 
 
+OBJECTIVES = ("val_acc", "params")
+"""What Optuna's tools call the two values of a trial."""
 SILENCE = 120.0
 """Seconds without a sign after which a controller on another machine is taken for dead; it gives one every 15."""
 
@@ -92,6 +94,7 @@ class Store:
         elif self.storage.get_n_trials(self.study_id):
             raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
         else:  # new, or cut off while it was being made
+            self.storage.set_study_system_attr(self.study_id, "study:metric_names", list(OBJECTIVES))
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
