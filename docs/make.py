@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+import explorer
+
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 SHIM = "https://unpkg.com/iframe-worker/shim"
@@ -45,8 +47,8 @@ API = {
         "parameter.Parameter",
     ),
     "Networks as data": (
-        "arch.architecture",
-        "arch.Architecture",
+        "arch.families.architecture",
+        "arch.architecture.Architecture",
         "arch.cost",
         "arch.layers",
         "arch.blocks",
@@ -134,7 +136,8 @@ def spaces() -> str:
 
 def python() -> str:
     """What can be imported; the docstrings are put in by mkdocstrings."""
-    text = ["# Python", "Made of the docstrings."]
+    short = ", ".join(f"`explorer.{name}`" for name in explorer.__all__)
+    text = ["# Python", f"Made of the docstrings. After `import explorer` the most used have short names: {short}."]
     for title, names in API.items():
         text += [f"## {title}", *(f"::: explorer.{name}" for name in names)]
     return _page(text)
