@@ -49,7 +49,7 @@ def commands(page: Path) -> Iterator[Command]:
     """Every command of a page: of console blocks, and `python -m ...` and `make ...` of indented blocks or quoted."""
     yield from consoles(page)
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
-    starts = r"(?:\.venv/bin/)?python (?:-m )?(?:explorer|benchmarks)|make (?!it|of)[a-z]+$"
+    starts = r"(?:\.venv/bin/)?python (?:-m )?(?:explorer|benchmarks)|make [a-z]+\b"
     for line in re.findall(rf"^    ((?:{starts}).*)$", text, re.MULTILINE):
         yield Command(page, re.sub(r"\s+#\s.*$", "", line))
     for line in re.findall(rf"`((?:{starts})[^`]*)`", text):
