@@ -69,6 +69,14 @@ def test_a_codebook_is_no_worse_than_lloyds() -> None:
     assert ((values - centres[which]) ** 2).sum() <= lloyd
 
 
+def test_a_codebook_of_many_weights_is_as_good_as_the_best() -> None:
+    values = np.sort(np.random.default_rng(0).laplace(size=20_000))
+    exact, which = codebook.kmeans(values, np.ones(20_000), 31)
+    best = float(((values - exact[which]) ** 2).sum())
+    found = codebook.share(values.astype(np.float32), None, 31).dense()
+    assert best <= ((values - found) ** 2).sum() * (1 + 1e-6) <= 1.001 * best
+
+
 def test_shared_weights_keep_zeros_and_the_number_of_levels() -> None:
     draw = np.random.default_rng(0)
     weights = (draw.normal(size=(8, 4, 3, 3)) * (draw.random((8, 4, 3, 3)) < 0.4)).astype(np.float32)

@@ -35,7 +35,11 @@ class Choice:
 
 
 def choices(
-    weights: Floats, fisher: Doubles, densities: Sequence[float] = DENSITIES, bits: Sequence[int] = BITS
+    weights: Floats,
+    fisher: Doubles,
+    densities: Sequence[float] = DENSITIES,
+    bits: Sequence[int] = BITS,
+    healed: float = 0.0,
 ) -> list[Choice]:
     """What a layer may become.
 
@@ -44,6 +48,7 @@ def choices(
         fisher: of their shape: half of it times a squared error is what the error costs.
         densities: shares of all weights that may stay.
         bits: that codes may have.
+        healed: share of what pruning costs that training makes good afterwards.
     """
     flat = np.abs(weights.reshape(-1)).astype(np.float64)
     order = np.argsort(-flat, kind="stable")
@@ -60,9 +65,8 @@ def choices(
             levels = min(2**width - 1, kept)
             noise = spread / levels**2 if levels < kept else 0.0
             code = kept * max(0.0, log2(levels) - 0.35) if levels > 1 else 0.0
-            found.append(
-                Choice(kept, width, lost[kept] + 0.5 * price * kept * noise, (mask + code) / 8 + LEVEL * levels)
-            )
+            loss = (1 - healed) * lost[kept] + 0.5 * price * kept * noise
+            found.append(Choice(kept, width, loss, (mask + code) / 8 + LEVEL * levels))
     return found
 
 

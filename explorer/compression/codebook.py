@@ -12,6 +12,9 @@ from explorer.compression.coded import CodedTensor, Floats
 
 Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
+FINE = 2**13
+"""Where there are more values than these, those of one of so many equal cells are taken as one: seconds, not minutes,
+and no codebook of 255 values is worse by a thousandth for it."""
 
 
 def kmeans(values: Doubles, weights: Doubles, k: int) -> tuple[Doubles, Places]:
@@ -93,7 +96,18 @@ def share(weights: Floats, importance: Doubles | None, count: int) -> CodedTenso
     order = kept[np.argsort(flat[kept], kind="stable")]
     price = np.ones(len(order)) if importance is None else importance.reshape(-1)[order]
     price = price + 0.1 * price.mean() + 1e-30  # images not seen may need what those seen did not
-    centres, which = kmeans(flat[order].astype(np.float64), price, count)
+    centres, which = _codebook(flat[order].astype(np.float64), price, count)
     new = np.zeros_like(flat)
     new[order] = centres.astype(np.float32)[which]
     return CodedTensor.of(new.reshape(weights.shape))
+
+
+def _codebook(values: Doubles, price: Doubles, count: int) -> tuple[Doubles, Places]:
+    """`kmeans` of values in rising order, of their cells where they are many."""
+    if len(values) <= FINE:
+        return kmeans(values, price, count)
+    cell = np.minimum(FINE * (values - values[0]) / max(values[-1] - values[0], 1e-300), FINE - 1).astype(np.int64)
+    _, start, place = np.unique(cell, return_index=True, return_inverse=True)
+    weight = np.add.reduceat(price, start)
+    centres, which = kmeans(np.add.reduceat(price * values, start) / weight, weight, count)
+    return centres, which[place]

@@ -28,7 +28,13 @@ MANTISSA = 9
 BIAS_STEPS = 100
 """A layer's largest bias is so many steps of its grid, or up to twice as many."""
 PAPER_BITS = 6
+BITS = (3, 4, 5, 6, 7, 8)
+"""Of codes; a codebook of three values, 2 bits, is not made good by training it, as pruning is by training."""
+HEALED = 0.8
+"""Share of what pruning costs that training makes good."""
 TRIES = 4
+WIDER = 1.25
+"""What a budget grows by where the codebooks lose too much."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,16 @@ class Plan:
         rounds: of pruning, each followed by training.
         epochs: of training, over all rounds of pruning and the codebooks' training.
         lr: highest rate, as a factor of the recipe's.
+        tolerance: accuracy on training images that may be lost; where the budget loses more, it is exceeded. None: any.
     """
 
     budget: int | None
     densities: Mapping[str, float] | None = None
     bits: int | None = None
-    rounds: int = 4
-    epochs: int = 40
+    rounds: int = 6
+    epochs: int = 96
     lr: float = 0.5
+    tolerance: float | None = None
 
 
 def compress(
@@ -82,21 +90,76 @@ def compress(
     network.load_state_dict(dict(weights), strict=False)
     data.arrange("train", recipe.batch_size, seed)
     images = torch.cat([batch for batch, _ in data.evaluation("train")])[:CALIBRATION]
-    later = max(1, plan.epochs // 4)
-    each = max(1, (plan.epochs - later) // plan.rounds)
-    for number in range(1, plan.rounds + 1):
-        chosen = _choose(network, images, plan, number, seed)
-        finetune.keep(network, {name: choice.kept for name, choice in chosen.items()})
-        finetune.train(network, data, recipe, each, plan.lr, seed + number)
-        finetune.release(network)
-        told(f"pruned to {sum(choice.kept for choice in chosen.values()):,} weights")
-    tensors = _shared(network, images, plan, seed)
-    finetune.share(network, tensors)
-    finetune.train(network, data, recipe, later, plan.lr / 5, seed + plan.rounds + 1)
-    finetune.unshare(network)
-    found = _tensors(network)
+    least = 0.0 if plan.tolerance is None else _right(network, data) - plan.tolerance
+    budget = _prune(network, data, recipe, plan, images, least, seed, told)
+    pruned, later = _state(network), max(1, plan.epochs // 4)
+    for left in reversed(range(TRIES)):
+        tensors = _shared(network, images, plan, budget, seed)
+        finetune.share(network, tensors)
+        finetune.train(network, data, recipe, later, plan.lr / 2, seed + plan.rounds + 1)
+        finetune.unshare(network)
+        if budget is None or not left or _right(network, data) >= least:
+            break
+        network.load_state_dict(pruned)
+        budget = round(WIDER * budget)
+        told(f"codebooks within {budget:,} bytes, as fewer lose too much")
+    found = as_kept(network)
     told(f"{len(container.pack(architecture, found)):,} bytes")
     return found
+
+
+def _prune(
+    network: Network,
+    data: DataModule,
+    recipe: Recipe,
+    plan: Plan,
+    images: Tensor,
+    least: float,
+    seed: int,
+    told: Callable[[str], None],
+) -> int | None:
+    """Prunes and trains by turns, as long as training brings the accuracy back to `least`; the budget come to."""
+    each = max(1, (plan.epochs - plan.epochs // 4) // plan.rounds)
+    reached = None if plan.budget is None else _budget(network, plan, 0)
+    for number in range(1, plan.rounds + 1):
+        before, budget = _state(network), None if plan.budget is None else _budget(network, plan, number)
+        kept = _kept(network, images, plan, budget, number, seed)
+        finetune.keep(network, kept)
+        finetune.train(network, data, recipe, each, plan.lr, seed + number)
+        finetune.release(network)
+        if plan.tolerance is not None and _right(network, data) < least:
+            network.load_state_dict(before)
+            told(f"pruned no further: {sum(kept.values()):,} weights lose more than {plan.tolerance:.1%}")
+            break
+        reached = budget
+        told(f"pruned to {sum(kept.values()):,} weights")
+    return reached
+
+
+def _budget(network: Network, plan: Plan, number: int) -> int:
+    """Bytes of the file after round `number`: from 6 bits a weight to the plan's, by a constant factor each round."""
+    assert plan.budget is not None
+    overhead, share = _overhead(network), number / plan.rounds
+    weights = sum(layer.weight.numel() for layer in finetune.layers(network).values())
+    dense, room = 0.75 * weights, float(max(plan.budget - overhead, 1))
+    return plan.budget if share == 1 or room >= dense else overhead + round(dense ** (1 - share) * room**share)
+
+
+def _state(network: Network) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def _right(network: Network, data: DataModule) -> float:
+    """Accuracy on training images as they are, 2,000 of them at most."""
+    right = seen = 0
+    network.eval()
+    with torch.inference_mode():
+        for batch, labels in data.evaluation("train"):
+            right += int((network(finetune.laid_out(batch)).argmax(1) == labels).sum())
+            seen += len(labels)
+            if seen >= 2000:
+                break
+    return right / seen
 
 
 def paper_densities(architecture: Architecture) -> dict[str, float]:
@@ -108,54 +171,76 @@ def paper_densities(architecture: Architecture) -> dict[str, float]:
     return found | {names[-1]: 0.20}
 
 
-def _choose(network: Network, images: Tensor, plan: Plan, number: int, seed: int) -> dict[str, Choice]:
-    """What each layer keeps after round `number`: nearer to the end by a constant factor each round."""
+def _kept(network: Network, images: Tensor, plan: Plan, budget: int | None, number: int, seed: int) -> dict[str, int]:
+    """Weights that each layer keeps in round `number`."""
     layers = finetune.layers(network)
-    sizes = {name: layer.weight.numel() for name, layer in layers.items()}
-    share = number / plan.rounds
-    if plan.densities is not None:
-        kept = {name: max(1, round(size * plan.densities.get(name, 1.0) ** share)) for name, size in sizes.items()}
-        return {name: Choice(count, plan.bits or PAPER_BITS, 0.0, 0.0) for name, count in kept.items()}
-    assert plan.budget is not None
-    room = plan.budget - _overhead(network)
-    dense = 0.75 * sum(sizes.values())  # 6 bits a weight
-    budget = room if room >= dense else dense ** (1 - share) * max(room, 1) ** share
-    return allocate(_options(network, images, plan, seed), budget)
+    if budget is None:
+        densities, share = plan.densities or {}, number / plan.rounds
+        sizes = {name: layer.weight.numel() for name, layer in layers.items()}
+        return {name: max(1, round(size * densities.get(name, 1.0) ** share)) for name, size in sizes.items()}
+    if number == plan.rounds:
+        chosen, _ = _fitting(network, images, plan, budget, seed, HEALED)
+    else:
+        options = _options(network, finetune.fisher(network, images, seed), plan, HEALED)
+        chosen = allocate(options, budget - _overhead(network))
+    return {name: choice.kept for name, choice in chosen.items()}
 
 
-def _shared(network: Network, images: Tensor, plan: Plan, seed: int) -> dict[str, CodedTensor]:
-    """Codebooks of the pruned weights, as large as the budget allows: tried, packed, and tried again."""
-    layers = finetune.layers(network)
+def _shared(network: Network, images: Tensor, plan: Plan, budget: int | None, seed: int) -> dict[str, CodedTensor]:
+    """Codebooks of the pruned weights, as large as the budget allows."""
+    if budget is not None:
+        return _fitting(network, images, plan, budget, seed, 0.0)[1]
+    bits, layers = plan.bits or PAPER_BITS, finetune.layers(network)
+    whole = {name: Choice(layer.weight.numel(), bits, 0.0, 0.0) for name, layer in layers.items()}
+    return _coded(network, finetune.fisher(network, images, seed), whole)
+
+
+def _fitting(
+    network: Network, images: Tensor, plan: Plan, budget: int, seed: int, healed: float
+) -> tuple[dict[str, Choice], dict[str, CodedTensor]]:
+    """The best choices whose file is within the budget: tried, packed, and tried again; and what they make."""
     importance = finetune.fisher(network, images, seed)
-    weights = {name: layer.weight.detach().numpy() for name, layer in layers.items()}
-
-    def made(chosen: Mapping[str, int]) -> dict[str, CodedTensor]:
-        return {
-            name: share_weights(weight, _steady(importance[name]), 2 ** chosen[name] - 1)
-            for name, weight in weights.items()
-        }
-
-    if plan.budget is None:
-        return made(dict.fromkeys(weights, plan.bits or PAPER_BITS))
-    options = {
-        name: choices(weight, importance[name], (1.0,), (plan.bits,) if plan.bits else (2, 3, 4, 5, 6, 7, 8))
-        for name, weight in weights.items()
-    }
-    room = float(plan.budget - _overhead(network))
+    options = _options(network, importance, plan, healed)
+    room = float(budget - _overhead(network))
     for _ in range(TRIES):
-        tensors = made({name: choice.bits for name, choice in allocate(options, room).items()})
-        size = len(container.pack(network.architecture, _tensors(network, tensors)))
-        if size <= plan.budget:
-            return tensors
-        room -= 1.1 * (size - plan.budget)
-    raise CompressionError(f"{plan.budget:,} bytes are too few for this network, {size:,} were reached")
+        chosen = allocate(options, room)
+        tensors = _coded(network, importance, chosen)
+        size = len(container.pack(network.architecture, as_kept(network, tensors)))
+        if size <= budget:
+            return chosen, tensors
+        room -= 1.1 * (size - budget)
+    raise CompressionError(f"{budget:,} bytes are too few for this network, {size:,} were reached")
 
 
-def _options(network: Network, images: Tensor, plan: Plan, seed: int) -> dict[str, list[Choice]]:
-    importance = finetune.fisher(network, images, seed)
-    bits = (plan.bits,) if plan.bits else (2, 3, 4, 5, 6)
+def _coded(network: Network, importance: Mapping[str, Doubles], chosen: Mapping[str, Choice]) -> dict[str, CodedTensor]:
     return {
-        name: choices(layer.weight.detach().numpy(), importance[name], bits=bits)
+        name: share_weights(
+            largest(layer.weight.detach().numpy(), chosen[name].kept),
+            _steady(importance[name]),
+            2 ** chosen[name].bits - 1,
+        )
+        for name, layer in finetune.layers(network).items()
+    }
+
+
+def largest(weights: Floats, count: int) -> Floats:
+    """The weights with all but the so many largest set to zero."""
+    flat = np.abs(weights.reshape(-1))
+    if count >= np.count_nonzero(flat):
+        return weights
+    kept = np.zeros(flat.shape, bool)
+    kept[np.argsort(-flat, kind="stable")[:count]] = True
+    return np.where(kept.reshape(weights.shape), weights, np.float32(0))
+
+
+def _options(network: Network, importance: Mapping[str, Doubles], plan: Plan, healed: float) -> dict[str, list[Choice]]:
+    return {
+        name: choices(
+            layer.weight.detach().numpy(),
+            importance[name],
+            bits=(plan.bits,) if plan.bits else BITS,
+            healed=healed,
+        )
         for name, layer in finetune.layers(network).items()
     }
 
@@ -172,10 +257,10 @@ def _overhead(network: Network) -> int:
         name: CodedTensor(np.zeros(layer.weight.shape, np.int32), levels=np.zeros(0, np.float32))
         for name, layer in finetune.layers(network).items()
     }
-    return len(container.pack(network.architecture, _tensors(network, empty)))
+    return len(container.pack(network.architecture, as_kept(network, empty)))
 
 
-def _tensors(network: Network, weights: Mapping[str, CodedTensor] | None = None) -> dict[str, container.Tensor]:
+def as_kept(network: Network, weights: Mapping[str, CodedTensor] | None = None) -> dict[str, container.Tensor]:
     """A network's tensors as they are kept: weights with their codebooks, biases on grids, the rest rounded."""
     state = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     layers = finetune.layers(network)

@@ -74,10 +74,34 @@ def share(network: Network, coded: Mapping[str, CodedTensor]) -> None:
         parametrize.register_parametrization(layer, "weight", _Shared(coded[name]), unsafe=True)
 
 
+def factor(network: Network, ranks: Mapping[str, int | None]) -> None:
+    """Makes each layer's weights a product of two factors of its rank, which are its parameters from now on."""
+    for name, layer in layers(network).items():
+        if (rank := ranks[name]) is not None:
+            parametrize.register_parametrization(layer, "weight", _Product(layer.weight.shape, rank))
+
+
 def unshare(network: Network) -> None:
-    """Makes the weights parameters again, with the values that they have."""
+    """Makes the weights parameters again, with the values that they have, after `share` or `factor`."""
     for layer in layers(network).values():
-        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+        if parametrize.is_parametrized(layer):
+            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+
+
+class _Product(nn.Module):
+    """Weights of a shape as the product of (rows, rank) and (rank, columns)."""
+
+    def __init__(self, shape: torch.Size, rank: int) -> None:
+        super().__init__()
+        self.shape, self.rank = shape, rank
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return (left @ right).reshape(self.shape)
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        left, singular, right = torch.linalg.svd(weight.flatten(1), full_matrices=False)
+        root = singular[: self.rank].sqrt()
+        return left[:, : self.rank] * root, root[:, None] * right[: self.rank]
 
 
 class _Shared(nn.Module):

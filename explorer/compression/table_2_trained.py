@@ -1,0 +1,138 @@
+"""The paper's Table 2 on a network that is trained here, so that every way of compressing is retrained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import mean, stdev
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.arch import Architecture, cost
+from explorer.compression import deep, finetune, table_2
+from explorer.compression.coded import Floats
+from explorer.compression.table_2 import Line
+from explorer.data.module import DataModule
+from explorer.nets import Network, build
+from explorer.recipe import Recipe
+
+SMALLER = 5.0
+"""What singular value decomposition shall come to, as in the paper's row of it."""
+RATIO = 50.0
+"""fp32 bytes over the budget of ours."""
+EPOCHS = {"SVD": 4, "pruning": 6, "codebooks": 2, "ours": 12}
+LR = 0.5
+
+
+def measure(
+    architecture: Architecture,
+    trained: Sequence[tuple[int, Mapping[str, Tensor]]],
+    data: DataModule,
+    recipe: Recipe,
+    told: Callable[[str], None] = lambda _: None,
+) -> list[Line]:
+    """Every way in the table's order; means over the trainings.
+
+    Args:
+        architecture: the network.
+        trained: seed and weights of each training.
+        data: it was trained on; accuracy is that on its validation split, which nothing is trained or chosen on.
+        recipe: it was trained by.
+        told: is given each line when it is there.
+    """
+    batches = list(data.evaluation("val"))
+    images, labels = torch.cat([batch for batch, _ in batches]), torch.cat([each for _, each in batches])
+    rows = []
+    for seed, weights in trained:
+        state = {name: value.numpy() for name, value in weights.items() if value.is_floating_point()}
+        before = table_2.mean(table_2.hits(architecture, state, images, labels))
+        found = []
+        for method, size, tensors in _ways(architecture, weights, data, recipe, seed):
+            after = table_2.mean(table_2.hits(architecture, tensors, images, labels))
+            found.append((method, size, before, after))
+            told(f"seed {seed}, {method}: {size:,} bytes, top-1 {100 * before[0]:.1f} -> {100 * after[0]:.1f} %")
+        rows.append(found)
+    return [_line([row[i] for row in rows], len(labels)) for i in range(len(rows[0]))]
+
+
+def _line(rows: Sequence[tuple[str, int, tuple[float, float], tuple[float, float]]], images: int) -> Line:
+    methods, sizes, before, after = zip(*rows, strict=True)
+    gained = [new[0] - old[0] for old, new in zip(before, after, strict=True)]
+    error = stdev(gained) / len(gained) ** 0.5 if len(gained) > 1 else 0.0
+
+    def middle(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        return mean(one for one, _ in pairs), mean(five for _, five in pairs)
+
+    return Line(methods[0], round(mean(sizes)), middle(before), middle(after), (mean(gained), error), images)
+
+
+def _ways(
+    architecture: Architecture, weights: Mapping[str, Tensor], data: DataModule, recipe: Recipe, seed: int
+) -> Iterator[tuple[str, int, Mapping[str, Floats]]]:
+    """Method, bytes, and the weights that come back, retrained."""
+    dense = cost(architecture).bytes
+
+    def network(state: Mapping[str, Tensor]) -> Network:
+        made = build(architecture, recipe.dropout)
+        made.load_state_dict(dict(state), strict=False)
+        return made
+
+    def train(made: Network, epochs: int) -> None:
+        finetune.train(made, data, recipe, epochs, LR, seed + 1)
+
+    yield "none, 32 bit", dense, _floats(network(weights))
+    made = network(weights)
+    layers = {name: layer.weight.detach().numpy() for name, layer in finetune.layers(made).items()}
+    others = dense - 4 * sum(value.size for value in layers.values())
+    ranks = _ranks(layers, dense / SMALLER - others)
+    finetune.factor(made, ranks)
+    train(made, EPOCHS["SVD"])
+    finetune.unshare(made)
+    size = others + sum(4 * table_2.factors(value, ranks[name]) for name, value in layers.items())
+    yield "SVD, 32 bit", size, _floats(made)
+    made, densities = network(weights), deep.paper_densities(architecture)
+    for share in (0.5, 1.0):
+        kept = {name: max(1, round(value.size * densities[name] ** share)) for name, value in layers.items()}
+        finetune.keep(made, kept)
+        train(made, EPOCHS["pruning"] // 2)
+        finetune.release(made)
+    found = _floats(made)
+    yield "pruning alone, 32 bit", others + sum(table_2.sparse(v) for v in found.values() if v.ndim > 1), found
+    pruned = {name: value.clone() for name, value in made.state_dict().items()}
+    for bits in (8, 6):
+        made = network(pruned)
+        finetune.share(
+            made,
+            {
+                n: table_2.shared(layer.weight.detach().numpy(), 2**bits - 1)
+                for n, layer in finetune.layers(made).items()
+            },
+        )
+        finetune.train(made, data, recipe, EPOCHS["codebooks"], LR / 5, seed + 2)
+        finetune.unshare(made)
+        yield f"Deep Compression, {bits} bit", *table_2.filed(architecture, deep.as_kept(made))
+    plan = deep.Plan(int(dense / RATIO), rounds=3, epochs=EPOCHS["ours"])
+    yield "ours", *table_2.filed(architecture, deep.compress(architecture, weights, data, recipe, plan, seed))
+
+
+def _ranks(layers: Mapping[str, Floats], room: float) -> dict[str, int | None]:
+    """The ranks that keep the same share of every layer's squares, the largest share within so many bytes."""
+    low, high = 0.0, 1.0
+    found: dict[str, int | None] = {}
+    for _ in range(12):
+        energy = (low + high) / 2
+        ranks = {name: table_2.rank(value, energy) for name, value in layers.items()}
+        if 4 * sum(table_2.factors(value, ranks[name]) for name, value in layers.items()) <= room:
+            low, found = energy, ranks
+        else:
+            high = energy
+    return found or {name: table_2.rank(value, 0.0) for name, value in layers.items()}
+
+
+def _floats(network: Network) -> dict[str, Floats]:
+    return {
+        name: np.array(value.detach().numpy())
+        for name, value in network.state_dict().items()
+        if value.is_floating_point()
+    }
