@@ -140,7 +140,9 @@ def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
     assert table[0].startswith("trial,anchor,params,bytes,macs,val_acc,error,epochs,seconds,identity")
     assert "SqueezeNet v1.0" in text(client, parent, "pareto.html")
     page = text(client, parent, "search.html")
-    assert all(key in page for key in ("figure_history_0", "figure_curves_0", "figure_parallel_0"))
+    figures = ("figure_history_0", "figure_curves_0", "figure_parallel_0", "What counts for accuracy at equal size")
+    assert all(key in page for key in figures)
+    assert "How errors are spread in the space" in page
     assert len(page) < 6e6
     assert text(client, children[3], "architecture.json") == record.trials[3].architecture
     layers = text(client, children[0], "layers.csv").splitlines()

@@ -36,8 +36,13 @@ def sections(record: StudyRecord, words: Sequence[str] = ()) -> list[Section]:
     return found
 
 
-def html(record: StudyRecord) -> str:
-    """The sections as a page of their own, the search's progress first. Equal studies give equal pages."""
-    order = sorted(sections(record), key=lambda section: section.key != "history")
+def html(record: StudyRecord, more: Sequence[Section] = ()) -> str:
+    """The sections as a page of their own, the search's progress first. Equal studies give equal pages.
+
+    Args:
+        record: the study.
+        more: sections that follow.
+    """
+    order = [*sorted(sections(record), key=lambda section: section.key != "history"), *more]
     about = f"{len(record.trials):,} trials, {len(record.finished):,} finished"
     return page.html(f"{record.name}: how the search went", about, order)

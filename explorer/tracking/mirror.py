@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.front import front_trials
-from explorer.plots import course, pareto
+from explorer.plots import pareto
 from explorer.record import StudyRecord, TrialRecord
 from explorer.tracking import view
 from explorer.tracking.address import artifact_location
@@ -133,7 +133,7 @@ class Mirror:
 
     def _sync_course(self, record: StudyRecord) -> None:
         """How the search went, written when it has ended: a page of 5 MB that every trial changes."""
-        page = course.html(record)
+        page = view.search_page(record)
         if _digest(page) != self._parent.tags.get(COURSE):
             self._upload(self._parent, {"search.html": page})
             self._log(self._parent, [], {}, {COURSE: _digest(page)})

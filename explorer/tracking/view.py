@@ -10,18 +10,23 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
+from explorer import findings
 from explorer.advantage import advantages, name
 from explorer.arch import Architecture, cost
 from explorer.front import Covered, by_end, front_trials, point, reference_point
+from explorer.plots import course
 from explorer.plots.labels import published_name, shorthand, si
+from explorer.plots.page import Section
 from explorer.record import StudyRecord, TrialRecord
+from explorer.space import SpaceError
 
 # Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
 STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
 FRONT_COLUMNS = ("trial", "anchor", "params", "bytes", "macs", "val_acc", "error", "epochs", "seconds", "identity")
 FIGURES = (
-    "The Pareto front as a figure: Artifacts > `pareto.html`; how the search went (hypervolume, learning curves, "
-    "metaparameters and accuracy), once it has ended: `search.html`."
+    "The Pareto front as a figure: Artifacts > `pareto.html`. Once the search has ended, how it went (hypervolume, "
+    "learning curves, metaparameters and accuracy) and what it says of the space (spread of errors, importance): "
+    "`search.html`."
 )
 # MLflow's limits on the length of a parameter's and of a tag's value.
 PARAM_LENGTH, TAG_LENGTH = 6_000, 8_000
@@ -149,6 +154,15 @@ def note(record: StudyRecord, links: Mapping[int, str] | None = None) -> str:
             return "\n".join([*lines, "| ... | | | see front.csv |"])
         lines.append(line)
     return "\n".join(lines)
+
+
+def search_page(record: StudyRecord) -> str:
+    """How the search went, and what it says of its space, as one page. Equal studies give equal pages."""
+    try:
+        more = findings.sections(findings.find(record))
+    except SpaceError as error:  # of a family that is not installed here
+        more = (Section("statistics", "Statistics of the space", (str(error),)),)
+    return course.html(record, more)
 
 
 def _linked(trial: TrialRecord, links: Mapping[int, str]) -> str:
