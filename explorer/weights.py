@@ -127,8 +127,12 @@ def _pairs(ours: list[str], theirs: list[str]) -> list[tuple[str, str]]:
 
 
 def _plain(name: str) -> str:
-    """Caffe's name of a layer as ours: `fire2/squeeze1x1` is `fire2.squeeze`, `conv4-1024` is `conv4`."""
-    return re.sub(r"-\d+$", "", re.sub(r"/squeeze1x1$", ".squeeze", name)).replace("/", ".")
+    """Caffe's or torchvision's name of a layer as ours.
+
+    `fire2/squeeze1x1` is `fire2.squeeze`, `conv4-1024` is `conv4`, `block1.block1-0.proj` is `block1.block1_0.proj`.
+    """
+    plain = re.sub(r"-\d+$", "", re.sub(r"/squeeze1x1$", ".squeeze", name))
+    return plain.replace("/", ".").replace("-", "_")
 
 
 # A safetensors file keeps no order. torchvision numbers its modules and names the parts of a Fire module as we do, so

@@ -12,7 +12,7 @@ import pytest
 
 from explorer import front
 from explorer.plots import pareto
-from explorer.plots.labels import label_places, published_name, si
+from explorer.plots.labels import label_places, published_name, shorthand, si
 from explorer.record import StudyRecord
 from tests.sample import VAL_IMAGES, finished_study, study, trial
 
@@ -184,11 +184,25 @@ def test_a_study_named_like_markup_is_text() -> None:
         ("squeezenet_v1_0", "SqueezeNet v1.0"),
         ("squeezenet_v1_1", "SqueezeNet v1.1"),
         ("squeezenet_v1_0_complex_bypass", "SqueezeNet v1.0 complex bypass"),
-        ("alexnet", "alexnet"),
+        ("alexnet_caffe", "AlexNet caffe"),
+        ("resnet18", "ResNet-18"),
+        ("regnet_x_400mf", "RegNetX-400MF"),
+        ("shufflenet_v2_x1_0", "ShuffleNet v2 x1.0"),
+        ("dense_12", "dense 12"),
     ],
 )
 def test_published_names(name: str, shown: str) -> None:
     assert published_name(name) == shown
+
+
+def test_points_in_short() -> None:
+    fire = {"base_e": 64, "incr_e": 32, "freq": 2, "pct_3x3": 0.5, "squeeze_ratio": 0.25}
+    assert shorthand(fire) == "e=64+32/2 p3=.5 sr=.25"
+    union = {"family": "residual", "residual.base_width": 40, "residual.freq": 6, "residual.block": "basic"}
+    assert shorthand(union) == "residual w=40 f=6 block=basic"
+    assert shorthand({"family": "fire", **{f"fire.{name}": value for name, value in fire.items()}}) == (
+        "fire e=64+32/2 p3=.5 sr=.25"
+    )
 
 
 @pytest.mark.parametrize(

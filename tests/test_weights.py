@@ -60,6 +60,10 @@ def test_there_and_back(file, suffix, names, options):
         ("squeezenet_v1_0", models.squeezenet1_0),
         ("squeezenet_v1_1", models.squeezenet1_1),
         ("alexnet_torchvision", models.alexnet),
+        ("mobilenet_v2", models.mobilenet_v2),
+        ("resnet18", models.resnet18),
+        ("shufflenet_v2_x0_5", models.shufflenet_v2_x0_5),
+        ("regnet_x_400mf", models.regnet_x_400mf),
     ],
 )
 def test_torchvision_files_give_torchvisions_logits(file, name, theirs):

@@ -4,10 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, TypeAlias
 
-SHORT = {"pct_3x3": "p3", "squeeze_ratio": "sr", "bypass": "by", "modules": "m", "downsampling": "ds", "stem": "stem"}
+SHORT = {
+    "pct_3x3": "p3",
+    "squeeze_ratio": "sr",
+    "bypass": "by",
+    "modules": "m",
+    "downsampling": "ds",
+    "base_width": "w",
+    "width": "w",
+    "growth": "g",
+    "depth": "d",
+    "freq": "f",
+    "expand_ratio": "t",
+    "group_width": "gw",
+    "se_ratio": "se",
+}
+PUBLISHED = {
+    "squeezenet": "SqueezeNet",
+    "mobilenet": "MobileNet",
+    "shufflenet": "ShuffleNet",
+    "regnet_x_": "RegNetX-",
+    "regnet_y_": "RegNetY-",
+    "resnet": "ResNet-",
+    "vgg": "VGG-",
+    "alexnet": "AlexNet",
+    "nin": "NiN",
+}
+"""How names of networks start, as the data has them and as their authors write them."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -23,13 +48,13 @@ WIDTH, HEIGHT = 1000.0, 500.0  # px of a typical figure; letters are about 9 px 
 
 
 def published_name(anchor: str) -> str:
-    """squeezenet_v1_0 -> SqueezeNet v1.0; squeezenet_v1_0_simple_bypass -> SqueezeNet v1.0 simple bypass."""
-    words = anchor.replace("squeezenet", "SqueezeNet").split("_")
-    name = words[0]
-    for before, word in pairwise(words):
-        decimal = word.isdigit() and before.lstrip("v").isdigit()
-        name += f".{word}" if decimal else f" {word}"
-    return name
+    """squeezenet_v1_0_simple_bypass -> SqueezeNet v1.0 simple bypass; regnet_x_400mf -> RegNetX-400MF."""
+    name = re.sub(r"(?<=\d)_(?=\d)", ".", anchor)
+    for start, written in PUBLISHED.items():
+        if name.startswith(start):
+            rest = name.removeprefix(start)
+            name = written + (rest.upper() if written.endswith("-") else rest)
+    return name.replace("_", " ")
 
 
 def si(value: float, digits: int = 3) -> str:
@@ -42,9 +67,12 @@ def si(value: float, digits: int = 3) -> str:
 
 
 def shorthand(metaparameters: Mapping[str, Any]) -> str:
-    """e=64+32/2 p3=.5 sr=.25: the Fire family's expand filters as base+increment/frequency, then the others."""
-    left = dict(metaparameters)
-    words: list[str] = []
+    """e=64+32/2 p3=.5 sr=.25: the Fire family's expand filters as base+increment/frequency, then the others.
+
+    Where the family is a parameter it comes first: residual w=40 g=1 d=10.
+    """
+    left = {name.rpartition(".")[2]: value for name, value in metaparameters.items()}
+    words = [str(left.pop("family"))] if "family" in left else []
     if "base_e" in left:
         e = f"e={left.pop('base_e')}"
         e += f"+{left.pop('incr_e')}" if "incr_e" in left else ""
