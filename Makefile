@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search paper chaos docs test check lock clean
+.PHONY: help setup search paper chaos table docs test check lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ paper: $(READY)  ## Hold the SqueezeNet paper against this program: printed, cou
 
 chaos: $(READY)  ## Kill a search of 40 trials 50 times; its result must be that of an undisturbed one (docs/chaos.md)
 	$(PY) -m benchmarks.chaos --output docs/chaos.md
+
+table: $(READY)  ## Train the learning-curve table of the Fire grid, or go on with it (about an hour on two cores)
+	$(PY) -m benchmarks.table
 
 docs: $(READY)  ## Make the site of docs/ (build/site/index.html): tutorial, how-to, reference, explanation
 	$(PY) docs/make.py
