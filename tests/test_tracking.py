@@ -109,7 +109,7 @@ def test_a_study_is_shown_whole(uri: str) -> None:
     assert children[9].data.tags["reason"] == "loss is NaN in epoch 4"
     assert children[12].data.tags["state"] == "PRUNED"
     assert children[0].data.params == {"anchor": "squeezenet_v1_0"}
-    assert children[0].info.run_name == "0 SqueezeNet v1.0 727k 98.1 %"
+    assert children[0].info.run_name == "0 SqueezeNet v1.0 98.1 % 727k"
 
     on_front = {number for number, run in children.items() if run.data.tags["on_front"] == "true"}
     assert on_front == {trial.number for trial in front.front_trials(record)}
@@ -387,11 +387,11 @@ def test_credentials_are_hidden(text: str, shown: str) -> None:
 def test_names_of_runs() -> None:
     point = {"base_e": 64, "incr_e": 32, "freq": 2, "pct_3x3": 0.5, "squeeze_ratio": 0.25}
     one = replace(trial(17, accuracy=0.9123), metaparameters=point, params=48_211)
-    assert view.run_name(one) == "17 e=64+32/2 p3=.5 sr=.25 48.2k 91.2 %"
+    assert view.run_name(one) == "17 e=64+32/2 p3=.5 sr=.25 91.2 % 48.2k"
     assert view.run_name(running(one, 3)) == "17 e=64+32/2 p3=.5 sr=.25 48.2k"
     assert (
         view.run_name(replace(one, metaparameters={"bypass": "simple", "depth": 3}))
-        == "17 by=simple depth=3 48.2k 91.2 %"
+        == "17 by=simple depth=3 91.2 % 48.2k"
     )
 
 

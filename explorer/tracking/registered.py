@@ -77,6 +77,8 @@ def _versions(client: MlflowClient, record: StudyRecord) -> list[ModelVersion]:
 def _new_version(
     client: MlflowClient, experiment: str, run_id: str, record: StudyRecord, trial: TrialRecord, folder: Path
 ) -> ModelVersion:
+    from mlflow.entities import LoggedModelOutput
+
     tags = {
         STUDY: study_key(record),
         WEIGHTS: digest(folder),
@@ -90,6 +92,7 @@ def _new_version(
         _save(Path(made, "model"), folder, record, run_id, logged)
         client.log_model_artifacts(logged.model_id, str(Path(made, "model")))
     client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     return client.create_model_version(
         record.name, logged.artifact_location, run_id, tags, description=card, model_id=logged.model_id

@@ -28,15 +28,16 @@ FIGURES = (
     "learning curves, metaparameters and accuracy) and what it says of the space (spread of errors, importance): "
     "`search.html`."
 )
+GAP = "&ensp;"  # MLflow's page leaves none between the columns of a table
 # MLflow's limits on the length of a parameter's and of a tag's value.
 PARAM_LENGTH, TAG_LENGTH = 6_000, 8_000
 
 
 def run_name(trial: TrialRecord) -> str:
-    """17 e=64+32/2 p3=.5 sr=.25 48.2k 91.2 %"""
+    """17 e=64+32/2 p3=.5 sr=.25 91.2 % 48.2k"""
     accuracy = "" if trial.accuracy is None else f"{100 * trial.accuracy:.1f} %"
     what = published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
-    return " ".join(filter(None, (str(trial.number), what, si(trial.params), accuracy)))
+    return " ".join(filter(None, (str(trial.number), what, accuracy, si(trial.params))))
 
 
 def trial_params(trial: TrialRecord) -> dict[str, str]:
@@ -149,7 +150,7 @@ def note(record: StudyRecord, links: Mapping[int, str] | None = None) -> str:
         network += "" if trial in front else " (dominated)"
         error = 100 * trial.error(record.val_images)
         score = f"{100 * (trial.accuracy or 0):.1f} ± {error:.1f} %"
-        line = f"| {_linked(trial, links)} | {trial.params:,} | {score} | {network} |"
+        line = f"| {_linked(trial, links)} | {trial.params:,}{GAP} | {score}{GAP} | {network} |"
         if sum(map(len, lines)) + len(lines) + len(line) > TAG_LENGTH - 40:
             return "\n".join([*lines, "| ... | | | see front.csv |"])
         lines.append(line)
