@@ -390,8 +390,8 @@ def test_names_of_runs() -> None:
     assert view.run_name(one) == "17 e=64+32/2 p3=.5 sr=.25 91.2 % 48.2k"
     assert view.run_name(running(one, 3)) == "17 e=64+32/2 p3=.5 sr=.25 48.2k"
     assert (
-        view.run_name(replace(one, metaparameters={"bypass": "simple", "depth": 3}))
-        == "17 by=simple depth=3 91.2 % 48.2k"
+        view.run_name(replace(one, metaparameters={"bypass": "simple", "levels": 3}))
+        == "17 by=simple levels=3 91.2 % 48.2k"
     )
 
 
