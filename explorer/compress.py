@@ -81,6 +81,7 @@ def _check(config: DictConfig) -> None:
         whole(config, key, 1)
     if config.epochs is not None:
         whole(config, "epochs", 2)
+    positive(config, "tolerance")
     for key in ("ratio", "lr"):
         if positive(config, key) is None:
             raise ConfigError(f"{key} is null, expected a positive number")
@@ -98,13 +99,17 @@ def _plan(config: DictConfig, architecture: Architecture, epochs: int) -> tuple[
     """How a network is compressed, and that in words."""
     from explorer.compression.deep import PAPER_BITS, Plan, paper_densities
 
-    common = {"rounds": config.rounds, "epochs": config.epochs or 3 * epochs, "lr": float(config.lr)}
+    common = {"rounds": config.rounds, "epochs": config.epochs or 6 * epochs, "lr": float(config.lr)}
     if config.preset:
         bits = config.bits or PAPER_BITS
         return Plan(None, paper_densities(architecture), bits, **common), f"the paper's densities, {bits} bits"
-    room = budget(config.budget) or int(cost(architecture).bytes / config.ratio)
-    words = f"{room} bytes" + (f", {config.bits} bits" if config.bits else "")
-    return Plan(room, None, config.bits, **common), words
+    room = budget(config.budget)
+    bits = f", {config.bits} bits" if config.bits else ""
+    if room is not None:
+        return Plan(room, None, config.bits, **common), f"{room} bytes{bits}"
+    room = int(cost(architecture).bytes / config.ratio)
+    words = f"up to {config.ratio:g} times smaller{bits}"
+    return Plan(room, None, config.bits, tolerance=config.tolerance, **common), words
 
 
 def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:

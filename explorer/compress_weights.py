@@ -1,4 +1,4 @@
-"""python -m explorer.compress TARGET weights=FILE: given weights rounded to a budget of bytes, without any training."""
+"""python -m explorer.compress weights=FILE: given weights rounded to a budget of bytes, without any training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from omegaconf import DictConfig
     from torch import Tensor
 
@@ -31,16 +33,17 @@ def main(config: DictConfig, budget: int | None) -> int:
 
     if budget is None:
         raise ConfigError("budget is null, expected bytes such as budget=0.4MB with weights=FILE")
-    target, file = str(config.trial), Path(str(config.weights))
+    file = Path(str(config.weights))
     given = evaluation._read(file)
     data, part = evaluation._data(plain(config.data), None, 50)
+    target = _target(str(config.trial), given, data)
     architecture, notes = evaluation._architecture(target, {}, data, None, given)
     evaluation._check(architecture, data)
     network = build(architecture)
     assign(network, given)
     tensors = {name: network.state_dict()[name].numpy() for name in tensor_shapes(architecture)}
     console = Console()
-    for note in notes:
+    for note in [f"{file.name}: {target}", *notes]:
         console.print(note, highlight=False)
     images = calibration(data, part, config.images)
     made = quantize(
@@ -62,6 +65,30 @@ def main(config: DictConfig, budget: int | None) -> int:
             highlight=False,
         )
     return 0
+
+
+def _target(trial: str, given: Mapping[str, Tensor], data: DataModule) -> str:
+    """The published network that is named, or, where none is (`best` stands there), the first of these shapes.
+
+    Raises:
+        ConfigError: if none has them.
+    """
+    from explorer.arch import ArchitectureError, architecture
+    from explorer.arch.families import named
+    from explorer.compression.header import tensor_shapes
+    from explorer.config import ConfigError
+
+    if trial != "best":
+        return trial
+    shapes = sorted(tuple(value.shape) for name, value in given.items() if not name.endswith("num_batches_tracked"))
+    for name in named():
+        try:
+            network = architecture(name, data.input_shape, 1000)
+        except ArchitectureError:  # none for images of this size
+            continue
+        if sorted(tensor_shapes(network).values()) == shapes:
+            return name
+    raise ConfigError(f"weights are of no published network ({', '.join(named())}) with 1000 classes; name yours")
 
 
 def calibration(data: DataModule, part: str, count: int) -> Tensor:

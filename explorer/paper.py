@@ -21,7 +21,7 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.config import ConfigError, plain
+    from explorer.config import ConfigError, plain, write
     from explorer.progress import working
     from explorer.reproduction import page, text
     from explorer.reproduction.caveat import caveat
@@ -34,7 +34,7 @@ def main(config: DictConfig) -> int:
         sheets = build(studies, ways(plain(config.table_2)))
         words = caveat(list(studies.values()))
         if output:
-            _write(output, page.html(sheets, words))
+            write(output, page.html(sheets, words))
     if config.format == "markdown":
         print(text.markdown(sheets, words, config.pictures))
         return 0
@@ -73,21 +73,23 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
 
 
 def ways(options: dict[str, Any]) -> Measured | None:
-    """What ways of compressing came to on given weights: measured now if weights are given, else as kept before.
+    """What ways of compressing came to: measured now if weights are given, else as kept before, else on digits.
 
     Raises:
         ConfigError: if the options are not what they should be, or what was kept is no such file.
     """
-    from explorer.config import ConfigError
+    from explorer.config import ConfigError, write
     from explorer.reproduction.compression import Measured
 
-    if not isinstance(options, dict) or set(options) != {"weights", "images", "labels", "budget", "kept"}:
-        raise ConfigError(f"table_2 is {options!r}, expected weights, images, labels, budget and kept")
+    if not isinstance(options, dict) or set(options) != {"network", "weights", "images", "labels", "budget", "kept"}:
+        raise ConfigError(f"table_2 is {options!r}, expected network, weights, images, labels, budget and kept")
+    if options["network"] not in (None, "squeezenet_v1_0"):
+        raise ConfigError(f"table_2.network is {options['network']!r}, expected squeezenet_v1_0 or null")
     kept = Path(str(options["kept"]))
-    if options["weights"] is not None:
+    if options["weights"] is not None or (options["network"] is not None and not kept.exists()):
         from explorer.table_2 import measure
 
-        _write(kept, json.dumps(measure(options), indent=1))
+        write(kept, json.dumps(measure(options), indent=1))
     if not kept.is_file():
         return None
     try:
@@ -103,15 +105,6 @@ def build(studies: dict[str, SweepInfo | None], measured: Measured | None = None
     figure_3a, figure_3b, table_3, strategy_3 = sweeps.sheets(studies)
     first = [tables.table_1(), tables.table_2(measured), figure_3a, figure_3b, table_3]
     return [*first, strategy_3, tables.macs(), tables.megabytes()]
-
-
-def _write(path: Path, text: str) -> None:
-    from explorer.config import ConfigError
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"output {path}: {error.strerror}, expected a file that can be written") from None
 
 
 if __name__ == "__main__":

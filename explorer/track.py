@@ -1,4 +1,4 @@
-"""python -m explorer.track: rebuilds a study's MLflow experiment from the study."""
+"""python -m explorer.track: rebuilds a study's MLflow experiment from the study and its compressed networks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer import store
+    from explorer.compress import results
     from explorer.progress import working
     from explorer.tracking import log_again, mirror
+    from explorer.tracking.compressed import log_results
 
     console = Console()
     record = store.load(config.storage, config.study)
     with working(f"study {record.name}: {len(record.trials)} trials to MLflow"):
         mirror(record, config.tracking)
         retrained = log_again(record, Path(str(config.retrained)), config.tracking)
+        compressed = results(config.storage, record.name)
+        bare = log_results(record, compressed, Path(str(config.compressed)), config.tracking)
     console.print(f"study {record.name}: {len(record.trials)} trials are in MLflow", highlight=False)
+    if compressed:
+        lost = f", {bare} without files, which are not in {config.compressed}" if bare else ""
+        console.print(f"{len(compressed)} compressed networks are there too{lost}", highlight=False)
     if retrained:
         console.print(f"retrained, in its registry too: {', '.join(retrained)}", highlight=False)
     return 0

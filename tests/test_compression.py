@@ -221,7 +221,7 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
 
     space = ["space.search.base_e.high=16", "space.search.incr_e.high=16", "space.anchors=[]"]
     run("search", "+space=fire_micro", "n_trials=2", "epochs=2", *space)
-    out = run("compress", "best", "seeds=2", "epochs=3", "rounds=1", "ratio=8")
+    out = run("compress", "best", "seeds=2", "epochs=3", "rounds=1", "ratio=8", "tolerance=null")
     assert "points lost (mean of 2 seeds)" in " ".join(out.split())
     found = results(f"sqlite:///{tmp_path}/study.db", "fire_micro")
     assert [len(one.seeds) for one in found] == [2]
@@ -242,6 +242,17 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     assert [each.data.metrics["bytes"] for each in runs] == [found[0].size]
     parent = client.get_run(runs[0].data.tags["mlflow.parentRunId"])
     assert parent.data.tags["trial"] == str(found[0].trial)
+    told = run("track", "tracking=sqlite:///again.db")
+    assert "1 compressed networks are there too\n" in told
+    again = MlflowClient(f"sqlite:///{tmp_path}/again.db")
+    experiments = [each.experiment_id for each in again.search_experiments()]
+    twin = next(each for each in again.search_runs(experiments) if "compressed_trial" in each.data.tags)
+    assert twin.data.metrics == runs[0].data.metrics
+    assert {each.path for each in again.list_artifacts(twin.info.run_id)} == {file.name for file in folder.glob("*.*")}
+    file.unlink()
+    assert "1 without files, which are not in compressed" in " ".join(
+        run("track", "tracking=sqlite:///again.db").split()
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ NOTHING = dict.fromkeys(sweeps.PARAMETERS)
 
 
 def paper(*arguments, folder):
-    command = [sys.executable, "-m", "explorer.paper", *arguments]
+    command = [sys.executable, "-m", "explorer.paper", "table_2.network=null", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     return done.returncode, done.stdout, done.stderr
 

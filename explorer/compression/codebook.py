@@ -12,7 +12,7 @@ from explorer.compression.coded import CodedTensor, Floats
 
 Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
-FINE = 2**13
+FINE = 2**12
 """Where there are more values than these, those of one of so many equal cells are taken as one: seconds, not minutes,
 and no codebook of 255 values is worse by a thousandth for it."""
 

@@ -103,9 +103,7 @@ def compress(
         network.load_state_dict(pruned)
         budget = round(WIDER * budget)
         told(f"codebooks within {budget:,} bytes, as fewer lose too much")
-    found = as_kept(network)
-    told(f"{len(container.pack(architecture, found)):,} bytes")
-    return found
+    return as_kept(network)
 
 
 def _prune(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.compression.outcome import Compressed
 from explorer.front import pareto_front
 from explorer.plots.labels import published_name
+from explorer.plots.marks import scatter
 from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, SLATE, VERMILLION, faded, size_ticks
 from explorer.plots.style import html as html
 from explorer.record import StudyRecord
@@ -138,26 +139,7 @@ def figure(info: CompressedInfo) -> Figure:
 
 
 def _scatter(name: str, marks: list[Mark], color: str, size: int, symbol: str, bars: float) -> Any:
-    from plotly import graph_objects as go
-
-    return go.Scatter(
-        name=name,
-        x=[mark.bytes for mark in marks],
-        y=[mark.accuracy for mark in marks],
-        mode="markers",
-        customdata=[mark.text for mark in marks],
-        hovertemplate="%{customdata}<extra></extra>",
-        marker={"symbol": symbol, "size": size, "color": color, "line": {"color": "#fff", "width": 1}},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [min(mark.error, 1 - mark.accuracy) for mark in marks],
-            "arrayminus": [min(mark.error, mark.accuracy) for mark in marks],
-            "color": faded(color, bars),
-            "thickness": 1.4,
-            "width": 3,
-        },
-    )
+    return scatter(name, [mark.bytes for mark in marks], marks, color, size, symbol, bars=bars)
 
 
 def _layout(info: CompressedInfo) -> dict[str, Any]:

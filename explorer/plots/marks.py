@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import quantiles
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from explorer.front import front_trials
 from explorer.plots.labels import published_name
+from explorer.plots.style import faded
 from explorer.record import StudyRecord, TrialRecord
 
 MOST = 1000
@@ -70,6 +71,65 @@ def _mark(trial: TrialRecord, images: int, on_front: bool) -> Mark:
         on_front=on_front,
         stopped=trial.state != "COMPLETE",
         text=_text(trial, images, on_front),
+    )
+
+
+class Shown(Protocol):
+    """What a point of a scatter needs: val_acc in [0, 1], its standard error, what the pointer shows."""
+
+    @property
+    def accuracy(self) -> float: ...
+    @property
+    def error(self) -> float: ...
+    @property
+    def text(self) -> str: ...
+
+
+def scatter(
+    name: str,
+    sizes: Sequence[float],
+    marks: Sequence[Shown],
+    color: str,
+    size: int,
+    symbol: str,
+    *,
+    bars: float,
+    opacity: float = 1.0,
+) -> Any:
+    """Points over their sizes, with bars of one standard error that stay within 0 and 1.
+
+    Args:
+        name: in the legend.
+        sizes: of the networks, the places on the horizontal axis.
+        marks: the networks.
+        color, size, symbol, opacity: of the points.
+        bars: opacity of the bars.
+    """
+    from plotly import graph_objects as go
+
+    return go.Scatter(
+        name=name,
+        x=list(sizes),
+        y=[mark.accuracy for mark in marks],
+        mode="markers",
+        customdata=[mark.text for mark in marks],
+        hovertemplate="%{customdata}<extra></extra>",
+        marker={
+            "symbol": symbol,
+            "size": size,
+            "color": color,
+            "opacity": opacity,
+            "line": {"color": color, "width": size / 6} if symbol.endswith("open") else {"color": "#fff", "width": 1},
+        },
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [min(mark.error, 1 - mark.accuracy) for mark in marks],
+            "arrayminus": [min(mark.error, mark.accuracy) for mark in marks],
+            "color": faded(color, bars),
+            "thickness": 1.4,
+            "width": 3,
+        },
     )
 
 

@@ -9,8 +9,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from explorer.plots.labels import ABOVE, ASIDE, label_places, published_name
-from explorer.plots.marks import Mark, accuracy_axis, marks
-from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, SLATE, VERMILLION, faded, size_ticks
+from explorer.plots.marks import Mark, accuracy_axis, marks, scatter
+from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, SLATE, VERMILLION, size_ticks
 from explorer.plots.style import html as html
 from explorer.record import StudyRecord
 from explorer.targets import CANONICAL
@@ -85,43 +85,9 @@ def figure(info: ParetoInfo) -> Figure:
     return figure
 
 
-def _scatter(
-    name: str,
-    marks: Iterable[Mark],
-    color: str,
-    size: int,
-    symbol: str,
-    *,
-    bars: float,
-    opacity: float = 1.0,
-) -> Any:
-    from plotly import graph_objects as go
-
-    marks = list(marks)
-    return go.Scatter(
-        name=name,
-        x=[mark.params for mark in marks],
-        y=[mark.accuracy for mark in marks],
-        mode="markers",
-        customdata=[mark.text for mark in marks],
-        hovertemplate="%{customdata}<extra></extra>",
-        marker={
-            "symbol": symbol,
-            "size": size,
-            "color": color,
-            "opacity": opacity,
-            "line": {"color": color, "width": size / 6} if symbol.endswith("open") else {"color": "#fff", "width": 1},
-        },
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [min(mark.error, 1 - mark.accuracy) for mark in marks],
-            "arrayminus": [min(mark.error, mark.accuracy) for mark in marks],
-            "color": faded(color, bars),
-            "thickness": 1.4,
-            "width": 3,
-        },
-    )
+def _scatter(name: str, marks: Iterable[Mark], color: str, size: int, symbol: str, **look: float) -> Any:
+    shown = list(marks)
+    return scatter(name, [mark.params for mark in shown], shown, color, size, symbol, **look)
 
 
 def _step_line(info: ParetoInfo) -> Any:

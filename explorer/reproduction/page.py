@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-from explorer.plots import sweep, tradeoff
+from explorer.plots import page, sweep, tradeoff
 from explorer.reproduction.sheet import SOURCES, Sheet
 
 STYLE = """
-:root { color-scheme: light dark; --ground: #fff; --ink: #22262b; --soft: #5b626b; --line: #d9dde2; --grid: #ebedf0;
-  --printed: #8a6d1d; --counted: #00704f; --measured: #0065a0;
-  --printed-ground: #fbf5e3; --counted-ground: #e6f5ef; --measured-ground: #e6f1f9; --differs: #b34a00; }
-@media (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e4e7eb; --soft: #a2a9b2; --line: #363c44;
-  --grid: #2a2f36; --printed: #e0bf62; --counted: #52c9a0; --measured: #6ab8ee;
+:root { --printed: #8a6d1d; --counted: #00704f; --measured: #0065a0; --differs: #b34a00;
+  --printed-ground: #fbf5e3; --counted-ground: #e6f5ef; --measured-ground: #e6f1f9; }
+@media (prefers-color-scheme: dark) { :root { --printed: #e0bf62; --counted: #52c9a0; --measured: #6ab8ee;
   --printed-ground: #2a2516; --counted-ground: #14291f; --measured-ground: #14242f; --differs: #f0955c; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink); line-height: 1.45;
-  font: 15px/1.45 Inter, "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: 20px 20px 60px; }
-h1 { font-size: 26px; margin: 8px 0 4px; } h2 { font-size: 19px; margin: 0 0 4px; }
-p { margin: 4px 0 10px; max-width: 100ch; } a { color: var(--measured); }
-section { border-top: 1px solid var(--line); margin-top: 34px; padding-top: 18px; }
-.about, .foot { color: var(--soft); }
+a { color: var(--measured); } .foot { color: var(--soft); }
 nav { display: flex; flex-wrap: wrap; gap: 6px 16px; margin: 12px 0; }
 .legend span { display: inline-block; padding: 1px 9px; border-radius: 3px; margin: 0 6px 6px 0; font-size: 14px; }
 .printed { background: var(--printed-ground); color: var(--printed); }
 .counted { background: var(--counted-ground); color: var(--counted); }
 .measured { background: var(--measured-ground); color: var(--measured); }
-.scroll { overflow-x: auto; margin: 10px 0; }
-table { border-collapse: separate; border-spacing: 0; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 3px 9px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--grid); }
-th { font-weight: 600; vertical-align: bottom; } thead tr:first-child th { text-align: left; }
+th, td { padding: 3px 9px; white-space: nowrap; }
+th { vertical-align: bottom; } thead tr:first-child th { text-align: left; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--ground); z-index: 1; }
-td.word { text-align: left; } .edge { border-left: 6px solid var(--ground); }
+td.word { white-space: nowrap; } td.word ~ td.word { min-width: 0; } .edge { border-left: 6px solid var(--ground); }
 td.counted.differs { color: var(--differs); font-weight: 600; }
 td.printed, td.counted, td.measured { color: var(--ink); }
 ul { margin: 6px 0 10px; padding-left: 20px; } li { margin: 3px 0; max-width: 100ch; }
@@ -44,21 +31,11 @@ ul { margin: 6px 0 10px; padding-left: 20px; } li { margin: 3px 0; max-width: 10
 .box.notes { border-color: var(--line); } .box.measured { border-color: var(--measured); }
 .box strong { display: block; } .box ul, .box p { color: var(--ink); }
 code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 12px; }
-.figures > div { min-width: 0; } .figure { width: 100%; }
-.js-plotly-plot .main-svg:not(.hoverlayer) text { fill: var(--ink) !important; }
-.js-plotly-plot .hoverlayer text, .js-plotly-plot .hoverlayer tspan { fill: #22262b !important; }
-.js-plotly-plot .gridlayer path { stroke: var(--grid) !important; }
-.js-plotly-plot .xlines-above, .js-plotly-plot .ylines-above, .js-plotly-plot path.xtick, .js-plotly-plot path.ytick,
-.js-plotly-plot .xaxislayer-above path, .js-plotly-plot .yaxislayer-above path { stroke: var(--soft) !important; }
-@media (max-width: 600px) { main { padding: 12px 12px 40px; } h1 { font-size: 22px; } table { font-size: 13px; }
-  th, td { padding: 3px 6px; } th:first-child, td:first-child { white-space: normal; max-width: 36vw; } }
-@media (prefers-color-scheme: dark) { .js-plotly-plot .scatterlayer { filter: brightness(1.5); } }
-@media print { .scroll { overflow: visible; } }
+@media (max-width: 600px) { th, td { padding: 3px 6px; }
+  th:first-child, td:first-child { white-space: normal; max-width: 36vw; } }
 """
-# Drawn when all of the page is there: a figure takes the width that its neighbours leave.
-DRAW = "for (const [name, data, layout, config] of figures) Plotly.newPlot(name, data, layout, config);"
-CONFIG = {"displayModeBar": False, "responsive": True}
+"""On top of that of every page."""
+TITLE = "SqueezeNet: the paper, counted and measured"
 
 
 def html(sheets: Sequence[Sheet], caveat: str) -> str:
@@ -71,35 +48,13 @@ def html(sheets: Sequence[Sheet], caveat: str) -> str:
     body = "\n".join(_section(sheet) for sheet in sheets)
     links = " ".join(f'<a href="#{sheet.key}">{escape(sheet.title.partition(":")[0])}</a>' for sheet in sheets)
     legend = " ".join(f'<span class="{source}">{escape(words)}</span>' for source, words in SOURCES.items())
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>SqueezeNet: the paper, counted and measured</title>
-<style>{STYLE}</style>
-{_plotly()}
-</head>
-<body>
-<main>
-<h1>SqueezeNet: the paper, counted and measured</h1>
+    head = f"""<h1>{TITLE}</h1>
 <p class="about">Every table and figure of <a href="https://arxiv.org/abs/1602.07360">arXiv:1602.07360</a> (version 4)
 beside what this program counts and what it measured. Each column belongs to one of three sources:</p>
 <p class="legend">{legend}</p>
 <p>{escape(caveat)}</p>
-<nav>{links}</nav>
-{body}
-</main>
-<script>{DRAW}</script>
-</body>
-</html>
-"""
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return f"<script>{get_plotlyjs()}</script><script>const figures = [];</script>"
+<nav>{links}</nav>"""
+    return page.document(TITLE, f"{head}\n{body}", STYLE)
 
 
 def _section(sheet: Sheet) -> str:
@@ -164,20 +119,5 @@ def _figures(sheet: Sheet) -> str:
             '<p class="foot">Bars: one standard error, over the seeds (binomial if there is one). '
             "Faint dots: each seed. Every figure has an axis of its own.</p>"
         )
-    inner = "".join(f"<div>{_figure(f'{sheet.key}_{i}', figure)}</div>" for i, figure in enumerate(drawn))
+    inner = "".join(page.figure_html(f"{sheet.key}_{i}", figure) for i, figure in enumerate(drawn))
     return f'<div class="figures">{inner}</div>{note}' if drawn else ""
-
-
-def _figure(name: str, figure: Any) -> str:
-    data = figure.to_plotly_json()
-    arguments = ",".join(_json(part) for part in (data["data"], data["layout"], CONFIG))
-    label = escape(figure.layout.title.text)
-    box = f'<div id="figure_{name}" class="figure" role="img" aria-label="{label}"></div>'
-    return f'{box}<script>figures.push(["figure_{name}",{arguments}])</script>'
-
-
-def _json(value: Any) -> str:
-    """JSON that can stand inside a script: nothing in it begins a tag or a comment."""
-    from plotly.utils import PlotlyJSONEncoder
-
-    return json.dumps(value, cls=PlotlyJSONEncoder).replace("<", "\\u003c")

@@ -113,7 +113,7 @@ def table_2(measured: compression.Measured | None = None) -> Sheet:
         rows.append(Row(f"{line.network}, {line.method}, {line.type}", (*theirs, *ours, quotient), differs))
     alexnet, squeezenet = counts["AlexNet"], counts["SqueezeNet"]
     if measured:
-        rows = compression.beside(rows, measured, squeezenet, alexnet)
+        rows = compression.beside(rows, measured)
     return Sheet(
         key="table_2",
         title="Table 2: sizes and how many times smaller than AlexNet",

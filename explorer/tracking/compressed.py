@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
 TAG = f"{STUDY}.compressed"
 
 
-def log_compressed(record: StudyRecord, trial: TrialRecord, found: Compressed, folder: Path, uri: str) -> None:
+def log_compressed(record: StudyRecord, trial: TrialRecord, found: Compressed, folder: Path | None, uri: str) -> None:
     """Logs what compressing a trial's network found, with its files.
 
     Args:
         record: the study; mirrored first where it is not there yet.
         trial: the network's trial.
         found: the result.
-        folder: that holds SEED.sqz of each seed, and compressed.json.
+        folder: that holds SEED.sqz of each seed, and compressed.json; None: without files.
         uri: of the tracking server.
 
     Raises:
@@ -36,7 +38,7 @@ def log_compressed(record: StudyRecord, trial: TrialRecord, found: Compressed, f
 
 
 def _log(
-    client: MlflowClient, uri: str, record: StudyRecord, trial: TrialRecord, found: Compressed, folder: Path
+    client: MlflowClient, uri: str, record: StudyRecord, trial: TrialRecord, found: Compressed, folder: Path | None
 ) -> None:
     from mlflow.entities import Metric
 
@@ -69,6 +71,47 @@ def _log(
     metrics |= {"val_acc_error": found.error, "nonzero": mean(found.nonzero)}
     now = client.get_run(run_id).info.start_time
     client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()])
-    for file in ["compressed.json", *(f"{seed}.sqz" for seed in found.seeds)]:
-        client.log_artifact(run_id, str(folder / file))
+    if folder is not None:
+        for file in files(found):
+            client.log_artifact(run_id, str(folder / file))
     client.set_terminated(run_id)
+
+
+def files(found: Compressed) -> list[str]:
+    """Names of a result's files in its folder."""
+    return ["compressed.json", *(f"{seed}.sqz" for seed in found.seeds)]
+
+
+def log_results(record: StudyRecord, results: Iterable[Compressed], home: Path, uri: str) -> int:
+    """Logs results anew, with their files where these are still there.
+
+    Args:
+        record: the study.
+        results: of its trials.
+        home: holds a folder STUDY-TRIAL for each.
+        uri: of the tracking server.
+
+    Returns:
+        How many of them were logged without files.
+
+    Raises:
+        TrackingError: one line saying why the server could not be written to.
+    """
+    trials = {trial.number: trial for trial in record.trials}
+    bare = 0
+    for found in results:
+        folder = home / f"{record.name}-{found.trial}"
+        whole = _holds(folder, found)
+        log_compressed(record, trials[found.trial], found, folder if whole else None, uri)
+        bare += not whole
+    return bare
+
+
+def _holds(folder: Path, found: Compressed) -> bool:
+    """Whether a folder has this result's files: another plan's may have taken their place."""
+    try:
+        same = Compressed.read(json.loads((folder / "compressed.json").read_text())) == found
+    except (OSError, ValueError, TypeError):
+        return False
+    sizes = zip(found.seeds, found.bytes, strict=True)
+    return same and all((folder / f"{s}.sqz").is_file() and (folder / f"{s}.sqz").stat().st_size == n for s, n in sizes)
