@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search paper chaos table docs test check lock clean
+.PHONY: help setup search paper chaos table docs bench test check lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ table: $(READY)  ## Train the learning-curve table of the Fire grid, or go on wi
 
 docs: $(READY)  ## Make the site of docs/ (build/site/index.html): tutorial, how-to, reference, explanation
 	$(PY) docs/make.py
+
+bench: $(READY)  ## Measure every ratio that is promised and put the table into docs/performance.md (ten minutes)
+	$(PY) -m benchmarks --output docs/performance.md
 
 test: $(READY)  ## Run every test
 	$(PY) -m pytest

@@ -62,17 +62,36 @@ class Net(LightningModule):
         return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1.0, self.steps - warm)))
 
 
-def main() -> None:
-    """Runs the study."""
+def train_by_defaults(architecture: str, epochs: int, folder: str) -> float:
+    """Trains one network with Lightning alone, its defaults everywhere; returns val_acc."""
+    _quiet()
+    train, val = _sets()
+    loader = DataLoader(train, BATCH_SIZE, shuffle=True)
+    trainer = Trainer(max_epochs=epochs, gradient_clip_val=1.0, default_root_dir=folder)
+    trainer.fit(Net(Architecture.from_json(architecture), epochs * len(loader)), loader, DataLoader(val, BATCH_SIZE))
+    return trainer.callback_metrics["val_acc"].item()
+
+
+def _quiet() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+
+
+def _sets() -> list[TensorDataset]:
+    """Digits to train and to evaluate on."""
+    data = load({"name": "digits"})
+    return [
+        TensorDataset(*(torch.cat(x) for x in zip(*data.evaluation(part), strict=True))) for part in ("train", "val")
+    ]
+
+
+def main() -> None:
+    """Runs the study."""
+    _quiet()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     networks = [Architecture.from_json(line) for line in Path(sys.argv[1]).read_text().splitlines()]
     epochs = int(sys.argv[2])
-    data = load({"name": "digits"})
-    sets = [
-        TensorDataset(*(torch.cat(x) for x in zip(*data.evaluation(part), strict=True))) for part in ("train", "val")
-    ]
+    sets = _sets()
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         network = networks[trial.suggest_int("network", 0, len(networks) - 1)]

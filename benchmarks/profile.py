@@ -1,9 +1,8 @@
 """python -m benchmarks.profile: where the milliseconds of one trial in a warm worker go.
 
-Trains a small and the canonical network on digits as a worker does, and looks about a thousand times a second of
-processor time at what runs; each look counts for the processor time since the one before, so that a long call into torch
-is not undercounted. Processor time, so that what else the machine does changes little. Prints a table, milliseconds a
-trial.
+Trains networks on digits as a worker does, and looks about a thousand times a second of processor time at what runs;
+each look counts for the processor time since the one before, so that a long call into torch is not undercounted.
+Processor time, so that what else the machine does changes little. Prints a table, milliseconds a trial.
 """
 
 from __future__ import annotations

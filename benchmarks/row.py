@@ -24,7 +24,7 @@ class Row:
         ours: median over the rounds; None if it was not run.
         peer: the peer's median, or the limit.
         ratio: median, lowest and highest of the rounds' ratios; above 1: ours is better, or within the limit.
-        bar: the ratio that is asked for.
+        bar: the ratio that is asked for; None: none is.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Row:
     ours: float | None = None
     peer: float | None = None
     ratio: tuple[float, float, float] | None = None
-    bar: float = 1.0
+    bar: float | None = 1.0
 
 
 def versus(
@@ -48,7 +48,7 @@ def versus(
     command: str,
     *,
     less: bool = True,
-    bar: float = 1.0,
+    bar: float | None = 1.0,
 ) -> Row:
     """A row against a peer measured in the same rounds; with `less`, less of the unit is better."""
     ratios = [b / a if less else a / b for a, b in zip(ours, peer, strict=True)]
@@ -64,9 +64,9 @@ def within(
     return versus(name, against, ours, [limit] * len(ours), unit, device, command, less=less)
 
 
-def not_run(name: str, against: str, unit: str, command: str, why: str = "no GPU") -> Row:
+def not_run(name: str, against: str, unit: str, command: str, why: str = "no GPU", *, bar: float | None = 1.0) -> Row:
     """A row that this machine cannot give."""
-    return Row(name, against, unit, f"not run: {why}", command)
+    return Row(name, against, unit, f"not run: {why}", command, bar=bar)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -77,9 +77,9 @@ def table(rows: Sequence[Row]) -> str:
         ratio = "-"
         if row.ratio is not None:
             ratio = "{} ({} to {})".format(*map(_rounded, row.ratio))
-            ratio += "" if row.ratio[0] >= row.bar else " **below**"
+            ratio += " **below**" if row.bar is not None and row.ratio[0] < row.bar else ""
         cells = [row.name, _with_unit(row.ours, row.unit), row.against, _with_unit(row.peer, row.unit), ratio]
-        cells += [f"{row.bar:g}", row.device, f"`{row.command}`"]
+        cells += ["-" if row.bar is None else f"{row.bar:g}", row.device, f"`{row.command}`"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,8 +1,9 @@
-"""python -m benchmarks.throughput: trials per minute with one and two workers, against the script from the manuals.
+"""python -m benchmarks.throughput: trials a minute of a whole search, against the script from the manuals.
 
-Each round runs a search with one worker, the same search with two, and benchmarks/peer.py on the networks of the
-search; one torch thread a process everywhere. Times are from the first trial's start to the last one's end, so start-up
-counts for nobody. Prints each round, then the medians and the ratios to the peer with their spread.
+Each round runs a search with two workers of one thread each on a machine's first two cores, and then benchmarks/peer.py
+on the networks of that search: with as many threads as torch takes by itself, which is what the script gets, and with
+one. Times are from the first trial's start to the last one's end, so that start-up counts for nobody. The other row is
+the share of the time of its two slots in which the search trains: epochs with their evaluation.
 """
 
 from __future__ import annotations
@@ -13,64 +14,88 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 
-from explorer import store
+from benchmarks import isolated
+from benchmarks.row import Row, not_run, table, versus, within
 
+COMMAND = "python -m benchmarks.throughput"
 WORDS = ["+space=fire_micro", "sampler=random", "stopping=none"]
+WORKERS = 2
 
 
-def main() -> None:
-    """Runs the rounds and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=8)
-    options = parser.parse_args()
-    rates: dict[str, list[float]] = {"search, 1 worker": [], "search, 2 workers": [], "study.optimize": []}
-    for _ in range(options.rounds):
+def rows(quick: bool) -> list[Row]:
+    """The rows of the table."""
+    return measure(1, 3, 1) if quick else measure(3, 24, 3)
+
+
+def measure(rounds: int, trials: int, epochs: int) -> list[Row]:
+    """The rows over so many rounds of so many trials of so many epochs."""
+    default = isolated.environment()
+    del default["OMP_NUM_THREADS"], default["MKL_NUM_THREADS"]
+    peers = {"study.optimize, torch's threads": default, "study.optimize, 1 thread": isolated.environment()}
+    ours: list[float] = []
+    busy: list[float] = []
+    theirs: dict[str, list[float]] = {name: [] for name in peers}
+    for _ in range(rounds):
         with tempfile.TemporaryDirectory() as scratch:
-            for workers in (1, 2):
-                folder = Path(scratch, str(workers))
-                rates[f"search, {workers} worker{'s' * (workers > 1)}"].append(search(folder, workers, options))
-            rates["study.optimize"].append(peer(Path(scratch, "2"), options))
-        print("  ".join(f"{name}: {values[-1]:.1f}/min" for name, values in rates.items()), flush=True)
-    print(f"\n{'':<20}{'trials/min':>12}{'x peer':>9}   lowest and highest of {options.rounds} rounds")
-    for name, values in rates.items():
-        ratios = [one / other for one, other in zip(values, rates["study.optimize"], strict=True)]
-        print(f"{name:<20}{median(values):>12.1f}{median(ratios):>9.2f}   {min(ratios):.2f} to {max(ratios):.2f}")
+            rate, share = search(Path(scratch), trials, epochs)
+            ours.append(rate)
+            busy.append(share)
+            for name, environment in peers.items():
+                theirs[name].append(peer(Path(scratch), trials, epochs, environment))
+    device = f"cpu ({os.cpu_count()} cores), {WORKERS} workers"
+    found = [
+        versus(f"search, {trials} networks", name, ours, rates, "trials/min", device, COMMAND, less=False, bar=3.0)
+        for name, rates in theirs.items()
+    ]
+    gpu = not_run("search, per_device=auto", "study.optimize on a GPU", "trials/min", COMMAND, bar=5.0)
+    return [*found, within("slots that train", busy, 0.9, "of their time", device, COMMAND, less=False), gpu]
 
 
-def search(folder: Path, workers: int, options: argparse.Namespace) -> float:
-    """Trials per minute of a search."""
-    folder.mkdir()
-    devices = f"launcher.devices=[{','.join(['cpu'] * workers)}]"
-    words = [*WORDS, devices, f"n_trials={options.trials}", f"epochs={options.epochs}"]
-    run(["-m", "explorer.search", *words], folder)
-    trials = store.load(f"sqlite:///{folder}/study.db", None).trials
-    (folder / "networks.jsonl").write_text("\n".join(trial.architecture for trial in trials))
-    return 60 * len(trials) / (max(trial.ended for trial in trials) - min(trial.started for trial in trials))
+def search(folder: Path, trials: int, epochs: int) -> tuple[float, float]:
+    """Trials a minute of a search; share of the slots' time in which they train."""
+    from explorer import store
+
+    devices = f"launcher.devices=[{','.join(['cpu'] * WORKERS)}]"
+    run(["-m", "explorer.search", *WORDS, devices, f"n_trials={trials}", f"epochs={epochs}"], folder)
+    found = store.load(f"sqlite:///{folder}/study.db", None).trials
+    (folder / "networks.jsonl").write_text("\n".join(trial.architecture for trial in found), encoding="utf-8")
+    wall = max(trial.ended or 0.0 for trial in found) - min(trial.started for trial in found)
+    trained = sum(epoch["seconds"] for trial in found for curve in trial.curves for epoch in curve)
+    return 60 * len(found) / wall, trained / (WORKERS * wall)
 
 
-def peer(folder: Path, options: argparse.Namespace) -> float:
-    """Trials per minute of the script, on the networks of the search in the folder."""
-    out = run(["-m", "benchmarks.peer", "networks.jsonl", str(options.epochs)], folder)
+def peer(folder: Path, trials: int, epochs: int, environment: Mapping[str, str]) -> float:
+    """Trials a minute of the script, on the networks of the search in the folder."""
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        out = run(["-m", "benchmarks.peer", str(folder / "networks.jsonl"), str(epochs)], Path(own), environment)
     found = re.search(r"seconds ([\d.]+)", out)
     if found is None:
         raise SystemExit(out)
-    return 60 * options.trials / float(found.group(1))
+    return 60 * trials / float(found.group(1))
 
 
-def run(words: list[str], folder: Path) -> str:
+def run(words: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
     """What a command prints."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = environment or isolated.environment()
     done = subprocess.run(
         [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise SystemExit(done.stdout + done.stderr)
     return done.stdout
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=3)
+    options = parser.parse_args()
+    print(table(measure(options.rounds, options.trials, options.epochs)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,9 +14,14 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied
+from explorer.launchers.packing import Watch
 from explorer.ranks import DEVICES, end_with_parent
 
 T = TypeVar("T")
+TRAINING = "explorer.study:train"
+"""What is watched to find how many share a GPU."""
+
+log = logging.getLogger(__name__)
 
 
 class LocalLauncher:
@@ -23,7 +29,8 @@ class LocalLauncher:
 
     Args:
         devices: `auto` (every visible GPU, or without GPU one `cpu` a core), or a list of GPU indices and `cpu`.
-        per_device: processes that share a device.
+        per_device: processes that share a device. `auto`: on a CPU one; on a GPU one at first and, once its first
+            training has shown what it takes of memory and time, as many as pay: see `explorer.launchers.packing`.
         devices_per_trial: devices that one training uses at once, or `all` of them.
         threads: torch threads of a process. Two processes with two threads each on two cores are several times slower
             than with one each, so a thread count is set, never left to torch.
@@ -32,17 +39,19 @@ class LocalLauncher:
     def __init__(
         self,
         devices: str | Sequence[int | str] = "auto",
-        per_device: int = 1,
+        per_device: int | str = 1,
         threads: int = 1,
         devices_per_trial: int | str = 1,
     ) -> None:
-        if not isinstance(per_device, int) or per_device < 1:
-            raise LauncherError(f"launcher.per_device is {per_device!r}, expected a whole number of at least 1")
+        if per_device != "auto" and (not isinstance(per_device, int) or per_device < 1):
+            raise LauncherError(f"launcher.per_device is {per_device!r}, expected auto or a whole number of at least 1")
         if not isinstance(threads, int) or threads < 1:
             raise LauncherError(f"launcher.threads is {threads!r}, expected a whole number of at least 1")
         self.threads = threads
-        self.devices = _grouped(_devices(devices), devices_per_trial, per_device)
+        self.devices = _grouped(_devices(devices), devices_per_trial, 1 if isinstance(per_device, str) else per_device)
         self.slots = tuple(_name(i, group) for i, group in enumerate(self.devices))
+        alone = [group[0] for group in self.devices if len(group) == 1 and group[0] != "cpu"]
+        self._unknown = set(alone) if per_device == "auto" else set()
         self._pools: list[ProcessPoolExecutor | None] = [None] * len(self.slots)
 
     def warm_up(self) -> None:
@@ -54,6 +63,8 @@ class LocalLauncher:
         """See `explorer.launchers.Launcher`."""
         outer: Future[T] = Future()
         outer.set_running_or_notify_cancel()
+        if f"{function.__module__}:{function.__qualname__}" == TRAINING and self.devices[slot][0] in self._unknown:
+            self._watch(self.devices[slot][0], outer)
         pool = self._pool(slot)
         try:
             inner = pool.submit(function, *arguments)
@@ -76,6 +87,24 @@ class LocalLauncher:
 
         inner.add_done_callback(pass_on)
         return outer
+
+    def _watch(self, gpu: int | str, training: Future[Any]) -> None:
+        """Adds the slots that a GPU has room for once its first training has ended."""
+        self._unknown.discard(gpu)
+        watch = Watch(_visible(gpu))
+
+        def add(done: Future[Any]) -> None:
+            number, words = watch.end()
+            if done.exception() is not None:  # it says nothing of the next
+                self._unknown.add(gpu)
+                return
+            log.info(words)
+            new = number - 1
+            self.devices += [[gpu]] * new
+            self._pools += [None] * new
+            self.slots += (_name(0, [gpu]),) * new
+
+        training.add_done_callback(add)
 
     def kill(self, slot: int) -> None:
         """See `explorer.launchers.Launcher`."""
@@ -102,7 +131,7 @@ class LocalLauncher:
 
 
 def _devices(devices: str | Sequence[int | str]) -> list[int | str]:
-    gpus = _gpus()
+    gpus = gpus_here()
     if devices == "auto":
         return list(range(gpus)) or ["cpu"] * len(os.sched_getaffinity(0))
     if isinstance(devices, str | int):
@@ -136,7 +165,7 @@ def _name(slot: int, group: list[int | str]) -> str:
     return f"cpu {slot}" if len(group) == 1 else f"{len(group)} cpu {slot}"
 
 
-def _gpus() -> int:
+def gpus_here() -> int:
     """Visible NVIDIA GPUs, counted without importing torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
@@ -148,12 +177,16 @@ def _gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
+def _visible(gpu: int | str) -> str:
+    """What CUDA and nvidia-smi call a GPU: ours are counted among those visible."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return str(gpu) if visible == [""] else visible[int(gpu)].strip()
+
+
 def _start(devices: list[int | str], threads: int) -> None:
     """First thing in a worker: the environment that torch reads when it is imported."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the controller decides
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    gpus = [str(device) if visible == [""] else visible[int(device)] for device in devices if device != "cpu"]
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_visible(device) for device in devices if device != "cpu")
     os.environ[DEVICES] = str(len(devices))
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
     threading.Thread(target=end_with_parent, daemon=True).start()  # a controller that is killed takes its workers along
