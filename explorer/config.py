@@ -125,6 +125,18 @@ def positive(config: DictConfig, key: str) -> float | None:
     return value
 
 
+def write(path: Path, text: str, key: str = "output") -> None:
+    """Writes what a command makes.
+
+    Raises:
+        ConfigError: naming the key and the file, if it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{key} {path}: {error.strerror}, expected a file that can be written") from None
+
+
 def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None) -> NoReturn:
     """Runs a command under Hydra and leaves with its exit code.
 

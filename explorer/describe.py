@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer import layer_table
-    from explorer.config import ConfigError, plain
+    from explorer.config import ConfigError, plain, write
     from explorer.plots import network as drawing
     from explorer.plots.chain import chain
 
@@ -29,17 +29,8 @@ def main(config: DictConfig) -> int:
         print(layer_table.table(network, target))
         print(f"\n{drawing.text(chain(network))}")
     if config.svg is not None:
-        _write(Path(str(config.svg)), drawing.svg(chain(network), target))
+        write(Path(str(config.svg)), drawing.svg(chain(network), target), "svg")
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    from explorer.config import ConfigError
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"svg {path}: {error.strerror}, expected a file that can be written") from None
 
 
 def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: str | None) -> Architecture:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from plotly.graph_objects import Figure
     from rich.console import Console
 
     from explorer.plots.page import Section
     from explorer.record import StudyRecord
     from explorer.reporting.page import Subject
+    from explorer.timing.outcome import Timed
 
 PAGE = "report.html"
 STORAGE = "sqlite:///study.db"
@@ -27,7 +30,7 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer import store
-    from explorer.config import ConfigError
+    from explorer.config import ConfigError, write
     from explorer.progress import working
 
     if not isinstance(config.text, bool):
@@ -53,12 +56,15 @@ def main(config: DictConfig) -> int:
     with working("drawing the page"):
         subjects = [subject(record, url) for record, url in zip(records, storages, strict=False)]
         text = page.html(subjects, versions())
-    _write(Path(str(config.output)), text)
+    write(Path(str(config.output)), text)
     for record in records:
         show(record, console)
     console.print(f"\n{config.output} shows all of this, and opens without a network", highlight=False)
     if config.tracking is not None:
-        _log(records[0], text, str(config.tracking), console)
+        from explorer.tracking import add_and_tell
+
+        words, asked = add_and_tell(records[0], {PAGE: text}, str(config.tracking))
+        console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
     return 0
 
 
@@ -90,7 +96,7 @@ def subject(record: StudyRecord, storage: str) -> Subject:
         options += f" storage={redact(storage)}"
     presets = {group: known.options(folder("conf") / group) for group in GROUPS}
     how = commands(record, options, presets, known.spaces(space_files()))
-    return Subject(record, options, how, _compressed(record, storage))
+    return Subject(record, options, how, (*_compressed(record, storage), *_latency(record, storage)))
 
 
 def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
@@ -103,10 +109,7 @@ def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     if not found:
         return ()
     info = compressed.info(record, found)
-    figure = compressed.figure(info)
-    ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 540, "title": None}
-    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
-    figure.update_layout(legend=legend, margin={"l": 64, "r": 16, "t": 16, "b": 110}, **ground)
+    figure = _on_the_page(compressed.figure(info))
     lines = tuple(f"trial {one.trial}, {one.plan}: {one.words()}" for one in found)
     return (
         Section(
@@ -119,28 +122,38 @@ def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     )
 
 
-def _write(path: Path, text: str) -> None:
-    from explorer.config import ConfigError
+def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
+    """Accuracy over latency, if it was measured."""
+    from explorer.latency import latest, results, verdict
+    from explorer.plots import latency
+    from explorer.plots.page import Section
+    from explorer.timing.outcome import RUNTIMES
 
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"output {path}: {error.strerror}, expected a file that can be written") from None
+    found = latest(results(storage, record.name))
+    if not found:
+        return ()
+    info = latency.info(record, found)
+    heads = ("network", "macs", *(f"{name}, ms" for runtime in RUNTIMES for name in (runtime, "90th percentile")))
+    shown = sorted(found, key=lambda one: one.latencies[RUNTIMES[-1]].median)
+    rows = tuple((one.network, f"{one.macs:,}", *_milliseconds(one)) for one in shown)
+    where = f"Measured on {found[0].conditions}; load average {max(one.load for one in found):.1f} at most."
+    note = "Bars: 10th to 90th percentile of the calls; ± 1 standard error of val_acc."
+    figures = (_on_the_page(latency.figure(info)),)
+    lines = (where, *verdict(info))
+    return (Section("latency", "Accuracy over latency", lines, heads, rows, figures=figures, width=900, note=note),)
 
 
-def _log(record: StudyRecord, text: str, uri: str, console: Console) -> None:
-    """Puts the page into the study's run in MLflow; a server that is away costs a line."""
-    from explorer.tracking import TrackingError, add_files, redact
+def _milliseconds(timed: Timed) -> Iterator[str]:
+    """Median and 90th percentile of each runtime."""
+    for latency in timed.latencies.values():
+        yield from (f"{latency.median:.3g}", f"{latency.p90:.3g}")
 
-    try:
-        there = add_files(record, {PAGE: text}, uri)
-    except TrackingError as error:
-        console.print(str(error), style="yellow", highlight=False, markup=False)
-        return
-    line = f"in MLflow: {PAGE} of the run {record.name}"
-    if not there:
-        line = f"study {record.name} is not in MLflow at {redact(uri)}; python -m explorer.track puts it there"
-    console.print(line, highlight=False, markup=False)
+
+def _on_the_page(figure: Figure) -> Figure:
+    """A figure that was made for a page of its own, on the report's ground."""
+    ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 540, "title": None}
+    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
+    return figure.update_layout(legend=legend, margin={"l": 64, "r": 16, "t": 16, "b": 110}, **ground)
 
 
 def name_the_other(words: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer import store
-    from explorer.config import ConfigError
+    from explorer.config import ConfigError, write
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")
@@ -45,10 +45,13 @@ def main(config: DictConfig) -> int:
     else:
         show(sections, console)
     if config.output is not None:
-        _write(Path(str(config.output)), text)
+        write(Path(str(config.output)), text)
         console.print(f"\n{config.output} shows all of this with the figures", highlight=False)
     if config.tracking is not None:
-        _log(record, {PAGE: text, DATA: data}, str(config.tracking), console)
+        from explorer.tracking import add_and_tell
+
+        words, asked = add_and_tell(record, {PAGE: text, DATA: data}, str(config.tracking))
+        console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
     return 0
 
 
@@ -142,30 +145,6 @@ def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
             f"against is {record.name}, the study itself; expected another one, or another against_storage"
         )
     return store.load(storage, str(config.against))
-
-
-def _write(path: Path, text: str) -> None:
-    from explorer.config import ConfigError
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"output {path}: {error.strerror}, expected a file that can be written") from None
-
-
-def _log(record: StudyRecord, files: dict[str, str], uri: str, console: Console) -> None:
-    """Puts the page into the study's run in MLflow; a server that is away costs a line, as all is shown already."""
-    from explorer.tracking import TrackingError, add_files, redact
-
-    try:
-        there = add_files(record, files, uri)
-    except TrackingError as error:
-        console.print(str(error), style="yellow", highlight=False, markup=False)
-        return
-    line = f"in MLflow: {PAGE} of the run {record.name}"
-    if not there:
-        line = f"study {record.name} is not in MLflow at {redact(uri)}; python -m explorer.track puts it there"
-    console.print(line, highlight=False, markup=False)
 
 
 if __name__ == "__main__":

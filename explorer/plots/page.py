@@ -74,36 +74,48 @@ class Section:
 
 def html(title: str, about: str, sections: Sequence[Section]) -> str:
     """The page. Equal sections give equal pages."""
+    head = f'<h1>{escape(title)}</h1>\n<p class="about">{escape(about)}</p>'
+    return document(title, "\n".join([head, *map(section_html, sections)]))
+
+
+def document(title: str, body: str, style: str = "", script: str = DRAW, foot: str = "") -> str:
+    """A whole page around a body, plotly.js inside.
+
+    Args:
+        title: of the page.
+        body: HTML.
+        style: CSS on top of that of every page.
+        script: run when all of the page is there.
+        foot: HTML below the body.
+    """
     from plotly.offline import get_plotlyjs
 
-    body = "\n".join(_section(section) for section in sections)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{STYLE}{style}</style>
 <script>{get_plotlyjs()}</script><script>const figures = [];</script>
 </head>
 <body>
 <main>
-<h1>{escape(title)}</h1>
-<p class="about">{escape(about)}</p>
 {body}
 </main>
-<script>{DRAW}</script>
+{foot}<script>{script}</script>
 </body>
 </html>
 """
 
 
-def _section(section: Section) -> str:
+def section_html(section: Section) -> str:
+    """A section: heading, words, table, figures, note."""
     parts = [f'<section id="{escape(section.key)}">', f"<h2>{escape(section.title)}</h2>"]
     parts += [f"<p>{escape(line)}</p>" for line in section.lines]
     if section.heads:
-        parts.append(_table(section))
-    drawn = [_figure(f"{section.key}_{i}", figure) for i, figure in enumerate(section.figures)]
+        parts.append(table(section))
+    drawn = [figure_html(f"{section.key}_{i}", figure) for i, figure in enumerate(section.figures)]
     if drawn:
         parts.append(f'<div class="figures" style="--width: {section.width}px">{"".join(drawn)}</div>')
     if section.note:
@@ -111,7 +123,9 @@ def _section(section: Section) -> str:
     return "\n".join([*parts, "</section>"])
 
 
-def _table(section: Section) -> str:
+def table(section: Section) -> str:
+    """A section's table."""
+
     def cell(tag: str, column: int, text: str) -> str:
         kind = ' class="word"' if column in section.words else ""
         return f"<{tag}{kind}>{escape(text)}</{tag}>"
@@ -121,15 +135,16 @@ def _table(section: Section) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def _figure(name: str, figure: Figure) -> str:
+def figure_html(name: str, figure: Figure) -> str:
+    """The place of a figure, which DRAW fills."""
     data = figure.to_plotly_json()
-    arguments = ",".join(_json(part) for part in (data["data"], data["layout"], CONFIG))
+    arguments = ",".join(as_json(part) for part in (data["data"], data["layout"], CONFIG))
     label = escape(figure.layout.title.text or name)
     box = f'<div id="figure_{name}" class="figure" role="img" aria-label="{label}"></div>'
     return f'<div>{box}<script>figures.push(["figure_{name}",{arguments}])</script></div>'
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     """JSON that can stand inside a script: nothing in it begins a tag or a comment."""
     from plotly.utils import PlotlyJSONEncoder
 

@@ -44,33 +44,14 @@ def html(subjects: Sequence[Subject], versions: dict[str, str]) -> str:
         subjects: one study, or two to be compared.
         versions: of the packages that write the page.
     """
-    from plotly.offline import get_plotlyjs
-
     names = " and ".join(subject.record.name for subject in subjects)
     room = details.ROOM // len(subjects)
     data = {str(i): details.details(one.record, one.options, room) for i, one in enumerate(subjects)}
     body = "\n".join(_study(i, subject, subjects, versions) for i, subject in enumerate(subjects))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(names)}: report</title>
-<style>{page.STYLE}{STYLE}</style>
-<script>{get_plotlyjs()}</script><script>const figures = [];</script>
-</head>
-<body>
-<main>
-{_comparison(subjects) if len(subjects) > 1 else ""}
-{body}
-</main>
-<noscript>The figures and the details of a network need JavaScript, which the page brings along.</noscript>
-<script>const details = {page._json(data)};
-{NARROW}{page.DRAW}
-{SCRIPT}</script>
-</body>
-</html>
-"""
+    both = _comparison(subjects) if len(subjects) > 1 else ""
+    script = f"const details = {page.as_json(data)};\n{NARROW}{page.DRAW}\n{SCRIPT}"
+    foot = "<noscript>The figures and the details of a network need JavaScript, which the page brings along.</noscript>"
+    return page.document(f"{names}: report", f"{both}\n{body}", STYLE, script, foot)
 
 
 def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: dict[str, str]) -> str:
@@ -94,7 +75,7 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
             parts.tiles(record),
             f"<nav>{nav}</nav>",
             _front(place, record),
-            *(page._section(section) for section in sections),
+            *(page.section_html(section) for section in sections),
             f'<section id="made{place}" class="long"><h2>How it was made, and how to make it again</h2>',
             parts.made(record, subject.commands, versions),
             "</section>",
@@ -115,7 +96,7 @@ def _front(place: int, record: StudyRecord) -> str:
     return "\n".join(
         [
             f'<section id="pareto{place}" class="long"><h2>The front: accuracy over size</h2>{words}',
-            f'<div class="picks">{page._figure(f"pareto{place}", parts.front_figure(record, place))}</div>',
+            f'<div class="picks">{page.figure_html(f"pareto{place}", parts.front_figure(record, place))}</div>',
             f'<p class="note">{escape(parts.BARS)} A click on a network shows it below.</p>',
             f'<div class="panel" id="panel_{place}" data-first="{first}">{CHOICE}<div class="body"></div></div>',
             parts.front_table(record, place) if front else "<p>No trial has finished yet.</p>",
@@ -150,10 +131,10 @@ def _comparison(subjects: Sequence[Subject]) -> str:
         [
             f"<h1>{escape(one.name)} and {escape(other.name)}</h1>{warning}",
             '<section id="both"><h2>Both fronts</h2>',
-            f'<div class="picks">{page._figure("both", fronts.figure(records))}</div>',
+            f'<div class="picks">{page.figure_html("both", fronts.figure(records))}</div>',
             f'<p class="note">{escape(parts.BARS)}</p>',
-            page._table(Section("both", "", heads=("", one.name, other.name), rows=rows)),
-            page._figure("both_history", history.figure(drawn)) if drawn else "",
+            page.table(Section("both", "", heads=("", one.name, other.name), rows=rows)),
+            page.figure_html("both_history", history.figure(drawn)) if drawn else "",
             "</section>",
         ]
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from explorer.record import StudyRecord
-from explorer.tracking.address import TrackingError, check_uri, reason, redact, resolve, sqlite_path
+from explorer.tracking.address import TrackingError, check_uri, redact, resolve, sqlite_path, told_as_one_line
 from explorer.tracking.mirror import study_key, study_runs
 from explorer.tracking.tracker import connect
 
@@ -30,7 +30,7 @@ def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
     path = sqlite_path(resolve(uri))
     if not record.trials or (path and not path.is_file()):
         return False
-    try:
+    with told_as_one_line(uri):
         client = connect(uri)
         experiment = client.get_experiment_by_name(record.name)
         if experiment is None:
@@ -43,6 +43,19 @@ def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
             for name, text in files.items():
                 Path(folder, name).write_text(text, encoding="utf-8")
             client.log_artifacts(parent, folder)
-    except Exception as error:  # noqa: BLE001 - MLflow, its database and its network raise whatever they like
-        raise TrackingError(f"tracking={redact(uri)}: {reason(error, uri)}") from None
     return True
+
+
+def add_and_tell(record: StudyRecord, files: Mapping[str, str], uri: str) -> tuple[str, bool]:
+    """Adds files as `add_files` does; a server that is away is no failure, as what is added was shown already.
+
+    Returns:
+        What became of it in one line, and whether the server could be asked.
+    """
+    try:
+        there = add_files(record, files, uri)
+    except TrackingError as error:
+        return str(error), False
+    if there:
+        return f"in MLflow: {next(iter(files))} of the run {record.name}", True
+    return f"study {record.name} is not in MLflow at {redact(uri)}; python -m explorer.track puts it there", True
