@@ -63,7 +63,7 @@ class Pixels:
 
 @dataclass(frozen=True)
 class MemoryLoader:
-    """Batches of tensors: iterable, sized, nothing more.
+    """Batches of `chosen` images: iterable, sized, nothing more.
 
     With an order (Lightning finds it under the name `sampler` and tells it the epoch) the batches are shuffled and
     augmented. Of each batch one of several ranks gets its share.
@@ -71,6 +71,7 @@ class MemoryLoader:
 
     images: Tensor
     labels: Tensor
+    chosen: Tensor
     pixels: Pixels
     batch_size: int
     sampler: Order | None
@@ -79,23 +80,22 @@ class MemoryLoader:
     batch_sampler: None = None
 
     def __len__(self) -> int:
-        return math.ceil(len(self.labels) / self.batch_size)
+        return math.ceil(len(self.chosen) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         mean, std = self.pixels.on(self.images.device)
         if self.sampler is None:
-            for start in range(0, len(self.labels), self.batch_size):
-                part = slice(start, start + self.batch_size)
-                yield (self.images[part].float() - mean) / std, self.labels[part]
+            for which in torch.split(self.chosen, self.batch_size):
+                yield (self.images[which].float() - mean) / std, self.labels[which]
             return
         # All that is drawn in an epoch is sent to the device at once: there is nothing to wait for between two steps.
         generator = self.sampler.generator()
-        order = torch.randperm(len(self.labels), generator=generator).tensor_split(len(self))
-        draws = torch.cat([self.pixels.draws(len(batch), generator) for batch in order])
-        together = torch.cat([torch.cat(order)[:, None], draws], 1).to(self.labels.device)
-        for batch in together.tensor_split(len(self)):
-            varied = share(self.pixels.varied(self.images[batch[:, 0]], batch[:, 1:]), self.rank, self.ranks)
-            yield (varied.float() - mean) / std, self.labels[share(batch[:, 0], self.rank, self.ranks)]
+        order = torch.randperm(len(self.chosen), generator=generator).tensor_split(len(self))
+        draws = torch.cat([self.pixels.draws(len(batch), generator) for batch in order]).to(self.images.device)
+        whole = self.chosen[torch.cat(order).to(self.images.device)]
+        for which, how in zip(whole.tensor_split(len(self)), draws.tensor_split(len(self)), strict=True):
+            varied = share(self.pixels.varied(self.images[which], how), self.rank, self.ranks)
+            yield (varied.float() - mean) / std, self.labels[share(which, self.rank, self.ranks)]
 
 
 class WholeEpochs:
@@ -136,8 +136,7 @@ class MemoryDataModule(DataModule):
         sizes = {part: len(indices) for part, indices in parts.items()}
         super().__init__(name, shape, len(class_names), tuple(class_names), sizes)
         self.pixels = pixels
-        self._images = torch.from_numpy(images)
-        self._labels = torch.from_numpy(labels)
+        self._held = torch.from_numpy(images), torch.from_numpy(labels)
         self._parts = {part: torch.from_numpy(indices) for part, indices in parts.items()}
 
     def training(self, parts: tuple[str, ...]) -> MemoryLoader:
@@ -150,8 +149,9 @@ class MemoryDataModule(DataModule):
         chosen = torch.cat([self._parts[part] for part in parts])
         if order is None:
             chosen = share(chosen, self.rank, self.ranks)
-        images, labels = self._images[chosen].to(self.device), self._labels[chosen].to(self.device)
-        return MemoryLoader(images, labels, self.pixels, batch_size, order, self.rank, self.ranks)
+        images, labels = self._held = self._held[0].to(self.device), self._held[1].to(self.device)  # sent there once
+        chosen = chosen.to(self.device)
+        return MemoryLoader(images, labels, chosen, self.pixels, batch_size, order, self.rank, self.ranks)
 
 
 def official(labels: NDArray[np.int64], test_images: int, val: float, split_seed: int) -> dict[str, Indices]:
