@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from explorer.plots import pareto
+from explorer.front import front_trials
+from explorer.plots import latency, pareto
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
 from tests.mlflow_server import free_port, server
 from tests.sample import finished_study
+from tests.test_latency import timed
 
 PICTURES = Path(__file__).parents[1] / ".artifacts"
 FLAGS = (
@@ -103,6 +105,18 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
         browser.get(f"{address}/#/experiments/{experiment.experiment_id}/runs")
         wait_for(browser, "[role=row] a", record.name)
         browser.save_screenshot(str(PICTURES / "mlflow_runs.png"))
+
+
+def test_accuracy_over_latency(browser: Any, tmp_path: Path) -> None:
+    record = finished_study(12)
+    found = [timed(trial.number, 0.2 + trial.params / 1e6) for trial in front_trials(record)]
+    page = tmp_path / "latency.html"
+    page.write_text(latency.html(latency.figure(latency.info(record, found))), encoding="utf-8")
+    browser.get(page.as_uri())
+    assert wait_for(browser, ".annotation-text", "SqueezeNet v1.0").is_displayed()
+    assert len(browser.find_elements("css selector", ".scatterlayer .points path.point")) == 2 * len(found)
+    browser.save_screenshot(str(PICTURES / "latency.png"))
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
 
 
 def test_the_page_alone(browser: Any, tmp_path: Path) -> None:

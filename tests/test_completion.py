@@ -10,7 +10,7 @@ from shutil import which
 
 import pytest
 
-from explorer.config import ConfigError, _override
+from explorer.config import ConfigError, _override, folder
 
 BASH = """
 eval "$(python -m explorer.search -sc install=bash)"
@@ -60,3 +60,17 @@ def test_two_dashes() -> None:
         assert _override(word, "report") == word
     with pytest.raises(ConfigError, match="--tex is no option; --help shows the keys"):
         _override("--tex", "report")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in folder("conf").glob("*.yaml")))
+def test_every_command_has_help_of_one_style(name: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", f"explorer.{name}", "--help"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    what, examples, *_ = done.stdout.split("\n\n")
+    assert what.strip()[0].isupper()  # a sentence on what it does, then examples, then its keys
+    assert what.strip().endswith(".")
+    assert all(line.startswith("  ") for line in examples.splitlines())
+    assert f"  python -m explorer.{name}" in examples
+    assert "Values (KEY=VALUE):" in done.stdout or "Groups (GROUP=OPTION)" in done.stdout
+    assert max(map(len, [*what.splitlines(), *examples.splitlines()])) <= 120
