@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from explorer import findings
 from explorer.advantage import advantages, name
 from explorer.arch import Architecture, cost
 from explorer.front import Covered, by_end, front_trials, point, reference_point
@@ -159,6 +158,8 @@ def note(record: StudyRecord, links: Mapping[int, str] | None = None) -> str:
 
 def search_page(record: StudyRecord) -> str:
     """How the search went, and what it says of its space, as one page. Equal studies give equal pages."""
+    from explorer import findings  # needs numpy
+
     try:
         more = findings.sections(findings.find(record))
     except SpaceError as error:  # of a family that is not installed here
