@@ -100,10 +100,11 @@ def ways(options: dict[str, Any]) -> Measured | None:
 
 def build(studies: dict[str, SweepInfo | None], measured: Measured | None = None) -> list[Sheet]:
     """Every sheet, in the paper's order; `measured` are ways of compressing, where they were measured."""
-    from explorer.reproduction import sweeps, tables
+    from explorer.reproduction import compression, sweeps, tables
 
     figure_3a, figure_3b, table_3, strategy_3 = sweeps.sheets(studies)
-    first = [tables.table_1(), tables.table_2(measured), figure_3a, figure_3b, table_3]
+    ways = [compression.sheet(measured)] if measured else []
+    first = [tables.table_1(), tables.table_2(bool(measured)), *ways, figure_3a, figure_3b, table_3]
     return [*first, strategy_3, tables.macs(), tables.megabytes()]
 
 

@@ -2,6 +2,7 @@
 
 import html.parser
 import io
+import json
 import math
 import random
 import re
@@ -414,6 +415,29 @@ def test_the_document_holds_what_is_counted_today():
 
 
 # The command
+
+
+def test_ways_of_compressing_as_kept(tmp_path):
+    way = {"method": "none, 32 bit", "bytes": 3000, "before": [0.979, 1], "after": [0.979, 1], "change": [0, 0]}
+    ours = way | {"method": "ours", "bytes": 100, "after": [0.97, 1], "change": [-0.009, 0.011]}
+    ways = [one | {"images": 360} for one in (way, ours)]
+    kept = {
+        "weights": "digits",
+        "network": "SqueezeNet v1.0 on digits",
+        "seeds": [0, 1],
+        "alexnet": 96700,
+        "ways": ways,
+    }
+    (tmp_path / "table_2.json").write_text(json.dumps(kept))
+    code, out, err = paper("table_2.network=squeezenet_v1_0", folder=tmp_path)
+    assert (code, err) == (0, "")
+    assert re.search(r"none, 32 bit +3,000 +1.0x +32x +97.9 +97.9 +\+0.0 ± 0.0 +100.0 +100.0", out)
+    assert re.search(r"ours +100 +30.0x +967x +97.9 +97.0 +-0.9 ± 1.1", out)
+    assert "Trained here on digits, not on ImageNet" in " ".join(out.split())
+    (tmp_path / "table_2.json").write_text("{}")
+    code, _, err = paper(folder=tmp_path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "table_2.kept=table_2.json: no file that this command wrote" in err
 
 
 def test_without_studies_it_counts_and_names_what_to_run(tmp_path):
