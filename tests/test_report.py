@@ -24,7 +24,7 @@ from explorer.reporting.commands import GROUPS, Commands, commands
 from explorer.reporting.details import details
 from explorer.reporting.page import Subject
 from explorer.reporting.parts import canonical
-from explorer.reporting.spent import duration, spent
+from explorer.reporting.spent import duration, spent, within
 from tests.sample import finished_study, study, trial
 
 PRESETS = {group: known.options(folder("conf") / group) for group in GROUPS}
@@ -56,6 +56,22 @@ def test_epochs_spent_and_saved() -> None:
 
 
 # Against SqueezeNet ---------------------------------------------------------------------------------------------------
+
+
+def test_a_study_as_it_stood() -> None:
+    whole = study([trial(0), trial(1, state="PRUNED", epochs=5), trial(2), trial(3, state="RUNNING", epochs=3)])
+    ends = sorted(one.ended for one in whole.trials if one.ended)
+    for epochs, left in ((4, 0), (25, 2), (44, 2), (45, 3), (1000, 3)):
+        stood = within(whole, epochs)
+        assert [one.ended for one in sorted(stood.trials, key=lambda one: one.ended)] == ends[:left]
+        assert sum(spent(stood).states.values()) == left
+        assert spent(stood).epochs <= epochs
+
+
+def test_two_studies_are_compared_after_as_many_epochs() -> None:
+    long, short = finished_study(), replace(study([trial(0), trial(1)]), name="short")
+    text = page.html([subject(long), subject(short)], {})
+    assert f"Both after 40 epochs; what {long.name} found later is below." in text
 
 
 def test_advantages_are_the_smallest_of_the_same_accuracy_and_the_best() -> None:

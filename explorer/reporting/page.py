@@ -14,7 +14,7 @@ from explorer.record import StudyRecord
 from explorer.reporting import details, parts
 from explorer.reporting.commands import Commands
 from explorer.reporting.script import NARROW, SCRIPT, STYLE
-from explorer.reporting.spent import spent
+from explorer.reporting.spent import spent, within
 from explorer.space import SpaceError
 
 CHOICE = '<p class="screen"><label>network <select aria-label="network"></select></label></p>'
@@ -116,21 +116,25 @@ def _statistics(record: StudyRecord, other: StudyRecord | None) -> tuple[Section
 
 
 def _comparison(subjects: Sequence[Subject]) -> str:
-    """Both fronts in one figure, and the studies in numbers."""
-    records = [subject.record for subject in subjects]
+    """Both fronts in one figure, and the studies in numbers, after as many epochs of the one as of the other."""
+    whole = [subject.record for subject in subjects]
+    epochs = min(spent(record).epochs for record in whole)
+    records = [within(record, epochs) for record in whole]
     one, other = records
     unlike = [key for key in ("data", "recipe", "epochs", "seeds") if one.config.get(key) != other.config.get(key)]
     warning = ""
     if unlike:
         words = f"The two were trained differently ({', '.join(unlike)}), which may be all of a difference."
         warning = f'<p class="warn">{escape(words)}</p>'
+    longer = [record.name for record in whole if spent(record).epochs > epochs]
+    about = f"Both after {epochs:,} epochs" + (f"; what {longer[0]} found later is below." if longer else ".")
     drawn = history.lines(records)
     finished = [i for i, record in enumerate(records) if record.finished]
     rows = parts.comparison(records, {i: line.volumes[-1] for i, line in zip(finished, drawn, strict=True)})
     return "\n".join(
         [
             f"<h1>{escape(one.name)} and {escape(other.name)}</h1>{warning}",
-            '<section id="both"><h2>Both fronts</h2>',
+            f'<section id="both"><h2>Both fronts</h2><p>{escape(about)}</p>',
             f'<div class="picks">{page.figure_html("both", fronts.figure(records))}</div>',
             f'<p class="note">{escape(parts.BARS)}</p>',
             page.table(Section("both", "", heads=("", one.name, other.name), rows=rows)),

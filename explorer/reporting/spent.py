@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from explorer.front import by_end
 from explorer.record import StudyRecord
 
 
@@ -65,6 +66,17 @@ def spent(record: StudyRecord) -> Spent:
     ends = [trial.ended for trial in record.trials if trial.ended]
     wall = max(ends) - min(starts) if ends else 0.0
     return Spent(states, epochs, saved, lost, sum(trial.seconds for trial in record.trials), wall)
+
+
+def within(record: StudyRecord, epochs: int) -> StudyRecord:
+    """The study as it stood when so many epochs had been trained: the trials that had ended by then."""
+    left, kept = epochs, set[int]()
+    for trial in by_end(trial for trial in record.trials if trial.ended):
+        left -= sum(map(len, trial.curves))
+        if left < 0:
+            break
+        kept.add(trial.number)
+    return replace(record, trials=tuple(trial for trial in record.trials if trial.number in kept))
 
 
 def duration(seconds: float) -> str:
