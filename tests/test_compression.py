@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -199,6 +200,7 @@ def test_the_front_over_bytes() -> None:
     assert {trace.name for trace in drawn.data if trace.visible is not False} >= {"compressed", "front over bytes"}
     ties = next(trace for trace in drawn.data if trace.line.dash == "dot")
     assert list(ties.x[:2]) == [best.bytes, best.bytes // 16]
+    assert lines[-1] in drawn.layout.title.text
     assert compressed.figure(compressed.info(record, [])).data
 
 
@@ -283,3 +285,40 @@ def test_budgets() -> None:
     from explorer.compress import budget
 
     assert [budget(text) for text in ("20kB", "0.02MB", 20000, "20_000", ".02MB", None)] == [20_000] * 5 + [None]
+
+
+def test_weights_name_their_network_by_their_shapes() -> None:
+    from types import SimpleNamespace
+    from typing import Any
+
+    from explorer.arch import architecture
+    from explorer.compress_weights import _target
+    from explorer.compression.header import tensor_shapes
+    from explorer.config import ConfigError
+
+    data: Any = SimpleNamespace(input_shape=(3, 227, 227))
+    for name in ("squeezenet_v1_0", "squeezenet_v1_1"):
+        shapes = tensor_shapes(architecture(name, data.input_shape, 1000))
+        given = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+        assert _target("best", given, data) == name
+        assert _target("squeezenet_v1_1", given, data) == "squeezenet_v1_1"
+    with pytest.raises(ConfigError, match="of no published network"):
+        _target("best", {"a.weight": torch.empty(3, 4)}, data)
+
+
+def test_a_budget_that_loses_too_much_is_exceeded_and_one_that_is_asked_for_is_kept() -> None:
+    made, data, recipe = network(), datasets.load(DIGITS), recipes.read(RECIPE)
+    finetune.train(made, data, recipe, 6, 1.0, 0)
+    budget = cost(small()).bytes // 20
+    asked = deep.Plan(budget, rounds=2, epochs=4)
+    told: list[str] = []
+
+    def size(plan: deep.Plan) -> int:
+        return len(
+            container.pack(small(), deep.compress(small(), made.state_dict(), data, recipe, plan, 0, told.append))
+        )
+
+    assert size(replace(asked, tolerance=0.01)) > 1.2 * budget
+    assert any("lose" in line for line in told)
+    with pytest.raises(CompressionError, match="beside header and biases 0 bytes are left for the weights, too few"):
+        size(replace(asked, budget=900))

@@ -10,10 +10,12 @@ import torch
 import yaml
 
 from explorer import checkpoint as checkpoints
-from explorer.arch import Architecture
+from explorer import data as datasets
+from explorer import recipe as recipes
+from explorer.arch import Architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families import families, metaparameters
-from explorer.compression import container
+from explorer.compression import container, deep, finetune
 from explorer.compression.header import tensor_shapes
 from explorer.compression.quantize import quantize
 from explorer.export import save
@@ -145,3 +147,26 @@ def test_compressed_it_says_the_same(family: str) -> None:
     with torch.no_grad():
         expected, found = module(images), read(images)
     assert (expected - found).norm() < 0.2 * expected.norm()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", SEARCHED)
+def test_compressed_with_retraining_it_learns_on(family: str) -> None:
+    """Pruned, shared, trained: the file is within its budget, and what it decodes to is no worse than before."""
+    network, data, recipe = small(family, (1, 8, 8)), datasets.load({"name": "digits"}), recipes.read(FAST)
+    before = build(network)
+    finetune.train(before, data, recipe, 3, 1.0, 0)
+    budget = 2000 + cost(network).bytes // 6  # the small ones are little more than a header
+    made = deep.compress(network, before.state_dict(), data, recipe, deep.Plan(budget, rounds=2, epochs=8))
+    content = container.pack(network, made)
+    assert len(content) <= 1.02 * budget
+    _, found = container.unpack(content)
+    after = build(network)
+    state = {name: torch.from_numpy(container.dense(tensor)) for name, tensor in found.items()}
+    after.load_state_dict(state, strict=False)
+    right = []
+    for module in (before, after):
+        images, labels = next(iter(data.evaluation("val")))
+        with torch.inference_mode():
+            right.append(float((module.eval()(images).argmax(1) == labels).float().mean()))
+    assert right[1] > max(0.3, right[0] - 0.1)

@@ -90,7 +90,10 @@ def allocate(options: Mapping[str, Sequence[Choice]], budget: float) -> dict[str
 
     least = {name: min(some, key=lambda choice: choice.bytes) for name, some in options.items()}
     if size(least) > budget:
-        raise CompressionError(f"{budget:,.0f} bytes for the weights are too few, {size(least):,.0f} is the least")
+        raise CompressionError(
+            f"beside header and biases {max(budget, 0):,.0f} bytes are left for the weights, too few: "
+            f"{size(least):,.0f} is the least"
+        )
     low, high = 1e-15, 1e3
     for _ in range(60):
         price = float(np.sqrt(low * high))

@@ -102,6 +102,16 @@ def share(weights: Floats, importance: Doubles | None, count: int) -> CodedTenso
     return CodedTensor.of(new.reshape(weights.shape))
 
 
+def largest(weights: Floats, count: int) -> Floats:
+    """The weights with all but the so many largest set to zero."""
+    flat = np.abs(weights.reshape(-1))
+    if count >= np.count_nonzero(flat):
+        return weights
+    kept = np.zeros(flat.shape, bool)
+    kept[np.argsort(-flat, kind="stable")[:count]] = True
+    return np.where(kept.reshape(weights.shape), weights, np.float32(0))
+
+
 def _codebook(values: Doubles, price: Doubles, count: int) -> tuple[Doubles, Places]:
     """`kmeans` of values in rising order, of their cells where they are many."""
     if len(values) <= FINE:

@@ -13,7 +13,7 @@ from torch import Tensor
 from explorer.arch import Architecture
 from explorer.compression import container, finetune
 from explorer.compression.allocate import Choice, allocate, choices
-from explorer.compression.codebook import Doubles
+from explorer.compression.codebook import Doubles, largest
 from explorer.compression.codebook import share as share_weights
 from explorer.compression.coded import CodedTensor, CompressionError, Floats
 from explorer.compression.header import tensor_shapes
@@ -94,13 +94,18 @@ def compress(
     budget = _prune(network, data, recipe, plan, images, least, seed, told)
     pruned, later = _state(network), max(1, plan.epochs // 4)
     for left in reversed(range(TRIES)):
-        tensors = _shared(network, images, plan, budget, seed)
-        finetune.share(network, tensors)
-        finetune.train(network, data, recipe, later, plan.lr / 2, seed + plan.rounds + 1)
-        finetune.unshare(network)
-        if budget is None or not left or _right(network, data) >= least:
-            break
-        network.load_state_dict(pruned)
+        try:
+            finetune.share(network, _shared(network, images, plan, budget, seed))
+        except CompressionError:
+            if plan.tolerance is None or not left:
+                raise
+        else:
+            finetune.train(network, data, recipe, later, plan.lr / 2, seed + plan.rounds + 1)
+            finetune.unshare(network)
+            if not left or budget is None or _right(network, data) >= least:
+                break
+            network.load_state_dict(pruned)
+        assert budget is not None
         budget = round(WIDER * budget)
         told(f"codebooks within {budget:,} bytes, as fewer lose too much")
     return as_kept(network)
@@ -121,7 +126,13 @@ def _prune(
     reached = None if plan.budget is None else _budget(network, plan, 0)
     for number in range(1, plan.rounds + 1):
         before, budget = _state(network), None if plan.budget is None else _budget(network, plan, number)
-        kept = _kept(network, images, plan, budget, number, seed)
+        try:
+            kept = _kept(network, images, plan, budget, number, seed)
+        except CompressionError:
+            if plan.tolerance is None:
+                raise
+            told(f"pruned no further: {budget:,} bytes hold no weights")
+            break
         finetune.keep(network, kept)
         finetune.train(network, data, recipe, each, plan.lr, seed + number)
         finetune.release(network)
@@ -219,16 +230,6 @@ def _coded(network: Network, importance: Mapping[str, Doubles], chosen: Mapping[
         )
         for name, layer in finetune.layers(network).items()
     }
-
-
-def largest(weights: Floats, count: int) -> Floats:
-    """The weights with all but the so many largest set to zero."""
-    flat = np.abs(weights.reshape(-1))
-    if count >= np.count_nonzero(flat):
-        return weights
-    kept = np.zeros(flat.shape, bool)
-    kept[np.argsort(-flat, kind="stable")[:count]] = True
-    return np.where(kept.reshape(weights.shape), weights, np.float32(0))
 
 
 def _options(network: Network, importance: Mapping[str, Doubles], plan: Plan, healed: float) -> dict[str, list[Choice]]:

@@ -77,7 +77,9 @@ class Compressed:
     def words(self) -> str:
         """One line for people."""
         lost, error = self.lost
+        many = len(self.seeds) > 1
+        points = f"{100 * lost:+.2f}" + (f" ± {100 * error:.2f}" if many else "")
         return (
             f"{self.size:,.0f} bytes, {self.ratio:.1f} times below fp32; val_acc {mean(self.before):.4f} -> "
-            f"{self.accuracy:.4f}, {100 * lost:+.2f} ± {100 * error:.2f} points lost (mean of {len(self.seeds)} seeds)"
+            f"{self.accuracy:.4f}, {points} points lost ({f'mean of {len(self.seeds)} seeds' if many else 'one seed'})"
         )

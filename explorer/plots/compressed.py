@@ -151,6 +151,8 @@ def _layout(info: CompressedInfo) -> dict[str, Any]:
     top = max((min(1.0, mark.accuracy + mark.error) for mark in shown), default=1.0)
     room = max(0.06 * (top - bottom), 0.004)
     counts = f"{len(info.dense)} networks in fp32, {len(info.compressed)} compressed; bars: ± 1 standard error"
+    if info.compressed:
+        counts += f"<br>{verdict(info)[-1]}"
     return {
         "template": "plotly_white",
         "font": {"family": FONT, "size": 14, "color": INK},
@@ -163,7 +165,7 @@ def _layout(info: CompressedInfo) -> dict[str, Any]:
             "yanchor": "top",
         },
         "legend": {"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom"},
-        "margin": {"l": 84, "r": 32, "t": 116, "b": 76},
+        "margin": {"l": 84, "r": 32, "t": 132, "b": 76},
         "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "size": 13}},
         "xaxis": AXIS
         | {
