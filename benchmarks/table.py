@@ -26,8 +26,8 @@ SHEET = """\
 
 Learning curves of every network of the grid `fire_grid` (search_spaces/fire_grid.yaml, inside the space `fire`:
 SqueezeNet's metaparameters of arXiv:1602.07360), so that methods of architecture search can be judged in seconds, with
-the size of each network, which the published tables of curves do not carry. Made by `make table`; read by
-`explorer.tables.load("{name}")`.
+the size of each network, which the published tables of curves do not carry. Made by `python -m benchmarks.table`; read
+by `explorer.tables.load("{name}")`.
 
 | | |
 |---|---|

@@ -78,7 +78,7 @@ for side in (8, 32, 224):
 
 
 @pytest.mark.slow
-def test_search_describe_retrain(site: Path, tmp_path: Path) -> None:
+def test_search_and_all_that_follows(site: Path, tmp_path: Path) -> None:
     spaces = tmp_path / "spaces"
     spaces.mkdir()
     (spaces / "dense.yaml").write_text(block("yaml"))
@@ -97,6 +97,19 @@ def test_search_describe_retrain(site: Path, tmp_path: Path) -> None:
     network = Architecture.from_json((folder / "architecture.json").read_text())
     assert "layer12.conv" in {row.name for row in cost(network).layers}
     assert (folder / "model.onnx").stat().st_size > 0
+    words = ("-m", "explorer.compress", "1", "ratio=4", "seeds=1", "epochs=2", "rounds=1")
+    compressed = run(tmp_path, site, *words)
+    assert compressed.returncode == 0, compressed.stderr
+    (file,) = (tmp_path / "compressed" / "dense-1").glob("*.sqz")
+    decoded = run(tmp_path, tmp_path, "-m", "explorer.decompress", str(file))
+    assert decoded.returncode == 0, decoded.stderr
+    timed = run(tmp_path, tmp_path, "-m", "explorer.latency", "1", "rounds=2")
+    assert timed.returncode == 0, timed.stderr
+    reported = run(tmp_path, site, "-m", "explorer.report")
+    assert reported.returncode == 0, reported.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert "dense 12" in page
+    assert "pools=" in page
 
 
 WRONG = {
