@@ -16,12 +16,11 @@ from explorer.plots.style import AXIS, FONT, INK, faded
 
 COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#0072B2", "#009E73", "#332288", "#882255")
 _INTRODUCTION = """\
-Made by `python -m benchmarks.search_quality`; the table by `python -m benchmarks.table` (see fire_digits.md). The value is
-the hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of the table's
-largest size and lowest val_acc, after the epochs of 50, 100 and {trials} trials at full length: mean over the seeds.
-*Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves goes
-into more trials. The figure
-leaves out what ran with fewer seeds than the others."""
+Made by `python -m benchmarks.search_quality`; the table by `python -m benchmarks.table` (see fire_digits.md). The value
+is the hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of the
+table's largest size and lowest val_acc, after the epochs of 50, 100 and {trials} trials at full length: mean over the
+seeds. *Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves goes into
+more trials. The figure leaves out what ran with fewer seeds than the others."""
 Runs = Mapping[tuple[str, Bench, int], Run]
 
 

@@ -27,6 +27,8 @@ from explorer.completion import script
 from explorer.space import DesignSpace, SpaceError, parse
 
 BAD_INPUT = 2
+VALUED = ("--cfg", "--package", "--config-name", "--config-path")
+"""Options of Hydra's whose value may follow as a word of its own; it is no target."""
 CONFIG_DIR = ("--config-dir", "-cd")
 OPTIONS = (
     "help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion", "config-path",
@@ -204,7 +206,7 @@ def _shape_arguments(name: str, bare: str | None) -> None:
         if word in CONFIG_DIR:
             next(rest, None)
         elif not word.startswith("--config-dir="):
-            words.append(_override(word, name))
+            words.append(_override(word, name) + (f"={next(rest, '')}" if word in VALUED else ""))
     first = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
     if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
         words[first] = f"{bare}={words[first]}"

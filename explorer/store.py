@@ -139,9 +139,8 @@ class Store:
         self._ids[trial.number] = trial_id
         return self._keep(trial)
 
-    def worked(self, seconds: float) -> None:
-        """Adds to the time during which a search was at work, and says that this one still is."""
-        self.spent.wall_seconds += seconds
+    def sign(self) -> None:
+        """Says that a search is still at work, and for how long it has been."""
         self.storage.set_study_user_attr(self.study_id, "wall_seconds", self.spent.wall_seconds)
         self.storage.set_study_user_attr(self.study_id, "controller", _me())
 

@@ -105,7 +105,7 @@ class Controller:
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.ending = ""
         """Why nothing new is begun: a spent budget, an exhausted space; "" while the search goes on."""
-        self._clock = time.monotonic()
+        self._clock = self._signed = time.monotonic()
         self._waiting: deque[tuple[int, int]] = deque()  # (trial, tries of its rung so far)
         self._identities: dict[str, int] = {}
         self._anchors: list[str] = []
@@ -140,12 +140,14 @@ class Controller:
                     flight = self.in_flight.pop(future)
                     self._settle(flight, future)
                 self.recovery.end_hung_workers(own for future, own in self.in_flight.items() if not future.done())
-                if done or time.monotonic() - self._clock > SIGN:
-                    self._note_time()
+                self._note_time()
+                if time.monotonic() - self._signed > SIGN:
+                    self._sign()
                 if done:
                     stored(self.record)
         finally:
             self._note_time()
+            self._sign()
             self.store.release()
 
     def _free_slots(self) -> list[int]:
@@ -155,8 +157,12 @@ class Controller:
 
     def _note_time(self) -> None:
         now = time.monotonic()
-        self.store.worked(now - self._clock)
+        self.store.spent.wall_seconds += now - self._clock
         self._clock = now
+
+    def _sign(self) -> None:
+        self.store.sign()
+        self._signed = time.monotonic()
 
     def _catch_up(self) -> None:
         """Learns what the study holds already; trials left running go on first."""

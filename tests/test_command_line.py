@@ -143,6 +143,13 @@ def test_help_and_mistakes_import_nothing_heavy(words: list[str], tmp_path: Path
         assert f"python -m {words[0]} " in done.stdout
 
 
+def test_the_value_of_an_option_is_no_target(tmp_path: Path) -> None:
+    for words, target in ((["--cfg", "job"], "squeezenet_v1_0"), (["--cfg", "job", "vgg16"], "vgg16")):
+        done = run(tmp_path, "evaluate", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"target: {target}\n" in done.stdout
+
+
 def test_describe_prints_table_1(tmp_path: Path) -> None:
     done = run(tmp_path, "explorer.describe", "squeezenet_v1_0")
     assert done.returncode == 0

@@ -5,4 +5,14 @@ from explorer.arch.cost import Cost, LayerCost, Totals, cost, totals
 from explorer.arch.families import architecture
 from explorer.arch.layers import ArchitectureError, Shape
 
-__all__ = ["Architecture", "ArchitectureError", "Cost", "LayerCost", "Shape", "Totals", "architecture", "cost", "totals"]
+__all__ = [
+    "Architecture",
+    "ArchitectureError",
+    "Cost",
+    "LayerCost",
+    "Shape",
+    "Totals",
+    "architecture",
+    "cost",
+    "totals",
+]

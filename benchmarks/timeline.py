@@ -1,4 +1,4 @@
-"""python -m benchmarks.profile: where the milliseconds of one trial in a warm worker go.
+"""python -m benchmarks.timeline: where the milliseconds of one trial in a warm worker go.
 
 Trains networks on digits as a worker does, and looks about a thousand times a second of processor time at what runs;
 each look counts for the processor time since the one before, so that a long call into torch is not undercounted.
