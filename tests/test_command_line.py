@@ -145,7 +145,7 @@ def test_help_and_mistakes_import_nothing_heavy(words: list[str], tmp_path: Path
 
 def test_the_value_of_an_option_is_no_target(tmp_path: Path) -> None:
     for words, target in ((["--cfg", "job"], "squeezenet_v1_0"), (["--cfg", "job", "vgg16"], "vgg16")):
-        done = run(tmp_path, "evaluate", *words)
+        done = run(tmp_path, "explorer.evaluate", *words)
         assert (done.returncode, done.stderr) == (0, "")
         assert f"target: {target}\n" in done.stdout
 
