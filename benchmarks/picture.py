@@ -17,7 +17,7 @@ def png(figure: Any, path: Path) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
-        figure.write_html(page, include_plotlyjs=True)
+        figure.write_html(page, include_plotlyjs=True, config={"displayModeBar": False})
         window = f"--window-size={figure.layout.width + 20},{figure.layout.height + 20}"
         flags = ["--headless", "--no-sandbox", "--hide-scrollbars", window, "--virtual-time-budget=4000"]
         subprocess.run(
