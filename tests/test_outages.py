@@ -21,7 +21,7 @@ from explorer.tracking.tracker import connect
 from tests.mlflow_server import free_port
 from tests.mlflow_server import server as mlflow_server
 from tests.postgresql import PASSWORD, QUOTED, postgresql
-from tests.processes import SHORT, SPACE, run, wait_for
+from tests.processes import SPACE, WHOLE, run, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,7 +30,8 @@ pytestmark = [
 ]
 
 OUTAGE_SECONDS = 30.0
-TRIALS = 6
+TRIALS, EPOCHS = 10, 12
+"""Enough that the search is still at it when both are away."""
 
 
 @dataclass
@@ -83,7 +84,7 @@ def test_half_a_minute_without_database_and_tracker(database: Any, empty: bool, 
     log = tmp_path / "log.txt"
     with ExitStack() as stack:
         study = stack.enter_context(database(tmp_path))
-        words = ["-m", "explorer.search", *SHORT, f"n_trials={TRIALS}", "launcher.devices=[cpu]"]
+        words = ["-m", "explorer.search", *WHOLE, f"n_trials={TRIALS}", f"epochs={EPOCHS}", "launcher.devices=[cpu]"]
         words += [f"storage='{study.url}'", f"tracking={address}"]
         with mlflow_server(tmp_path / "mlflow", port):
             with log.open("wb") as output:
@@ -109,7 +110,7 @@ def test_half_a_minute_without_database_and_tracker(database: Any, empty: bool, 
         trials = store.load(study.url, "small").trials
         again = run(tmp_path, *words[1:])
     assert [trial.state for trial in trials] == ["COMPLETE"] * TRIALS
-    assert [len(trial.curves[0]) for trial in trials] == [3] * TRIALS
+    assert [len(trial.curves[0]) for trial in trials] == [EPOCHS] * TRIALS
     assert len({trial.identity for trial in trials}) == TRIALS
     assert [trial for trial in trials if trial.number in {own.number for own in before}] == before
     assert sorted(run.data.tags.get("trial", "") for run in runs) == ["", *map(str, range(TRIALS))]
