@@ -31,11 +31,12 @@ def main() -> int:
     rows: list[Row] = []
     for name in options.only:
         begun = time.monotonic()
-        rows += importlib.import_module(f"benchmarks.{name}").rows(options.quick)
-        print(f"benchmarks.{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+        own = importlib.import_module(f"benchmarks.{name}").rows(options.quick)
+        print(f"benchmarks.{name}: {time.monotonic() - begun:.0f} s\n{table(own)}", file=sys.stderr, flush=True)
+        rows += own
+        if options.output:  # after each, so that what was measured stays if the next is cut off
+            put(options.output, f"Measured on {date.today()}.\n\n{table(rows)}")  # noqa: DTZ011 - the day here
     print(table(rows))
-    if options.output:
-        put(options.output, f"Measured on {date.today()}.\n\n{table(rows)}")  # noqa: DTZ011 - the day here
     below = [row for row in rows if row.bar is not None and row.ratio is not None and row.ratio[0] < row.bar]
     print(f"\n{len(rows)} rows, {sum(row.ratio is None for row in rows)} not run, {len(below)} below what is asked")
     return 0 if options.quick else min(1, len(below))

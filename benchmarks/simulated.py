@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
+from functools import lru_cache, partial
 from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
@@ -26,6 +26,8 @@ from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace, parse
 from explorer.store import Store
 
+SERIAL = {"trials": "", "trial_params": "param_id"}
+"""Columns that number a table's rows, where they are not called after the table."""
 EPOCHS, RUNG, INPUT_SHAPE, CLASSES = 16, 2, (1, 8, 8), 10
 SPACE = {
     "family": "fire",
@@ -169,14 +171,17 @@ def _copy(
     changes: Mapping[str, Callable[[sqlite3.Row], Any]],
 ) -> None:
     """Copies the rows of a table that belong to `old` to `new`, some columns changed; own ids are given anew."""
-    database.row_factory = sqlite3.Row
-    columns = [row["name"] for row in database.execute(f"PRAGMA table_info('{table}')")]
-    serial = {"trial_params": "param_id", "trials": ""}.get(table, f"{table.rstrip('s')}_id")
-    kept = [name for name in columns if name != serial]
-    for row in database.execute(f"SELECT * FROM {table} WHERE {key} = ?", (old,)).fetchall():
+    for row in _rows(database, table, key, old):
+        kept = [name for name in row.keys() if name != SERIAL.get(table, f"{table.rstrip('s')}_id")]  # noqa: SIM118
         values = [new if name == key else changes[name](row) if name in changes else row[name] for name in kept]
         marks = ", ".join("?" * len(kept))
         database.execute(f"INSERT INTO {table} ({', '.join(kept)}) VALUES ({marks})", values)
+
+
+@lru_cache(maxsize=16)
+def _rows(database: sqlite3.Connection, table: str, key: str, old: Any) -> list[sqlite3.Row]:
+    database.row_factory = sqlite3.Row
+    return database.execute(f"SELECT * FROM {table} WHERE {key} = ?", (old,)).fetchall()
 
 
 def copy_runs(path: Path, patterns: Sequence[str], trials: Sequence[TrialRecord]) -> None:
