@@ -13,7 +13,7 @@ from explorer.plots.labels import published_name
 from explorer.plots.style import faded
 from explorer.record import StudyRecord, TrialRecord
 
-MOST = 1000
+MOST = 300
 """Dominated networks, and as many stopped ones, that a figure of a study shows; of more, evenly spaced ones."""
 T = TypeVar("T")
 
