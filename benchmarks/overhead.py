@@ -8,7 +8,6 @@ trial's start and the last one's end, so asking, telling, storing and tracking t
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 
 from benchmarks import isolated
 from benchmarks.networks import NETWORKS, recipe
-from benchmarks.row import Row, table, versus, within
+from benchmarks.row import Row, print_rows, versus, within
 
 COMMAND = "python -m benchmarks.overhead"
 LIMIT = 60.0
@@ -104,12 +103,5 @@ def _search(trials: int) -> float:
     return 1000 * (wall - trained) / len(found)
 
 
-def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one round")
-    print(table(rows(parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    print_rows(rows, __doc__)

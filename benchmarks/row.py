@@ -6,7 +6,8 @@ taken round by round and above 1 where ours is the better one, whether more of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -82,6 +83,13 @@ def table(rows: Sequence[Row]) -> str:
         cells += ["-" if row.bar is None else f"{row.bar:g}", row.device, f"`{row.command}`"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def print_rows(rows: Callable[[bool], Sequence[Row]], about: str | None) -> None:
+    """The command of a module that has no other option than --quick: its rows as a table."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one round")
+    print(table(rows(parser.parse_args().quick)))
 
 
 def _with_unit(value: float | None, unit: str) -> str:

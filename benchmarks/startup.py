@@ -6,7 +6,6 @@ is the last thing before its first epoch.
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import signal
@@ -17,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks import isolated
-from benchmarks.row import Row, table, within
+from benchmarks.row import Row, print_rows, within
 
 COMMAND = "python -m benchmarks.startup"
 SEARCH = [sys.executable, "-m", "explorer.search"]
@@ -76,12 +75,5 @@ def _first_training() -> float:
             search.wait()
 
 
-def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one round")
-    print(table(rows(parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    print_rows(rows, __doc__)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from explorer.record import StudyRecord
-from explorer.tracking.address import TrackingError, check_uri, redact, resolve, sqlite_path, told_as_one_line
-from explorer.tracking.mirror import study_key, study_runs
-from explorer.tracking.tracker import connect
+from explorer.tracking.address import TrackingError, check_uri, redact, told_as_one_line
+from explorer.tracking.tracker import existing_runs
 
 
 def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
@@ -27,15 +26,11 @@ def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
         TrackingError: one line saying why the server could not be written to.
     """
     check_uri(uri)
-    path = sqlite_path(resolve(uri))
-    if not record.trials or (path and not path.is_file()):
-        return False
     with told_as_one_line(uri):
-        client = connect(uri)
-        experiment = client.get_experiment_by_name(record.name)
-        if experiment is None:
+        there = existing_runs(record, uri)
+        if there is None:
             return False
-        runs = study_runs(client, experiment.experiment_id, study_key(record))
+        client, runs = there
         parent = next((run.info.run_id for run in runs if "trial" not in run.data.tags), None)
         if parent is None:
             return False

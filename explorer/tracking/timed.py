@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from explorer.record import StudyRecord
 from explorer.timing.outcome import Timed
-from explorer.tracking.address import check_uri, resolve, sqlite_path, told_as_one_line
-from explorer.tracking.mirror import study_key, study_runs
-from explorer.tracking.tracker import connect
+from explorer.tracking.address import check_uri, told_as_one_line
+from explorer.tracking.tracker import existing_runs
 
 
 def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool:
@@ -27,15 +26,13 @@ def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool
         TrackingError: one line saying why the server could not be written to.
     """
     check_uri(uri)
-    path = sqlite_path(resolve(uri))
-    if not record.trials or (path and not path.is_file()):
-        return False
     with told_as_one_line(uri):
+        there = existing_runs(record, uri)
+        if there is None:
+            return False
         from mlflow.entities import Metric, RunTag
 
-        client = connect(uri)
-        experiment = client.get_experiment_by_name(record.name)
-        runs = list(study_runs(client, experiment.experiment_id, study_key(record))) if experiment else []
+        client, runs = there
         ids = {run.data.tags.get("trial"): run.info.run_id for run in runs}
         now = int(1000 * time.time())
         for one in found:
@@ -47,4 +44,4 @@ def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool
                 metrics.append(Metric(f"latency_{runtime}_p90_ms", latency.p90, now, 0))
             tags = [RunTag("latency", one.conditions)]
             client.log_batch(ids[str(one.trial)], metrics=metrics, tags=tags)
-        return bool(runs)
+    return True

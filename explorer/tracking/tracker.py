@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from explorer.lock import alone
 from explorer.record import StudyRecord
 from explorer.tracking.address import check_uri, reason, redact, resolve, sqlite_path, told_as_one_line
-from explorer.tracking.mirror import Mirror
+from explorer.tracking.mirror import Mirror, study_key, study_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 REFRESH, LONGEST = 10.0, 60.0  # seconds between two syncs: the usual and, while the server is slow or away, the most
 SHARE = 0.1  # of the time at most is spent on syncs
@@ -70,6 +71,17 @@ def open_mirror(uri: str, record: StudyRecord) -> Mirror:
         if path and not path.exists():
             _make_database(path)
         return Mirror(connect(uri), uri, record)
+
+
+def existing_runs(record: StudyRecord, uri: str) -> tuple[MlflowClient, list[Run]] | None:
+    """A client, and the runs of a study that are on a server; None without them. Makes neither a run nor a database."""
+    path = sqlite_path(resolve(uri))
+    if not record.trials or (path and not path.is_file()):
+        return None
+    client = connect(uri)
+    experiment = client.get_experiment_by_name(record.name)
+    runs = list(study_runs(client, experiment.experiment_id, study_key(record))) if experiment else []
+    return (client, runs) if runs else None
 
 
 def _make_database(path: Path) -> None:
