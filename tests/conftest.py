@@ -1,5 +1,6 @@
 """What every test shares: one torch thread, and folders of its own."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -34,3 +35,16 @@ def _ordinary_floats() -> Iterator[None]:
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_logging() -> Iterator[None]:
+    """A command that is called in the tests' own process configures its logging: some commands turn it off."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
