@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from explorer import checkpoint as checkpoints
 from explorer import data as datasets
@@ -20,10 +21,13 @@ from explorer.compression.header import tensor_shapes
 from explorer.compression.quantize import quantize
 from explorer.export import save
 from explorer.nets import build
+from explorer.timing import measure
+from explorer.timing.outcome import RUNTIMES
 from explorer.train import Job, run, weights
 from tests.test_nets import assert_cost_equals_torch
 
-FAST: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "conf" / "recipe" / "fast.yaml").read_text())
+CONF = Path(__file__).parents[1] / "conf"
+FAST: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "fast.yaml").read_text())
 # A small member of each that has all its parts; a family that is not named here is taken as it is.
 SMALL: dict[str, dict[str, Any]] = {
     "alexnet": {"fc": 16},
@@ -118,6 +122,48 @@ def test_training_in_pieces_gives_the_same_bits_and_statistics(family: str, tmp_
     with torch.no_grad():
         right = (module.eval()(images).argmax(1) == labels).float().mean()
     assert float(right) == pytest.approx(last["val_acc"], abs=1e-6)
+
+
+@pytest.fixture(scope="session")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ImageNet's layout: 3 classes, told by their colour; 63 images to train on and 18 to test on."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("imagenet")
+    for part, count in (("train", 21), ("val", 6)):
+        for label in range(3):
+            place = folder / part / f"n{label:08d}"
+            place.mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 128, (40, 44, 3)) + 127 * np.eye(3, dtype=int)[label]
+                Image.fromarray(pixels.astype(np.uint8)).save(place / f"{i}.JPEG")
+    return folder
+
+
+@pytest.mark.parametrize("family", SEARCHED)
+def test_the_imagenet_recipe_trains_it(family: str, coloured: Path, tmp_path: Path) -> None:
+    """The solver and image files, in bfloat16 as `experiment=imagenet_squeezenet` has it, in two pieces."""
+    recipe = yaml.safe_load((CONF / "recipe" / "paper.yaml").read_text())
+    recipe |= {"batch_size": 6, "accumulate": 2, "precision": "bf16-mixed"}
+    data = {"name": "imagenet", "dir": str(coloured), "val": 12, "side": 36, "crop": 32, "workers": 0, "mirror": True}
+    network = families()[family]((3, 32, 32), 3, **SMALL.get(family, {})).to_json()
+    curve = [
+        epoch
+        for first in (0, 5)
+        for epoch in run(Job(network, recipe, data, 0, first, first + 5, 10, str(tmp_path))).curve
+    ]
+    assert [epoch["epoch"] for epoch in curve] == list(range(1, 11))
+    assert curve[-1]["train_loss"] < 0.75 < curve[0]["train_loss"]  # by chance it is log 3 = 1.10
+
+
+def test_latency_of_each() -> None:
+    shape = (3, 32, 32)
+    subjects = [
+        measure.Subject(family, small(family, shape), weights=trained(small(family, shape))) for family in SEARCHED
+    ]
+    found = measure.measure(measure.prepare(subjects, threads=1, batch_size=2), rounds=2)
+    assert [one.network for one in found] == SEARCHED
+    assert [one.identity for one in found] == [subject.architecture.identity for subject in subjects]
+    for one in found:
+        assert all(0 < one.latencies[runtime].p10 <= one.latencies[runtime].p90 for runtime in RUNTIMES)
 
 
 @pytest.mark.slow
