@@ -3,6 +3,7 @@
     python -m benchmarks.search_quality                            # 30 seeds; docs/search_quality.md and .png
     python -m benchmarks.search_quality --seeds 4 --trials 60      # a look
     python -m benchmarks.search_quality --tune                     # how the stopping rule was chosen, on the other half
+    python -m benchmarks.search_quality --table graph --seeds 10   # other people's tables: docs/search_quality_graph.md
 
 Hypervolume is moocore's, over log10(size) and val_acc, from the corner of the table's largest size and lowest val_acc,
 as a share of what the whole table covers. Optuna's samplers run as Optuna runs them: a point that they propose again
@@ -32,6 +33,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: one thread a process
 import moocore
 import numpy as np
 
+from benchmarks import graph_tables
+
 ROOT = Path(__file__).parents[1]
 TUNED, REPORTED = 0.25, 0.5
 """The values of downsampling that halve the table."""
@@ -42,11 +45,19 @@ LONG = 1000
 
 @dataclass(frozen=True)
 class Bench:
-    """What is searched: a table, or the half of it with one value of downsampling; size is params or macs."""
+    """What is searched: a table, or the half of it with one value of downsampling; size is params or macs.
+
+    `graph/NAME` is a data set of `benchmarks.graph_tables`, which has params and no curves.
+    """
 
     table: str
     size: str = "params"
     downsampling: float | None = None
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is other people's."""
+        return self.table.startswith("graph/")
 
     def __str__(self) -> str:
         return f"{self.table}, {self.size}" + (f", downsampling {self.downsampling}" if self.downsampling else "")
@@ -87,6 +98,10 @@ def volume(points: list[tuple[float, float]], corner: tuple[float, float]) -> fl
 
 @lru_cache
 def objective(bench: Bench) -> Objective:
+    if bench.outside:
+        name = bench.table.partition("/")[2]
+        networks = graph_tables.load(name)
+        return _objective(bench, graph_tables.distributions(), {}, networks, list(networks.entries.values()))
     from explorer import tables
     from explorer.samplers.distributions import distribution
 
@@ -95,9 +110,13 @@ def objective(bench: Bench) -> Objective:
     rows = [
         own for own in table.trainings if own.seed == 0 and any(fixed.items() <= point.items() for point in own.points)
     ]
+    free = {one.name: distribution(one) for one in table.space.parameters if one.name not in fixed}
+    return _objective(bench, free, fixed, table, rows)
+
+
+def _objective(bench: Bench, free: dict[str, Any], fixed: dict[str, Any], table: Any, rows: list[Any]) -> Objective:
     points = [(float(getattr(own, bench.size)), own.val_acc[-1]) for own in rows]
     corner = (max(size for size, _ in points), min(accuracy for _, accuracy in points))
-    free = {one.name: distribution(one) for one in table.space.parameters if one.name not in fixed}
     return Objective(free, fixed, table, bench.size, table.epochs, corner, volume(points, corner))
 
 
@@ -239,13 +258,17 @@ def main() -> int:
     if options.tune:
         tune()
         return 0
-    benches = [Bench(options.table), Bench(options.table, "macs"), Bench(options.table, downsampling=REPORTED)]
+    if options.table == "graph":
+        benches = [Bench(f"graph/{name}") for name in graph_tables.DATA_SETS]
+    else:
+        benches = [Bench(options.table), Bench(options.table, "macs"), Bench(options.table, downsampling=REPORTED)]
     tasks = [
         (method, bench, seed, LONG if method == RANDOM and bench.downsampling is None else options.trials)
         for bench in benches
         for method in METHODS
         if not method.startswith("GP") or bench == benches[0]  # a minute a search
         if bench.downsampling or method not in ("front + rank stopping", "front + asha stopping")
+        if not (bench.outside and "stopping" in method)  # without curves there is nothing to stop by
         for seed in range(min(GP_SEEDS, options.seeds) if method.startswith("GP") else options.seeds)
     ]
     tasks.sort(key=lambda task: not task[0].startswith("GP"))  # the slow ones first
@@ -256,7 +279,8 @@ def main() -> int:
             runs[name], seconds[name] = run, took
             print(f"\r{done}/{len(tasks)} searches, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr)
     print(file=sys.stderr)
-    write(options.output, runs, seconds, options.trials, {bench: objective(bench).epochs for bench in benches})
+    lengths = {bench: objective(bench).epochs for bench in benches}
+    write(options.output, options.table, runs, seconds, options.trials, lengths)
     return 0
 
 

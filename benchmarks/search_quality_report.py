@@ -15,33 +15,73 @@ from benchmarks.search_quality import LONG, OURS, RANDOM, STOPPED, TPE, Bench, R
 from explorer.plots.style import AXIS, FONT, INK, faded
 
 COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#0072B2", "#009E73", "#332288", "#882255")
-_INTRODUCTION = """\
-Made by `python -m benchmarks.search_quality`; the table by `python -m benchmarks.table` (see fire_digits.md). The value
-is the hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of the
-table's largest size and lowest val_acc, after the epochs of 50, 100 and {trials} trials at full length: mean over the
-seeds. *Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves goes into
+_OURS = """\
+Made by `python -m benchmarks.search_quality`; the table by `python -m benchmarks.table` (see fire_digits.md)."""
+_OUTSIDE = """\
+Other people's tables: NAS-Bench-Graph (Qin 2022, arXiv:2206.09166), 26,206 graph networks with their params on each of
+eight data sets, accuracy at full length alone. Nothing of ours was chosen on them. Made by `pip install
+nas-bench-graph` and `python -m benchmarks.search_quality --table graph --seeds {seeds}`."""
+_VALUES = """\
+The value is the hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of
+the table's largest size and lowest val_acc, after the epochs of 50, 100 and {trials} trials at full length: mean over
+the seeds. *Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves goes into
 more trials. The figure leaves out what ran with fewer seeds than the others."""
+COLUMNS = 4
+"""Panels of a figure beside each other."""
 Runs = Mapping[tuple[str, Bench, int], Run]
 
 
 def write(
-    folder: Path, runs: Runs, seconds: Mapping[tuple[str, Bench, int], float], trials: int, epochs: Mapping[Bench, int]
+    folder: Path,
+    table: str,
+    runs: Runs,
+    seconds: Mapping[tuple[str, Bench, int], float],
+    trials: int,
+    epochs: Mapping[Bench, int],
 ) -> None:
-    """Writes FOLDER/search_quality.md, prints it, and draws FOLDER/search_quality.png."""
+    """Writes FOLDER/search_quality.md, or search_quality_graph.md, prints it, and draws the figure beside it."""
+    outside = table == "graph"
+    name = "search_quality_graph" if outside else "search_quality"
+    seeds = 1 + max(seed for *_, seed in runs)
     text = [
-        "# How much of the front each search finds",
+        "# How much of the front each search finds" + (": other people's tables" if outside else ""),
         "",
-        _INTRODUCTION.format(trials=trials),
+        (_OUTSIDE if outside else _OURS).format(seeds=seeds),
+        "",
+        _VALUES.format(trials=trials),
         "",
     ]
+    if outside:
+        text += [*_summary(list(epochs), runs, trials), ""]
     for bench, length in epochs.items():
         text += [f"## {bench}", "", *_table(bench, length, runs, seconds, trials), ""]
         text += [*_long(bench, length, runs, trials), *_equal(bench, length, runs, trials), ""]
     page = "\n".join(text).rstrip() + "\n"
     folder.mkdir(exist_ok=True)
-    (folder / "search_quality.md").write_text(page + "\n![share of the hypervolume over epochs](search_quality.png)\n")
+    (folder / f"{name}.md").write_text(page + f"\n![share of the hypervolume over epochs]({name}.png)\n")
     print(page)
-    _draw(folder / "search_quality.png", runs, trials, epochs)
+    _draw(folder / f"{name}.png", runs, trials, epochs)
+
+
+def _summary(benches: list[Bench], runs: Runs, trials: int) -> list[str]:
+    """On how many tables each method is behind ours, for certain or not, at three lengths."""
+    lengths = (50, 100, trials)
+    head = " | ".join(f"{count} trials: ahead of ours, neither, behind" for count in lengths)
+    rows = [f"| method | {head} | missing at {trials} (mean of the tables) |", "|---" * (len(lengths) + 2) + "|"]
+    for method in _methods(runs, benches[0]):
+        cells = []
+        for count in lengths:
+            signs = []
+            for bench in benches:
+                own, other = shares(runs, OURS, bench, count), shares(runs, method, bench, count)
+                if other:
+                    _, low, high = interval([own[seed] - share for seed, share in other.items()])
+                    signs.append((high < 0, low <= 0 <= high, low > 0))
+            cells.append("-" if method == OURS else ", ".join(str(sum(kind)) for kind in zip(*signs, strict=True)))
+        found = [mean(own.values()) for bench in benches if (own := shares(runs, method, bench, trials))]
+        rows.append(f"| {method} | {' | '.join(cells)} | {100 * (1 - mean(found)):.2f} % |")
+    rows += ["", "*Ahead* and *behind*: tables on which the 95 % interval of the paired difference leaves 0 out."]
+    return rows
 
 
 def shares(runs: Runs, method: str, bench: Bench, epochs: float) -> dict[int, float]:
@@ -104,10 +144,10 @@ def _long(bench: Bench, length: int, runs: Runs, trials: int) -> list[str]:
 def _equal(bench: Bench, length: int, runs: Runs, trials: int) -> list[str]:
     """Epochs that the stopped search needs for what multivariate TPE has after all its trials."""
     target = shares(runs, TPE, bench, trials * length)
-    if bench.downsampling is None:
+    if bench.downsampling is None and not bench.outside:
         return []
     lines = []
-    for method in (OURS, STOPPED):
+    for method in (OURS,) if bench.outside else (OURS, STOPPED):
         needed = []
         for seed, share in target.items():
             run = runs[method, bench, seed]
@@ -125,8 +165,11 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(cols=len(epochs), subplot_titles=[str(bench) for bench in epochs], horizontal_spacing=0.05)
-    for column, (bench, length) in enumerate(epochs.items(), start=1):
+    columns, lines = min(len(epochs), COLUMNS), -(-len(epochs) // COLUMNS)
+    titles = [str(bench) for bench in epochs]
+    figure = make_subplots(lines, columns, subplot_titles=titles, horizontal_spacing=0.05, vertical_spacing=0.14)
+    for index, (bench, length) in enumerate(epochs.items()):
+        place = {"row": index // COLUMNS + 1, "col": index % COLUMNS + 1}
         grid = np.geomspace(5 * length, trials * length, 60)
         methods = _methods(runs, bench)
         named = {trace.name for trace in figure.data}
@@ -139,9 +182,7 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
             color = COLORS[_order(method)]
             low, high = np.quantile(missing, (0.25, 0.75), axis=1)
             band = {"x": [*grid, *grid[::-1]], "y": [*high, *low[::-1]], "fill": "toself", "hoverinfo": "skip"}
-            figure.add_scatter(
-                **band, line={"width": 0}, fillcolor=faded(color, 0.12), showlegend=False, row=1, col=column
-            )
+            figure.add_scatter(**band, line={"width": 0}, fillcolor=faded(color, 0.12), showlegend=False, **place)
             figure.add_trace(
                 go.Scatter(
                     x=grid,
@@ -151,17 +192,17 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
                     showlegend=method not in named,
                     line={"color": color, "width": 3 if "ours" in method else 1.8},
                 ),
-                row=1,
-                col=column,
+                **place,
             )
-    figure.update_xaxes(**AXIS, type="log", title_text="epochs spent", dtick=1)
+    figure.update_xaxes(**AXIS, type="log", dtick=1)
+    figure.update_xaxes(title_text="epochs spent", row=lines)
     figure.update_yaxes(**AXIS, type="log", tickformat=".1%", dtick=1)
     figure.update_yaxes(title_text="hypervolume missing (median, quartiles)", col=1)
     figure.update_layout(
         font={"family": FONT, "size": 14, "color": INK},
         plot_bgcolor="#fff",
         width=1500,
-        height=640,
+        height=90 + 550 * lines - 150 * (lines > 1) * (lines - 1),
         margin={"l": 80, "r": 20, "t": 50, "b": 150},
         legend={"orientation": "h", "y": -0.18},
     )

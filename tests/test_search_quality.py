@@ -1,0 +1,73 @@
+"""The comparison of search methods: what is searched, how it is scored, and what is said of it."""
+
+import numpy as np
+import pytest
+
+import explorer
+from benchmarks import graph_tables
+from benchmarks.search_quality import METHODS, OURS, RANDOM, REPORTED, Bench, history, objective
+from benchmarks.search_quality_report import _equal, _summary, interval, shares
+
+
+@pytest.fixture(scope="module")
+def cora() -> graph_tables.Table:
+    pytest.importorskip("nas_bench_graph")
+    return graph_tables.load("cora")
+
+
+def test_a_table_of_others(cora: graph_tables.Table) -> None:
+    """Counts and one entry as the paper's package has them; points that build one network share it."""
+    assert len(cora.entries) == 26_206
+    assert cora.epochs == 1
+    point = {"links": "0121", "op_1": "gcn", "op_2": "gin", "op_3": "fc", "op_4": "cheb"}
+    other = {"links": "0112", "op_1": "gcn", "op_2": "gin", "op_3": "cheb", "op_4": "fc"}
+    with pytest.raises(ValueError, match="0121"):
+        graph_tables.distributions()["links"].to_internal_repr("0121")  # the space has one order of each graph
+    assert cora.at(point) is cora.at(other)
+    first, second = (
+        cora.at({"links": "0000", "op_1": a, "op_2": b, "op_3": "fc", "op_4": "fc"}) for a, b in ("gi", "ig")
+    )
+    assert first == second
+
+
+def test_shares_of_the_whole() -> None:
+    """All networks make up the whole; the hypervolume is that of `explorer.hypervolume`."""
+    own = objective(Bench("fire_digits", downsampling=REPORTED))
+    rows = [row for row in own.table.trainings if row.seed == 0]
+    points = [
+        (float(row.params), row.val_acc[-1]) for row in rows if any(own.fixed.items() <= p.items() for p in row.points)
+    ]
+    assert own.share(points) == pytest.approx(1)
+    some = points[::7]
+    whole, part = (explorer.hypervolume(each, own.corner) for each in (points, some))
+    assert own.share(some) == pytest.approx(part / whole)
+    run = history(own, [(16, some[0]), (4, None), (16, some[1])])
+    assert [spent for spent, _ in run] == [16, 20, 36]
+    assert run[0][1] == run[1][1] <= run[2][1] == own.share(some[:2])
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if not m.startswith("GP")])
+def test_every_method_searches(method: str) -> None:
+    bench = Bench("fire_digits", downsampling=REPORTED)
+    run = METHODS[method](bench, 3, 12)
+    epochs, found = zip(*run, strict=True)
+    assert 12 * 16 - 15 <= epochs[-1] <= 12 * 16
+    assert list(found) == sorted(found)
+    assert 0.3 < found[-1] <= 1
+    assert METHODS[method](bench, 3, 12) == run
+
+
+def test_what_is_said_of_ours_and_another() -> None:
+    bench, trials = Bench("graph/none"), 100
+    rng = np.random.default_rng(0)
+    runs = {}
+    for seed in range(5):
+        for method, gain in ((RANDOM, 0.003), (OURS, 0.009), ("TPE multivariate (Optuna)", 0.0045)):
+            values = np.minimum(gain * np.arange(1, trials + 1), 0.9) + rng.uniform(0, 1e-4)
+            runs[method, bench, seed] = list(zip(range(1, trials + 1), values.tolist(), strict=True))
+    assert shares(runs, OURS, bench, 50)[0] == pytest.approx(0.45, abs=1e-3)
+    lines = _summary([bench], runs, trials)
+    assert f"| {RANDOM} | 0, 0, 1 | 0, 0, 1 | 0, 0, 1 | 70.00 % |" in "\n".join(lines).replace("69.99", "70.00")
+    (line,) = _equal(bench, 1, runs, trials)
+    assert "with 0.500 of its epochs" in line
+    assert interval([1.0, 2.0, 3.0]) == pytest.approx((2, -0.484, 4.484), abs=1e-3)
