@@ -35,6 +35,10 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
     # Distributions are data that few trials have alone; a copy each would be most of the memory.
     distribution, trials = cache(json_to_distribution), TrialModel.__table__
     with engine.connect() as connection:
+        # First: a search may be at work, and what belongs to a trial is there as soon as the trial is.
+        kept = ("trial_id", "number", "state", "datetime_start", "datetime_complete")
+        query = select(*(trials.c[name] for name in kept)).where(trials.c.study_id == study_id)
+        there = list(connection.execute(query.order_by(trials.c.trial_id)))
 
         def rows(model: Any, *names: str) -> Iterator[Any]:
             """Columns of a table's rows that belong to the study's trials, in the order in which they were written."""
@@ -62,8 +66,6 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         for trial, step, value, kind in rows(TrialIntermediateValueModel, *columns):
             stored = TrialIntermediateValueModel.stored_repr_to_intermediate_value(value, kind)
             steps[trial][step] = stored
-        kept = ("trial_id", "number", "state", "datetime_start", "datetime_complete")
-        query = select(*(trials.c[name] for name in kept)).where(trials.c.study_id == study_id)
         return [
             FrozenTrial(
                 number=number,
@@ -79,5 +81,5 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
                 intermediate_values=steps[trial],
                 trial_id=trial,
             )
-            for trial, number, state, start, end in connection.execute(query.order_by(trials.c.trial_id))
+            for trial, number, state, start, end in there
         ]

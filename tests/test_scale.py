@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.storages import RDBStorage
+from sqlalchemy import event
 
 from benchmarks import simulated
 from benchmarks.scale import controller
@@ -20,6 +21,8 @@ from explorer.front import Covered, front_trials, hypervolume
 from explorer.loop import Rows
 from explorer.plots import pareto
 from explorer.plots.marks import MOST
+from explorer.record import read_trial
+from explorer.storage import open_storage
 from explorer.store import Store
 from tests.sample import study, trial
 
@@ -42,6 +45,27 @@ def test_a_study_is_read_as_optuna_reads_it(path: Path) -> None:
     assert bulk == plain
     assert [list(one.params) for one in bulk] == [list(one.params) for one in plain]
     assert {one.state.name for one in bulk} == {"COMPLETE", "PRUNED", "RUNNING"}
+
+
+@pytest.mark.parametrize("queries", range(6))
+def test_a_trial_made_while_its_study_is_read_is_whole_or_absent(path: Path, queries: int) -> None:
+    store, sent = simulated.opened(path), []
+    reader = open_storage(f"sqlite:///{path}")
+    (own,) = reader.get_all_studies()
+
+    @event.listens_for(reader.engine, "before_cursor_execute")
+    def create(*_: object) -> None:
+        if len(sent) == queries:
+            sent.append("")
+            store.create(
+                None, {"anchor": "squeezenet_v1_0", "identity": "x", "params": 1, "bytes": 4, "macs": 1} | EXTRA
+            )
+        sent.append("")
+
+    trials = [read_trial(trial) for trial in reader.get_all_trials(own._study_id)]
+    store.release()
+    assert len(trials) == (41 if queries == 0 else 40)
+    assert len(sent) > queries
 
 
 def test_what_is_spent_is_kept_up(path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from explorer.record import TrialRecord
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
 from explorer.tracking.tracker import connect, open_mirror
 from tests.mlflow_server import free_port, server
+from tests.processes import wait_for
 from tests.sample import finished_study, study, trial
 
 # SQLAlchemy deprecates what MLflow 3.17 does.
@@ -292,6 +295,55 @@ def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -
     assert children[len(whole.trials) - 1].data.metrics["epoch"] == 7
     assert warnings == []
     assert capfd.readouterr() == ("", "")
+
+
+def writers(parent: int) -> list[int]:
+    """Processes that write to MLflow for a process."""
+    own = [(path, path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline") if path.parent.exists()]
+    found = [path.parent for path, line in own if b"explorer.tracking.apart" in line]
+    return [int(path.name) for path in found if f"PPid:\t{parent}\n" in (path / "status").read_text()]
+
+
+def test_another_process_writes_and_neither_signals_nor_its_death_are_noticed(
+    uri: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    warnings: list[str] = []
+    tracker = Tracker(uri, warnings.append, refresh=0.1)
+    whole = finished_study(4)
+    tracker.update(replace(whole, trials=whole.trials[:2]))
+    wait_for(lambda: bool(writers(os.getpid())))
+    (writer,) = writers(os.getpid())
+    assert os.getpgid(writer) != os.getpgid(0)  # what a terminal sends to the search's whole group is not sent to it
+    wait_for(lambda: _has_trials(uri, 2))
+    assert os.getpriority(os.PRIO_PROCESS, writer) > os.getpriority(os.PRIO_PROCESS, 0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(writer, number)
+    tracker.update(replace(whole, trials=whole.trials[:4]))
+    wait_for(lambda: _has_trials(uri, 4))
+    assert writers(os.getpid()) == [writer]
+    os.kill(writer, signal.SIGKILL)
+    tracker.update(whole)
+    wait_for(lambda: _has_trials(uri, len(whole.trials)))
+    assert tracker.close(60)
+    parent, children = parent_and_trials(uri)
+    assert len(children) == len(whole.trials)
+    assert parent.info.status == "FINISHED"
+    assert all("(the process that writes to it is gone); the search goes on" in line for line in warnings)
+    assert len(warnings) <= 1  # none if nothing was being written just then
+    assert writers(os.getpid()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_writes_ends_with_a_search_that_is_killed(tmp_path: Path) -> None:
+    code = "import time; from explorer.tracking import Tracker; from tests.sample import finished_study; "
+    code += f"tracker = Tracker('sqlite:///{tmp_path}/mlflow.db'); tracker.update(finished_study(30)); time.sleep(60)"
+    search = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: bool(writers(search.pid)))
+    (writer,) = writers(search.pid)
+    wait_for((tmp_path / "mlflow.db.making").exists)  # it is at work
+    search.kill()
+    assert search.communicate(timeout=60) == (None, "")
+    wait_for(lambda: not Path(f"/proc/{writer}").exists(), 20)
 
 
 def test_a_tracker_with_nothing_to_show_closes(uri: str) -> None:

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from explorer.lock import alone
 from explorer.record import StudyRecord
 from explorer.tracking.address import check_uri, reason, redact, resolve, sqlite_path, told_as_one_line
+from explorer.tracking.apart import Apart
 from explorer.tracking.mirror import Mirror, study_key, study_runs
 
 if TYPE_CHECKING:
@@ -55,13 +55,18 @@ def mirror(record: StudyRecord, uri: str, ended: bool = True) -> None:
 
 def connect(uri: str) -> MlflowClient:
     """A quiet client of the server; makes the database where there is none."""
+    return load()(tracking_uri=resolve(uri))
+
+
+def load() -> type[MlflowClient]:
+    """Imports MLflow, which takes seconds, and quiets it."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=resolve(uri))
+    return MlflowClient
 
 
 def open_mirror(uri: str, record: StudyRecord) -> Mirror:
@@ -93,7 +98,7 @@ def _make_database(path: Path) -> None:
 
 
 class Tracker:
-    """Mirrors a study into MLflow from a thread of its own.
+    """Mirrors a study into MLflow. A process of its own writes; a thread tells it when, and waits for it.
 
     Args:
         uri: of the tracking server.
@@ -114,8 +119,8 @@ class Tracker:
         self._latest: StudyRecord | None = None
         self._pending = False
         self._closing = False
-        self._mirror: Mirror | None = None
-        self._thread = threading.Thread(target=self._run, name="explorer-tracker", daemon=True)
+        self._apart: Apart | None = None
+        self._thread = threading.Thread(target=self._work, name="explorer-tracker", daemon=True)
         self._thread.start()
 
     def update(self, record: StudyRecord) -> None:
@@ -138,9 +143,18 @@ class Tracker:
             self._changed.notify_all()
         self._thread.join(timeout)
         complete = not self._thread.is_alive() and not self._pending
+        if self._apart is not None:
+            self._apart.kill()  # its thread, if it still waits, learns of it
         if not complete:
             self._warn(f"MLflow at {self._shown_uri} is not up to date: `python -m explorer.track` completes it")
         return complete
+
+    def _work(self) -> None:
+        try:
+            self._run()
+        finally:
+            if self._apart is not None:
+                self._apart.close()
 
     def _run(self) -> None:
         failures = 0
@@ -153,9 +167,7 @@ class Tracker:
                 if closing:
                     return
                 continue
-            begun = time.monotonic()
-            error = self._sync(record, closing)
-            took = time.monotonic() - begun
+            error, took = self._sync(record, closing)
             if error is None:
                 failures = 0
                 pause = min(max(self._refresh, took / SHARE), max(LONGEST, self._refresh))
@@ -171,13 +183,14 @@ class Tracker:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, timeout=pause)
 
-    def _sync(self, record: StudyRecord, ended: bool) -> str | None:
-        """One sync; what went wrong, in one line, or None."""
+    def _sync(self, record: StudyRecord, ended: bool) -> tuple[str | None, float]:
+        """One sync: what went wrong, in one line, or None; the seconds that it took."""
         try:
-            if self._mirror is None:
-                self._mirror = open_mirror(self._uri, record)
-            self._mirror.sync(record, ended)
+            if self._apart is not None and not self._apart.alive:
+                self._apart.close()
+                self._apart = None
+            if self._apart is None:
+                self._apart = Apart(self._uri)
+            return self._apart.sync(record, ended)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the search
-            self._mirror = None
-            return reason(error, self._uri)
-        return None
+            return reason(error, self._uri), 0.0

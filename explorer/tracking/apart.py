@@ -1,0 +1,122 @@
+"""A mirror in a process of its own: MLflow takes seconds to import, and the controller's Python is wanted elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from itertools import compress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from operator import is_not
+from typing import TYPE_CHECKING
+
+from explorer.record import StudyRecord, TrialRecord
+from explorer.tracking.address import reason
+
+if TYPE_CHECKING:
+    from explorer.tracking.mirror import Mirror
+
+NICE = 10
+SERVE = "import sys; from explorer.tracking.apart import serve; serve(int(sys.argv[1]))"
+
+
+class Apart:
+    """The mirror of a study, in another process. It gives way to trainings, and ends when this process ends.
+
+    It is in a session of its own, so that what a terminal sends to the whole group does not reach it: the search
+    decides when it is done.
+
+    Args:
+        uri: of the tracking server.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._sent: tuple[TrialRecord, ...] = ()
+        self._pipe, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", SERVE, str(theirs.fileno())],
+                stdin=subprocess.PIPE,  # nothing is written to it: it closes when this process ends, however it ends
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self._process.poll() is None
+
+    def sync(self, record: StudyRecord, ended: bool) -> tuple[str | None, float]:
+        """One sync, told of the trials that are not the very records of the last one. See `Mirror.sync`.
+
+        Returns:
+            What went wrong, in one line, or None; the seconds that it took.
+
+        Raises:
+            OSError: if the process is gone.
+        """
+        count = len(self._sent)
+        changed = compress(record.trials, map(is_not, record.trials, self._sent))
+        with suppress(EOFError, OSError):
+            self._pipe.send((self._uri, replace(record, trials=(*changed, *record.trials[count:])), ended))
+            self._sent = record.trials
+            answer: tuple[str | None, float] = self._pipe.recv()
+            return answer
+        raise OSError("the process that writes to it is gone")
+
+    def kill(self) -> None:
+        """Ends the process, whatever it is doing."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Ends the process and forgets it."""
+        self._process.kill()
+        self._process.communicate()
+        self._pipe.close()
+
+
+def serve(descriptor: int) -> None:
+    """What the process does: it mirrors what it is sent, until nobody is left to send.
+
+    Args:
+        descriptor: of its end of the pipe.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(NICE)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from explorer.tracking.tracker import load  # which imports this module
+
+    load()  # takes seconds, which are no part of the first sync
+    with suppress(EOFError, BrokenPipeError):
+        _answer(Connection(descriptor))
+
+
+def _answer(pipe: Connection) -> None:
+    from explorer.tracking.tracker import open_mirror
+
+    trials: dict[int, TrialRecord] = {}
+    mirror: Mirror | None = None
+    while True:
+        uri, part, ended = pipe.recv()
+        trials |= {trial.number: trial for trial in part.trials}
+        record = replace(part, trials=tuple(trials.values()))
+        begun, error = time.monotonic(), None
+        try:
+            mirror = mirror or open_mirror(uri, record)
+            mirror.sync(record, ended)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it must not reach the search
+            mirror, error = None, reason(failure, uri)
+        pipe.send((error, time.monotonic() - begun))
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
