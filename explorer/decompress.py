@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     from explorer.arch import cost
     from explorer.compression import container
@@ -25,7 +25,7 @@ def main(config: DictConfig) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "architecture.json").write_text(architecture.to_json())
-        save_file(tensors, str(folder / "weights.safetensors"))
+        (folder / "weights.safetensors").write_bytes(save(tensors))  # save_file would hide it from other users
     except OSError as error:
         raise ConfigError(f"out {folder}: {error.strerror}, expected a folder that can be written") from None
     dense = sum(4 * tensor.size for tensor in tensors.values())

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.plots.sweep import SweepInfo
+from explorer.reproduction.compression import Measured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from omegaconf import DictConfig
 
-    from explorer.reproduction.compression import Measured
     from explorer.reproduction.sheet import Sheet
 
 DEFAULT_STORAGE = "sqlite:///study.db"
@@ -72,38 +74,55 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
     }
 
 
-def ways(options: dict[str, Any]) -> Measured | None:
-    """What ways of compressing came to: measured now if weights are given, else as kept before, else on digits.
+def ways(options: dict[str, Any]) -> list[Measured]:
+    """What ways of compressing came to, now or before: on given weights first, then as trained here on digits.
+
+    Given weights are measured whenever they are named; on digits it is trained where nothing is kept. Both stay kept.
 
     Raises:
         ConfigError: if the options are not what they should be, or what was kept is no such file.
     """
     from explorer.config import ConfigError, write
-    from explorer.reproduction.compression import Measured
 
     if not isinstance(options, dict) or set(options) != {"network", "weights", "images", "labels", "budget", "kept"}:
         raise ConfigError(f"table_2 is {options!r}, expected network, weights, images, labels, budget and kept")
     if options["network"] not in (None, "squeezenet_v1_0"):
         raise ConfigError(f"table_2.network is {options['network']!r}, expected squeezenet_v1_0 or null")
-    kept = Path(str(options["kept"]))
-    if options["weights"] is not None or (options["network"] is not None and not kept.exists()):
+    file = Path(str(options["kept"]))
+    kept = _kept(file)
+    if options["weights"] is not None or (options["network"] is not None and not kept):
         from explorer.table_2 import measure
 
-        write(kept, json.dumps(measure(options), indent=1))
-    if not kept.is_file():
-        return None
+        new = measure(options)
+        kept = [one for one in kept if bool(one["seeds"]) != bool(new["seeds"])] + [new]
+        write(file, json.dumps(kept, indent=1))
+    return sorted((Measured.read(one) for one in kept), key=lambda one: one.trained)
+
+
+def _kept(file: Path) -> list[dict[str, Any]]:
+    """What the file holds, if it is there."""
+    from explorer.config import ConfigError
+
+    if not file.is_file():
+        return []
     try:
-        return Measured.read(json.loads(kept.read_text(encoding="utf-8")))
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(kept, list):
+            raise ValueError("not a list")
+        for one in kept:
+            Measured.read(one)
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"table_2.kept={kept}: no file that this command wrote ({error})") from None
+        raise ConfigError(f"table_2.kept={file}: no file that this command wrote ({error})") from None
+    return kept
 
 
-def build(studies: dict[str, SweepInfo | None], measured: Measured | None = None) -> list[Sheet]:
+def build(studies: dict[str, SweepInfo | None], measured: Sequence[Measured] = ()) -> list[Sheet]:
     """Every sheet, in the paper's order; `measured` are ways of compressing, where they were measured."""
     from explorer.reproduction import compression, sweeps, tables
 
     figure_3a, figure_3b, table_3, strategy_3 = sweeps.sheets(studies)
-    ways = [compression.sheet(measured)] if measured else []
+    alone = len(measured) == 1
+    ways = [compression.sheet(each, alone) for each in measured]
     first = [tables.table_1(), tables.table_2(bool(measured)), *ways, figure_3a, figure_3b, table_3]
     return [*first, strategy_3, tables.macs(), tables.megabytes()]
 

@@ -428,12 +428,20 @@ def test_ways_of_compressing_as_kept(tmp_path):
         "alexnet": 96700,
         "ways": ways,
     }
-    (tmp_path / "table_2.json").write_text(json.dumps(kept))
+    (tmp_path / "table_2.json").write_text(json.dumps([kept]))
     code, out, err = paper("table_2.network=squeezenet_v1_0", folder=tmp_path)
     assert (code, err) == (0, "")
     assert re.search(r"none, 32 bit +3,000 +1.0x +32x +97.9 +97.9 +\+0.0 ± 0.0 +100.0 +100.0", out)
     assert re.search(r"ours +100 +30.0x +967x +97.9 +97.0 +-0.9 ± 1.1", out)
     assert "Trained here on digits, not on ImageNet" in " ".join(out.split())
+    assert "With weights trained on ImageNet: python -m explorer.paper table_2.weights=FILE" in " ".join(out.split())
+    given = kept | {"weights": "net.npz", "network": "SqueezeNet here", "seeds": []}
+    (tmp_path / "table_2.json").write_text(json.dumps([kept, given]))
+    code, out, err = paper("format=markdown", folder=tmp_path)
+    assert (code, err) == (0, "")
+    first, second = out.index("## Table 2 on given weights"), out.index("## Table 2 on digits")
+    assert first < out.index("Weights of net.npz") < second < out.index("Trained here on digits")
+    assert "With weights trained on ImageNet" not in out
     (tmp_path / "table_2.json").write_text("{}")
     code, _, err = paper(folder=tmp_path)
     assert (code, err.count("\n")) == (2, 1)

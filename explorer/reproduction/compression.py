@@ -55,6 +55,11 @@ class Measured:
     alexnet: int
     ways: tuple[Way, ...]
 
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained here."""
+        return bool(self.seeds)
+
     @staticmethod
     def read(data: Mapping[str, Any]) -> Measured:
         """From JSON.
@@ -77,18 +82,18 @@ class Measured:
         return Measured(str(data["weights"]), str(data["network"]), seeds, int(data["alexnet"]), tuple(ways))
 
 
-def sheet(measured: Measured) -> Sheet:
-    """A row for each way, and what it was measured on."""
-    trained = bool(measured.seeds)
+def sheet(measured: Measured, alone: bool = True) -> Sheet:
+    """A row for each way, and what it was measured on; where it is alone, how the other kind is measured."""
+    trained = measured.trained
     return Sheet(
-        key="table_2_measured",
-        title="Table 2 here: what ways of compressing cost and keep",
+        key="table_2_trained" if trained else "table_2_given",
+        title=f"Table 2 {'on digits' if trained else 'on given weights'}: what ways of compressing cost and keep",
         about=_on_digits(measured) if trained else _given(measured),
         label=measured.network,
         parts=(PART,),
         rows=tuple(_row(way, measured) for way in measured.ways),
         notes=TRAINED if trained else GIVEN,
-        measured=f"With weights trained on ImageNet: {COMMAND}" if trained else "",
+        measured=f"With weights trained on ImageNet: {COMMAND}" if trained and alone else "",
     )
 
 
