@@ -150,11 +150,11 @@ def _filter(layer: L.Layer | None, row: LayerCost) -> str:
     match layer:
         case L.Conv2d():
             groups = f" in {layer.groups}" if layer.groups > 1 else ""
-            return f"{layer.kernel_size}x{layer.kernel_size}/{layer.stride} (x{layer.out_channels}{groups})"
+            return f"{L.window(layer)}/{layer.stride} (x{layer.out_channels}{groups})"
         case L.Linear():
             return f"full (x{layer.out_features})"
         case L.MaxPool2d():
-            return f"{layer.kernel_size}x{layer.kernel_size}/{layer.stride}"
+            return f"{L.window(layer)}/{layer.stride}"
         case L.LocalResponseNorm():
             return f"across {layer.size}"
         case L.AdaptiveAvgPool2d():

@@ -37,6 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "regnet": {"depth": 4, "w_0": 16, "w_a": 8.0, "w_m": 1.5, "group_width": 8, "se_ratio": 0.25, "stem": 8},
     "residual": {"base_width": 8, "depth": 3, "freq": 2, "block": "bottleneck"},
     "shuffle": {"width": 16, "depth": 2, "stem": 8, "head": 32},
+    "squeezenext": {"width": 0.25, "stages": "1-1-2-1"},
     "vgg": {"depth": 11, "fc": 16, "batch_norm": True},
 }
 # The searched ones; the networks that SqueezeNet is measured against have millions of parameters at every size.

@@ -10,6 +10,7 @@ from explorer.arch.families.nin import nin
 from explorer.arch.families.regnet import regnet
 from explorer.arch.families.residual import residual
 from explorer.arch.families.shuffle import shuffle
+from explorer.arch.families.squeezenext import squeezenext
 from explorer.arch.families.vgg import vgg
 
 
@@ -41,6 +42,10 @@ def params(network):
         ("shufflenet_v2_x1_0", 224, 2_278_604),
         ("regnet_x_400mf", 224, 5_495_976),
         ("regnet_y_400mf", 224, 4_344_144),
+        # SqNxt-23's 0.72 M of arXiv:1803.10615; exactly those of the package pytorchcv, whose logits ours are too.
+        ("squeezenext_23", 224, 724_056),
+        ("squeezenext_23_x1_5", 224, 1_511_824),
+        ("squeezenext_23_x2_0", 224, 2_583_752),
     ],
 )
 def test_published_params(name, side, count):
@@ -138,14 +143,14 @@ def test_every_side_has_a_form(family, side):
     assert filters == [layer.out_channels for layer in family((2, 224, 224), 7).layers if isinstance(layer, L.Conv2d)]
 
 
-@pytest.mark.parametrize("family", [inverted_residual, residual, regnet, shuffle])
+@pytest.mark.parametrize("family", [inverted_residual, residual, regnet, shuffle, squeezenext])
 @pytest.mark.parametrize("side", [1, 2, 3, 4, 5, 7, 8, 15, 28, 32, 63, 64, 127, 128, 300])
 def test_every_side_has_a_form_that_can_be_trained(family, side):
     network, full = family((2, side, side), 7), family((2, 224, 224), 7)
     counted = cost(network)
     assert counted.output_shape == (7, 1, 1)
     # A stem that is 3x3/2 already stays as it is from 64 px on.
-    assert bool(network.adapted) == (side < (128 if family is residual else 64))
+    assert bool(network.adapted) == (side < (128 if family in (residual, squeezenext) else 64))
     # No layer leaves less than 2x2 of the map (batch norm over a single number per image learns nothing).
     normed = [row for row in counted.layers if row.type == "BatchNorm2d"]
     assert all(min(row.output_shape[1:]) >= min(2, side) for row in normed)
@@ -158,7 +163,7 @@ def test_every_side_has_a_form_that_can_be_trained(family, side):
     }
 
 
-@pytest.mark.parametrize("family", [inverted_residual, residual, regnet, shuffle])
+@pytest.mark.parametrize("family", [inverted_residual, residual, regnet, shuffle, squeezenext])
 def test_strides_are_given_up_only_where_the_map_would_vanish(family):
     sides = {}
     for side in (8, 28, 32, 64, 128):
@@ -202,6 +207,20 @@ def test_metaparameters_of_the_inverted_residual_family():
     late = inverted_residual((3, 32, 32), 10, strides="1-1-1-2-1-2-2")
     assert cost(late).params == cost(inverted_residual((3, 32, 32), 10)).params
     assert cost(late).macs > cost(inverted_residual((3, 32, 32), 10)).macs
+
+
+def test_metaparameters_of_the_squeezenext_family():
+    thin = squeezenext((3, 32, 32), 10, width=0.5, depth=0.5, shift=0.5, squeeze_ratio=0.25)
+    assert out_channels(thin, "expand") == [16] * 1 + [32] * 1 + [64] * 8 + [128]  # 3, 3, 4, 1; half up: 2 and 2 moved
+    assert out_channels(thin, "squeeze1", "squeeze2", "1x3", "3x1")[:4] == [4, 1, 4, 4]
+    assert out_channels(thin, "conv1", "conv_last") == [32, 64]
+    v5 = squeezenext((3, 224, 224), 1000, stages="2-4-14-1")
+    assert out_channels(v5, "expand") == [32] * 2 + [64] * 4 + [128] * 14 + [256]
+    assert cost(v5).params == 921_816  # pytorchcv's sqnxt23v5_w1
+    # A 1x3 kernel reads three pixels of a row, with as many weights as a 3x1.
+    row = rows(v5)["stage1.0.conv1x3"]
+    assert (row.input_shape, row.output_shape, row.params) == ((8, 55, 55), (16, 55, 55), 8 * 16 * 3 + 16)
+    assert row.macs == 8 * 16 * 3 * 55 * 55
 
 
 def test_widths_of_regnet_400mf_are_the_papers():
@@ -265,6 +284,10 @@ def test_options_that_a_family_lacks_are_ignored():
         (lambda: regnet((3, 8, 8), 10, w_0=20), "w_0 is 20, expected a multiple of 8"),
         (lambda: regnet((3, 8, 8), 10, w_m=1.0), "w_m is 1.0, expected above 1"),
         (lambda: shuffle((3, 8, 8), 10, width=1), "width is 1, expected at least 2"),
+        (lambda: squeezenext((3, 8, 8), 10, width=0), "width is 0, expected above 0"),
+        (lambda: squeezenext((3, 8, 8), 10, shift=1.5), "shift is 1.5, expected within"),
+        (lambda: squeezenext((3, 8, 8), 10, squeeze_ratio=0), "squeeze_ratio is 0, expected within"),
+        (lambda: squeezenext((3, 8, 8), 10, stages="6-6-8"), "stages is '6-6-8', expected four numbers of blocks"),
     ],
 )
 def test_metaparameters_outside_their_range(build, message):

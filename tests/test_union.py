@@ -44,7 +44,7 @@ def test_points_are_those_of_the_parts() -> None:
     )
 
 
-@pytest.mark.parametrize("family", ["fire", "inverted_residual", "regnet", "residual", "shuffle"])
+@pytest.mark.parametrize("family", ["fire", "inverted_residual", "regnet", "residual", "shuffle", "squeezenext"])
 def test_networks_are_those_of_the_parts(family: str) -> None:
     whole, part = load_space("all"), load_space(family)
     rng = Random(0)

@@ -121,7 +121,7 @@ def _decode(node: object, where: str) -> L.Layer:
         good, expected = _check(field, value)
         if not good:
             raise L.ArchitectureError(f"{where}: {kind.__name__}.{field.name} is {_short(value)}, expected {expected}")
-        arguments[field.name] = value
+        arguments[field.name] = tuple(value) if isinstance(value, list) else value
     unknown = set(node) - {field.name for field in fields(kind)} - {"type"}
     if unknown:
         raise L.ArchitectureError(f"{where}: {kind.__name__} has no {_short(min(unknown))}")
@@ -139,7 +139,14 @@ def _check(field: Field[Any], value: object) -> tuple[bool, str]:
         case "float":
             return type(value) is float and 0 < value < LARGEST, "a decimal number above 0"
     smallest = 0 if field.name in ("padding", "index") else 1
-    return type(value) is int and smallest <= value <= LARGEST, f"a whole number from {smallest} to {LARGEST}"
+
+    def whole(number: object) -> bool:
+        return type(number) is int and smallest <= number <= LARGEST
+
+    expected = f"a whole number from {smallest} to {LARGEST}"
+    if field.type == "Sides" and isinstance(value, list):  # two equal ones would be another way to write a square
+        return len(value) == 2 and all(map(whole, value)) and value[0] != value[1], f"{expected}, or two different ones"
+    return whole(value), expected
 
 
 def _short(value: object) -> str:

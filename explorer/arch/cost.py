@@ -200,12 +200,13 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> La
                 raise L.ArchitectureError(
                     f"{path}: {channels} -> {layer.out_channels} channels in {layer.groups} groups"
                 )
+            kernel, padding = L.sides(layer.kernel_size), L.sides(layer.padding)
             out = (
                 layer.out_channels,
-                extent(path, height, layer.kernel_size, layer.stride, layer.padding),
-                extent(path, width, layer.kernel_size, layer.stride, layer.padding),
+                extent(path, height, kernel[0], layer.stride, padding[0]),
+                extent(path, width, kernel[1], layer.stride, padding[1]),
             )
-            weights = layer.out_channels * (channels // layer.groups) * layer.kernel_size**2
+            weights = layer.out_channels * (channels // layer.groups) * prod(kernel)
             params = weights + layer.out_channels * layer.bias
             macs = weights * out[1] * out[2]
         case L.Linear():

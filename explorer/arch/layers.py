@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+Sides: TypeAlias = int | tuple[int, int]
+"""Of a square, or (height, width)."""
+
 
 class ArchitectureError(ValueError):
     """A network that cannot exist: a map that shrinks below one pixel, branches that do not fit together."""
@@ -26,13 +29,13 @@ class ArchitectureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Conv2d:
-    """Convolution with `out_channels` filters of kernel_size x kernel_size."""
+    """Convolution with `out_channels` filters; kernel and padding are of a square, or (height, width)."""
 
     name: str
     out_channels: int
-    kernel_size: int
+    kernel_size: Sides
     stride: int = 1
-    padding: int = 0
+    padding: Sides = 0
     groups: int = 1
     bias: bool = True
 
@@ -187,6 +190,17 @@ Merge: TypeAlias = Concat | Add | Multiply
 Layer: TypeAlias = Leaf | Sequential | Merge
 Shape: TypeAlias = tuple[int, int, int]
 """(channels, height, width) of one sample."""
+
+
+def sides(extent: Sides) -> tuple[int, int]:
+    """(height, width)."""
+    return extent if isinstance(extent, tuple) else (extent, extent)
+
+
+def window(layer: Conv2d | MaxPool2d) -> str:
+    """Its kernel as the paper writes it: 3x3."""
+    height, width = sides(layer.kernel_size)
+    return f"{height}x{width}"
 
 
 def children(layer: Layer) -> tuple[Layer, ...]:

@@ -29,10 +29,11 @@ def stem(conv: L.Conv2d, side: int, adapted: list[str], path: str = "") -> tuple
     if side < 128:
         conv = replace(conv, kernel_size=3, stride=2 if side >= 64 else 1, padding=1)
     if conv != original:
-        now, then = (f"{c.kernel_size}x{c.kernel_size}/{c.stride}" for c in (conv, original))
+        now, then = (f"{L.window(c)}/{c.stride}" for c in (conv, original))
         below = 128 if side >= 64 else 64
         adapted.append(f"{path or conv.name} is {now} instead of {then}, the input being below {below} px")
-    return conv, extent(conv.name, side, conv.kernel_size, conv.stride, conv.padding)
+    kernel, padding = L.sides(conv.kernel_size)[0], L.sides(conv.padding)[0]
+    return conv, extent(conv.name, side, kernel, conv.stride, padding)
 
 
 def stride(wanted: int, side: int, adapted: list[str], path: str) -> tuple[int, int]:

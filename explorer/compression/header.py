@@ -80,7 +80,7 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     for name, layer in L.walk(architecture.tree):
         match layer:
             case L.Conv2d():
-                kernel = (layer.kernel_size, layer.kernel_size)
+                kernel = L.sides(layer.kernel_size)
                 shapes[f"{name}.weight"] = (layer.out_channels, inputs[name] // layer.groups, *kernel)
             case L.Linear():
                 shapes[f"{name}.weight"] = (layer.out_features, inputs[name])

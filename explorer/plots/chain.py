@@ -182,16 +182,17 @@ def _piece(layer: L.Layer, row: LayerCost) -> Piece | None:
     channels = row.output_shape[0]
     match layer:
         case L.Conv2d():
-            size = f"{layer.kernel_size}x{layer.kernel_size}" + (f"/{layer.stride}" if layer.stride > 1 else "")
+            kernel = L.sides(layer.kernel_size)
+            size = L.window(layer) + (f"/{layer.stride}" if layer.stride > 1 else "")
             if layer.groups > 1:
                 alone = layer.groups == row.input_shape[0]
                 return Piece("depthwise", f"{size} {'depthwise' if alone else f'in {layer.groups} groups'}", channels)
-            kind: Kind = "1x1" if layer.kernel_size == 1 else "3x3" if layer.kernel_size == 3 else "wide"
+            kind: Kind = "1x1" if max(kernel) == 1 else "3x3" if max(kernel) == 3 else "wide"
             return Piece(kind, size, channels)
         case L.Linear():
             return Piece("linear", "linear", channels)
         case L.MaxPool2d():
-            return Piece("pool", f"max {layer.kernel_size}x{layer.kernel_size}/{layer.stride}", channels)
+            return Piece("pool", f"max {L.window(layer)}/{layer.stride}", channels)
         case L.GlobalAvgPool2d() | L.AdaptiveAvgPool2d():
             return Piece("pool", "average", channels)
         case L.Chunk():

@@ -20,9 +20,11 @@ SHORT = {
     "expand_ratio": "t",
     "group_width": "gw",
     "se_ratio": "se",
+    "shift": "sh",
 }
 PUBLISHED = {
     "squeezenet": "SqueezeNet",
+    "squeezenext": "SqueezeNext",
     "mobilenet": "MobileNet",
     "shufflenet": "ShuffleNet",
     "regnet_x_": "RegNetX-",
