@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explorer.front import front_trials
@@ -52,7 +53,7 @@ class Advantage:
 
 def canonical(record: StudyRecord) -> TrialRecord | None:
     """The finished trial of canonical SqueezeNet, if the study has one."""
-    return next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
+    return next((trial for trial in record.trials if trial.anchor == CANONICAL and trial.state == "COMPLETE"), None)
 
 
 def name() -> str:
@@ -67,16 +68,21 @@ def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> Adva
     return Advantage(trial, trial.params / other.params, gain, error)
 
 
-def advantages(record: StudyRecord) -> list[Advantage]:
+def advantages(record: StudyRecord, front: Sequence[TrialRecord] | None = None) -> list[Advantage]:
     """The front's best trade-offs against canonical SqueezeNet, by rising params; none without it, or if none is left.
 
     The smallest network whose accuracy is the same within the error, the smallest that measured no less, and the most
     accurate one that is no larger.
+
+    Args:
+        record: the study.
+        front: its front, for a caller who has it.
     """
     other = canonical(record)
     if other is None:
         return []
-    rivals = [against(record, trial, other) for trial in front_trials(record) if trial.identity != other.identity]
+    front = front_trials(record) if front is None else front
+    rivals = [against(record, trial, other) for trial in front if trial.identity != other.identity]
     rivals = [rival for rival in rivals if rival.ratio <= NOTABLE or (rival.ratio <= 1 and rival.gain > rival.error)]
     choices = [
         next((rival for rival in rivals if rival.gain >= -rival.error), None),

@@ -109,17 +109,21 @@ def test_what_is_covered_is_the_hypervolume_of_all(points: list[tuple[float, flo
         assert covered.add(point) == pytest.approx(hypervolume(points[:count], (60.0, 0.0)))
 
 
-def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest() -> None:
+@pytest.mark.parametrize(("stopped", "shown"), [(0, 0), (50, 50), (700, None)])
+def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, shown: int | None) -> None:
     anchor = trial(0, anchor="squeezenet_v1_0", accuracy=0.5)
     rest = [trial(i % 200 + 1, accuracy=0.3 + 1e-5 * i) for i in range(MOST + 500)]
+    rest += [trial(i % 200 + 1, accuracy=0.2, state="PRUNED", epochs=2) for i in range(stopped)]
     numbered = [replace(one, number=i) for i, one in enumerate([anchor, *rest])]
     record = study(numbered)
     info = pareto.info(record)
     front = {one.number for one in front_trials(record)}
     assert {mark.trial for mark in info.marks if mark.on_front} == front
-    assert sum(not (mark.on_front or mark.anchor) for mark in info.marks) == MOST
+    assert len(info.marks) == MOST
     assert info.marks[0].anchor
-    assert info.networks == MOST + 501
+    assert info.networks == MOST + 501 + stopped
+    others = sum(not (mark.on_front or mark.anchor) for mark in info.marks)
+    assert sum(mark.stopped for mark in info.marks) == (others // 2 if shown is None else shown)
     left_out = info.networks - len(info.marks)
     assert f"{left_out:,} of the others left out" in json.dumps(pareto.figure(info).to_plotly_json()["layout"]["title"])
 

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from explorer import front
-from explorer.record import TrialRecord
+from explorer.record import StudyRecord, TrialRecord
+from explorer.standing import Standing
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
 from explorer.tracking.tracker import connect, open_mirror
 from tests.mlflow_server import free_port, server
@@ -447,21 +448,25 @@ def test_names_of_runs() -> None:
     )
 
 
+def described_as(record: StudyRecord, links: dict[int, str] | None = None) -> str:
+    return view.note(record, Standing(record), links)
+
+
 def test_the_description_says_what_is_better_than_squeezenet() -> None:
     canonical = trial(0, anchor="squeezenet_v1_0", accuracy=0.95)
     third = replace(trial(2, accuracy=0.945), params=int(0.31 * canonical.params))
     better = replace(trial(3, accuracy=0.999), params=int(0.62 * canonical.params))
-    described = view.note(study([canonical, third, better]), {2: "#/runs/two"})
+    described = described_as(study([canonical, third, better]), {2: "#/runs/two"})
     assert described.startswith("Against canonical SqueezeNet v1.0, trained the same way:")
     assert "- **trial [2](#/runs/two): same accuracy at 0.31x the parameters (-0.5 ± 1.7 points: within" in described
     assert "- **trial 3: more accurate at 0.62x the parameters (+4.9 ± 1.3 points)**" in described
-    assert "Against" not in view.note(study([third, better]))
-    assert "Against" not in view.note(study([canonical, replace(third, params=2 * canonical.params)]))
+    assert "Against" not in described_as(study([third, better]))
+    assert "Against" not in described_as(study([canonical, replace(third, params=2 * canonical.params)]))
 
 
 def test_a_long_front_fits_a_tag() -> None:
     record = study([replace(trial(n, accuracy=n / 500), params=1000 + n) for n in range(1, 400)])
-    described = view.note(record)
+    described = described_as(record)
     assert len(described) <= 8_000
     assert described.endswith("see front.csv |")
 

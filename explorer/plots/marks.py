@@ -8,13 +8,13 @@ from html import escape
 from statistics import quantiles
 from typing import Any, Protocol, TypeVar
 
-from explorer.front import front_trials
 from explorer.plots.labels import published_name
 from explorer.plots.style import faded
 from explorer.record import StudyRecord, TrialRecord
+from explorer.standing import Standing
 
-MOST = 300
-"""Dominated networks, and as many stopped ones, that a figure of a study shows; of more, evenly spaced ones."""
+MOST = 600
+"""Networks that a figure of a study shows: the front, the published ones, and of the others evenly spaced ones."""
 T = TypeVar("T")
 
 
@@ -43,16 +43,21 @@ class Mark:
     text: str
 
 
-def marks(record: StudyRecord) -> tuple[Mark, ...]:
-    """The networks with an accuracy, by trial number: the front, the published ones, and MOST at most of the others."""
-    front = {trial.number for trial in front_trials(record)}
-    known = [trial for trial in record.trials if trial.accuracy is not None]
-    plain = [trial for trial in known if not trial.anchor and trial.number not in front]
-    shown = {trial.number for trial in known if trial.anchor} | front
-    for stopped in (False, True):
-        own = [trial.number for trial in plain if (trial.state != "COMPLETE") == stopped]
-        shown.update(spaced(own, MOST))
-    return tuple(_mark(trial, record.val_images, trial.number in front) for trial in known if trial.number in shown)
+def marks(record: StudyRecord, standing: Standing | None = None) -> tuple[Mark, ...]:
+    """The networks with an accuracy, by trial number: the front, the published ones, and others, of each kind half.
+
+    Args:
+        record: the study.
+        standing: where it stands, for a caller who has it.
+    """
+    standing = standing or Standing(record)
+    front = {trial.number for trial in standing.front}
+    shown = front.union(standing.published)
+    room = max(MOST - len(shown), 0)
+    stopped = spaced(standing.stopped, max(room // 2, room - len(standing.dominated)))
+    shown.update(stopped, spaced(standing.dominated, room - len(stopped)))
+    trials = (standing.known[number] for number in sorted(shown))
+    return tuple(_mark(trial, record.val_images, trial.number in front) for trial in trials)
 
 
 def spaced(items: Sequence[T], most: int) -> list[T]:

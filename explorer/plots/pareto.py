@@ -13,6 +13,7 @@ from explorer.plots.marks import Mark, accuracy_axis, marks, scatter
 from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, SLATE, VERMILLION, size_ticks
 from explorer.plots.style import html as html
 from explorer.record import StudyRecord
+from explorer.standing import Standing
 from explorer.targets import CANONICAL
 
 if TYPE_CHECKING:
@@ -52,13 +53,17 @@ class ParetoInfo:
         return [mark for mark in self.marks if mark.accuracy < self.floor]
 
 
-def info(record: StudyRecord) -> ParetoInfo:
-    """What there is to see in a study; an empty study gives an empty figure."""
-    shown = marks(record)
-    failed = sum(trial.state == "FAIL" for trial in record.trials)
+def info(record: StudyRecord, standing: Standing | None = None) -> ParetoInfo:
+    """What there is to see in a study; an empty study gives an empty figure.
+
+    Args:
+        record: the study.
+        standing: where it stands, for a caller who has it.
+    """
+    standing = standing or Standing(record)
+    shown = marks(record, standing)
     floor, ceiling = accuracy_axis(shown)
-    networks = sum(trial.accuracy is not None for trial in record.trials)
-    return ParetoInfo(record.name, record.val_images, shown, networks, failed, floor, ceiling)
+    return ParetoInfo(record.name, record.val_images, shown, len(standing.known), standing.failed, floor, ceiling)
 
 
 def figure(info: ParetoInfo) -> Figure:

@@ -10,13 +10,12 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
-from itertools import compress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from operator import is_not
 from typing import TYPE_CHECKING
 
 from explorer.record import StudyRecord, TrialRecord
+from explorer.standing import changed
 from explorer.tracking.address import reason
 
 if TYPE_CHECKING:
@@ -62,10 +61,9 @@ class Apart:
         Raises:
             OSError: if the process is gone.
         """
-        count = len(self._sent)
-        changed = compress(record.trials, map(is_not, record.trials, self._sent))
+        part = replace(record, trials=changed(record.trials, self._sent))
         with suppress(EOFError, OSError):
-            self._pipe.send((self._uri, replace(record, trials=(*changed, *record.trials[count:])), ended))
+            self._pipe.send((self._uri, part, ended))
             self._sent = record.trials
             answer: tuple[str | None, float] = self._pipe.recv()
             return answer

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.front import front_trials
 from explorer.plots import pareto
 from explorer.record import StudyRecord, TrialRecord
+from explorer.standing import Standing
 from explorer.tracking import view
 from explorer.tracking.address import artifact_location
 
@@ -40,8 +40,6 @@ class Mirrored:
     steps: int = 0
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
-    shown: object = None
-    """What was written last; equal to it, a trial needs no further look."""
 
 
 class Mirror:
@@ -60,9 +58,11 @@ class Mirror:
         self._key = study_key(record)
         self.experiment = _experiment(client, uri, record.name)
         self._trials: dict[int, Mirrored] = {}
-        self._shown: object = None
         self._parent = self._find(record)
         self._progress = view.Progress(record)
+        self._standing = Standing()
+        self._on_front: set[int] = set()
+        self._ended = False
 
     def sync(self, record: StudyRecord, ended: bool) -> None:
         """Brings the server up to date.
@@ -71,15 +71,21 @@ class Mirror:
             record: the study.
             ended: whether the search is over: then nothing is left RUNNING.
         """
-        on_front = {trial.number for trial in front_trials(record)}
-        for trial in record.trials:
+        changed = {trial.number: trial for trial in self._standing.update(record)}
+        on_front = {trial.number: trial for trial in self._standing.front}
+        moved = self._on_front ^ on_front.keys()
+        due = changed | {number: self._standing.known[number] for number in moved}
+        if ended != self._ended:  # which is the end of those under way too
+            due |= self._standing.running
+        for number, trial in sorted(due.items()):
             if trial.state in view.STATUSES:
-                self._sync_trial(trial, trial.number in on_front, ended)
-        self._sync_study(record)
+                self._sync_trial(trial, number in on_front, ended)
+        self._on_front, self._ended = set(on_front), ended
+        if over := [trial for trial in changed.values() if trial.state != "RUNNING"]:
+            self._sync_study(record, over)
         if ended:
             self._sync_course(record)
-        end = max(max(trial.started, trial.ended) for trial in record.trials)
-        self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * end))
+        self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * self._standing.end))
 
     def run_of(self, number: int) -> str:
         """Id of the run that shows a trial."""
@@ -115,21 +121,16 @@ class Mirror:
         run = self._client.create_run(self.experiment, start_time=start, tags=tags, run_name=record.name)
         return Mirrored(run.info.run_id, tags=tags, name=record.name)
 
-    def _sync_study(self, record: StudyRecord) -> None:
-        shown = tuple((trial.number, trial.state) for trial in record.trials if trial.state != "RUNNING")
-        if shown == self._shown:
-            return
-        page = pareto.html(pareto.figure(pareto.info(record)))
-        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._links(record))}
+    def _sync_study(self, record: StudyRecord, over: Sequence[TrialRecord]) -> None:
+        page = pareto.html(pareto.figure(pareto.info(record, self._standing)))
+        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._standing, self._links())}
         if tags[FIGURE] != self._parent.tags.get(FIGURE):
-            self._upload(self._parent, view.front_files(record) | {"pareto.html": page})
-        steps = [
-            (int(1000 * trial.ended), int(row["trials_finished"]), row) for trial, row in self._progress.rows(record)
-        ]
+            self._upload(self._parent, view.front_files(record, self._standing) | {"pareto.html": page})
+        rows = self._progress.rows(over)
+        steps = [(int(1000 * trial.ended), int(row["trials_finished"]), row) for trial, row in rows]
         new = [step for step in steps if step[1] > self._parent.steps]
         self._log(self._parent, new, view.study_params(record), tags)
         self._parent.steps += len(new)
-        self._shown = shown
 
     def _sync_course(self, record: StudyRecord) -> None:
         """How the search went, written when it has ended: a page of 5 MB that every trial changes."""
@@ -138,18 +139,16 @@ class Mirror:
             self._upload(self._parent, {"search.html": page})
             self._log(self._parent, [], {}, {COURSE: _digest(page)})
 
-    def _links(self, record: StudyRecord) -> dict[int, str]:
+    def _links(self) -> dict[int, str]:
         """Addresses of the runs of the front and of the published networks, within MLflow's pages."""
-        named = [*front_trials(record), *(trial for trial in record.finished if trial.anchor)]
+        named = [*(trial.number for trial in self._standing.front), *self._standing.published]
         runs = f"#/experiments/{self.experiment}/runs"
-        return {trial.number: f"{runs}/{self._trials[trial.number].run_id}" for trial in named}
+        return {number: f"{runs}/{self._trials[number].run_id}" for number in named}
 
     def _sync_trial(self, trial: TrialRecord, on_front: bool, ended: bool) -> None:
         known = self._trials.get(trial.number)
         if known is None:
             known = self._trials[trial.number] = self._make_trial(trial)
-        if known.shown == (trial, on_front, ended):
-            return
         if "state" not in known.tags:  # written last, so without it the files may be missing
             self._upload(known, view.trial_files(trial))
         rows = view.curve(trial)[known.steps :]
@@ -166,7 +165,6 @@ class Mirror:
         if name != known.name:
             self._client.update_run(known.run_id, name=name)
             known.name = name
-        known.shown = (trial, on_front, ended)
 
     def _make_trial(self, trial: TrialRecord) -> Mirrored:
         tags = {STUDY: self._key, PARENT: self._parent.run_id, "trial": str(trial.number)}

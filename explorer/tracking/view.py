@@ -6,18 +6,19 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
 from explorer.advantage import advantages, name
 from explorer.arch import Architecture, cost
-from explorer.front import Covered, by_end, front_trials, point, reference_point
+from explorer.front import Covered, by_end, point, reference_point
 from explorer.plots import course
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.plots.page import Section
 from explorer.record import StudyRecord, TrialRecord
 from explorer.space import SpaceError
+from explorer.standing import Standing
 
 # Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
 STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
@@ -104,10 +105,10 @@ class Progress:
         """Of a study with one trial at least."""
         self._covered, self._count, self._best = Covered(reference_point(record)), 0, 0.0
 
-    def rows(self, record: StudyRecord) -> list[tuple[TrialRecord, dict[str, float]]]:
-        """The trials that have finished since the last call, each with its row."""
+    def rows(self, ended: Iterable[TrialRecord]) -> list[tuple[TrialRecord, dict[str, float]]]:
+        """The finished ones of trials that have ended since the last call, each with its row."""
         found: list[tuple[TrialRecord, dict[str, float]]] = []
-        for trial in by_end(record.finished)[self._count :]:
+        for trial in by_end(trial for trial in ended if trial.state == "COMPLETE"):
             self._count += 1
             self._best = max(self._best, trial.accuracy or 0.0)
             row = {"trials_finished": float(self._count), "hypervolume": self._covered.add(point(trial))}
@@ -115,27 +116,28 @@ class Progress:
         return found
 
 
-def front_files(record: StudyRecord) -> dict[str, str]:
+def front_files(record: StudyRecord, standing: Standing) -> dict[str, str]:
     """front.csv and front.json: the front by rising params, with all metaparameters."""
-    rows = [_front_row(trial, record.val_images) for trial in front_trials(record)]
+    rows = [_front_row(trial, record.val_images) for trial in standing.front]
     names = list(dict.fromkeys(name for row in rows for name in row)) or list(FRONT_COLUMNS)
     return {"front.csv": _csv(names, rows), "front.json": json.dumps(rows, indent=1)}
 
 
-def note(record: StudyRecord, links: Mapping[int, str] | None = None) -> str:
+def note(record: StudyRecord, standing: Standing, links: Mapping[int, str] | None = None) -> str:
     """The study's run described in Markdown: the best against canonical SqueezeNet, where the figures are, and a table
     of the front and the published networks.
 
     Args:
         record: the study.
+        standing: where it stands.
         links: to the runs of trials, by number.
     """
     links = links or {}
-    front = front_trials(record)
-    shown = {trial.number: trial for trial in record.finished if trial.anchor} | {
-        trial.number: trial for trial in front
-    }
-    lines = [f"- **trial {_linked(one.trial, links)}: {one.words()}**" for one in advantages(record)]
+    front = {trial.number: trial for trial in standing.front}
+    published = (standing.known[number] for number in standing.published)
+    shown = {trial.number: trial for trial in published if trial.state == "COMPLETE"} | front
+    found = advantages(record, standing.front)
+    lines = [f"- **trial {_linked(one.trial, links)}: {one.words()}**" for one in found]
     if lines:
         lines = [f"Against canonical {name()}, trained the same way:", "", *lines, ""]
     lines += [
@@ -146,7 +148,7 @@ def note(record: StudyRecord, links: Mapping[int, str] | None = None) -> str:
     ]
     for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
         network = f"**{published_name(trial.anchor)}**" if trial.anchor else shorthand(trial.metaparameters)
-        network += "" if trial in front else " (dominated)"
+        network += "" if trial.number in front else " (dominated)"
         error = 100 * trial.error(record.val_images)
         score = f"{100 * (trial.accuracy or 0):.1f} ± {error:.1f} %"
         line = f"| {_linked(trial, links)} | {trial.params:,}{GAP} | {score}{GAP} | {network} |"
