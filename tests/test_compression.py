@@ -133,6 +133,25 @@ def test_codebooks_are_trained_with_the_codes_fixed() -> None:
     assert changed > 3
 
 
+def test_a_teacher_is_followed_and_not_the_labels() -> None:
+    """A pruned network comes to answer as a network that was never trained does."""
+    teacher, made, data = network(), network(), datasets.load(DIGITS)
+    finetune.keep(made, {name: layer.weight.numel() // 2 for name, layer in finetune.layers(made).items()})
+
+    def apart() -> float:
+        found = 0.0
+        with torch.inference_mode():
+            for images, _ in data.evaluation("val"):
+                answers, theirs = made(images).log_softmax(1), teacher(images).log_softmax(1)
+                found += float((theirs.exp() * (theirs - answers)).sum())
+        return found
+
+    before, state = apart(), {name: value.clone() for name, value in teacher.state_dict().items()}
+    finetune.train(made, data, recipes.read(RECIPE), 3, 0.5, 0, teacher)
+    assert apart() < 0.3 * before
+    assert all(torch.equal(value, state[name]) for name, value in teacher.state_dict().items())
+
+
 def test_fisher_is_the_mean_square_gradient() -> None:
     made = network()
     images = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -32,7 +32,10 @@ BITS = (3, 4, 5, 6, 7, 8)
 """Of codes; a codebook of three values, 2 bits, is not made good by training it, as pruning is by training."""
 HEALED = 0.8
 """Share of what pruning costs that training makes good."""
+FITS = 8
+"""Attempts at choices whose file is within a budget; what they are to save doubles."""
 TRIES = 4
+"""Attempts at codebooks that do not lose too much."""
 WIDER = 1.25
 """What a budget grows by where the codebooks lose too much."""
 
@@ -71,6 +74,9 @@ def compress(
 ) -> dict[str, container.Tensor]:
     """Prunes, shares and trains a network's weights. The validation and test splits are not looked at.
 
+    What is left is trained to answer as the network did before (distillation): labels alone, which so few weights can
+    be trained to give for the training images, leave the answers to other images to chance.
+
     Args:
         architecture: the network.
         weights: its trained tensors, by their names.
@@ -86,12 +92,17 @@ def compress(
     Raises:
         CompressionError: if the budget is too small.
     """
-    network = build(architecture, recipe.dropout)
+    network, teacher = build(architecture, recipe.dropout), build(architecture).eval()
     network.load_state_dict(dict(weights), strict=False)
+    teacher.load_state_dict(dict(weights), strict=False)
+
+    def train(epochs: int, lr: float, number: int) -> None:
+        finetune.train(network, data, recipe, epochs, plan.lr * lr, seed + number, teacher)
+
     data.arrange("train", recipe.batch_size, seed)
     images = torch.cat([batch for batch, _ in data.evaluation("train")])[:CALIBRATION]
-    least = 0.0 if plan.tolerance is None else _right(network, data) - plan.tolerance
-    budget = _prune(network, data, recipe, plan, images, least, seed, told)
+    least = 0.0 if plan.tolerance is None else finetune.right(network, data) - plan.tolerance
+    budget = _prune(network, data, plan, images, least, seed, train, told)
     pruned, later = _state(network), max(1, plan.epochs // 4)
     for left in reversed(range(TRIES)):
         try:
@@ -100,9 +111,9 @@ def compress(
             if plan.tolerance is None or not left:
                 raise
         else:
-            finetune.train(network, data, recipe, later, plan.lr / 2, seed + plan.rounds + 1)
+            train(later, 0.5, plan.rounds + 1)
             finetune.unshare(network)
-            if not left or budget is None or _right(network, data) >= least:
+            if not left or budget is None or finetune.right(network, data) >= least:
                 break
             network.load_state_dict(pruned)
         assert budget is not None
@@ -114,11 +125,11 @@ def compress(
 def _prune(
     network: Network,
     data: DataModule,
-    recipe: Recipe,
     plan: Plan,
     images: Tensor,
     least: float,
     seed: int,
+    train: Callable[[int, float, int], None],
     told: Callable[[str], None],
 ) -> int | None:
     """Prunes and trains by turns, as long as training brings the accuracy back to `least`; the budget come to."""
@@ -134,9 +145,9 @@ def _prune(
             told(f"pruned no further: {budget:,} bytes hold no weights")
             break
         finetune.keep(network, kept)
-        finetune.train(network, data, recipe, each, plan.lr, seed + number)
+        train(each, 1.0, number)
         finetune.release(network)
-        if plan.tolerance is not None and _right(network, data) < least:
+        if plan.tolerance is not None and finetune.right(network, data) < least:
             network.load_state_dict(before)
             told(f"pruned no further: {sum(kept.values()):,} weights lose more than {plan.tolerance:.1%}")
             break
@@ -156,19 +167,6 @@ def _budget(network: Network, plan: Plan, number: int) -> int:
 
 def _state(network: Network) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
-
-
-def _right(network: Network, data: DataModule) -> float:
-    """Accuracy on training images as they are, 2,000 of them at most."""
-    right = seen = 0
-    network.eval()
-    with torch.inference_mode():
-        for batch, labels in data.evaluation("train"):
-            right += int((network(finetune.laid_out(batch)).argmax(1) == labels).sum())
-            seen += len(labels)
-            if seen >= 2000:
-                break
-    return right / seen
 
 
 def paper_densities(architecture: Architecture) -> dict[str, float]:
@@ -211,13 +209,13 @@ def _fitting(
     importance = finetune.fisher(network, images, seed)
     options = _options(network, importance, plan, healed)
     room = float(budget - _overhead(network))
-    for _ in range(TRIES):
+    for number in range(FITS):
         chosen = allocate(options, room)
         tensors = _coded(network, importance, chosen)
         size = len(container.pack(network.architecture, as_kept(network, tensors)))
         if size <= budget:
             return chosen, tensors
-        room -= 1.1 * (size - budget)
+        room -= 2**number * 1.1 * (size - budget)  # choices come in steps: a little less room may change nothing
     raise CompressionError(f"{budget:,} bytes are too few for this network, {size:,} were reached")
 
 

@@ -23,8 +23,18 @@ def layers(network: Network) -> dict[str, nn.Conv2d | nn.Linear]:
     return {name: each for name, each in network.named_modules() if isinstance(each, nn.Conv2d | nn.Linear)}
 
 
-def train(network: Network, data: DataModule, recipe: Recipe, epochs: int, lr: float, seed: int) -> None:
+def train(
+    network: Network,
+    data: DataModule,
+    recipe: Recipe,
+    epochs: int,
+    lr: float,
+    seed: int,
+    teacher: Network | None = None,
+) -> None:
     """Trains the parameters that a network has, pruned or shared as they may be, on the training split alone.
+
+    With a teacher its answers take the place of the labels (distillation, arXiv:1503.02531).
 
     Args:
         network: stays on the CPU or wherever it is.
@@ -33,6 +43,7 @@ def train(network: Network, data: DataModule, recipe: Recipe, epochs: int, lr: f
         epochs: full length; the rate falls along a cosine to 0.
         lr: highest rate, as a factor of the recipe's.
         seed: of order, augmentation and dropout.
+        teacher: in evaluation, such as the network before it was compressed.
     """
     device = next(network.parameters()).device
     data.arrange("train", recipe.batch_size, seed, 0, device)
@@ -46,7 +57,7 @@ def train(network: Network, data: DataModule, recipe: Recipe, epochs: int, lr: f
         for images, labels in loader:
             for group in optimizer.param_groups:
                 group["lr"] = recipe.lr * lr * 0.5 * (1 + np.cos(np.pi * step / steps))
-            loss = F.cross_entropy(network(laid_out(images)), labels, label_smoothing=recipe.label_smoothing)
+            loss = _loss(network, laid_out(images), labels, recipe.label_smoothing, teacher)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.clip:
@@ -54,6 +65,28 @@ def train(network: Network, data: DataModule, recipe: Recipe, epochs: int, lr: f
             optimizer.step()
             step += 1
     network.eval()
+
+
+def _loss(network: Network, images: Tensor, labels: Tensor, smoothing: float, teacher: Network | None) -> Tensor:
+    logits = network(images)
+    if teacher is None:
+        return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+    with torch.no_grad():
+        answers = teacher(images).log_softmax(1)
+    return F.kl_div(logits.log_softmax(1), answers, reduction="batchmean", log_target=True)
+
+
+def right(network: Network, data: DataModule) -> float:
+    """Accuracy on training images as they are, 2,000 of them at most."""
+    found = seen = 0
+    network.eval()
+    with torch.inference_mode():
+        for batch, labels in data.evaluation("train"):
+            found += int((network(laid_out(batch)).argmax(1) == labels).sum())
+            seen += len(labels)
+            if seen >= 2000:
+                break
+    return found / seen
 
 
 def keep(network: Network, kept: Mapping[str, int]) -> None:
