@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explorer.front import front_trials
 from explorer.plots.labels import published_name
 from explorer.record import StudyRecord, TrialRecord
+from explorer.standing import Standing
 from explorer.targets import CANONICAL
 
 NOTABLE = 0.95
@@ -53,7 +52,11 @@ class Advantage:
 
 def canonical(record: StudyRecord) -> TrialRecord | None:
     """The finished trial of canonical SqueezeNet, if the study has one."""
-    return next((trial for trial in record.trials if trial.anchor == CANONICAL and trial.state == "COMPLETE"), None)
+    return next(filter(_is_canonical, record.trials), None)
+
+
+def _is_canonical(trial: TrialRecord) -> bool:
+    return trial.anchor == CANONICAL and trial.state == "COMPLETE"
 
 
 def name() -> str:
@@ -68,7 +71,7 @@ def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> Adva
     return Advantage(trial, trial.params / other.params, gain, error)
 
 
-def advantages(record: StudyRecord, front: Sequence[TrialRecord] | None = None) -> list[Advantage]:
+def advantages(record: StudyRecord, standing: Standing | None = None) -> list[Advantage]:
     """The front's best trade-offs against canonical SqueezeNet, by rising params; none without it, or if none is left.
 
     The smallest network whose accuracy is the same within the error, the smallest that measured no less, and the most
@@ -76,13 +79,14 @@ def advantages(record: StudyRecord, front: Sequence[TrialRecord] | None = None) 
 
     Args:
         record: the study.
-        front: its front, for a caller who has it.
+        standing: where it stands, for a caller who has it.
     """
-    other = canonical(record)
+    standing = standing or Standing(record)
+    finished = (standing.known[number] for number in standing.published)
+    other = next((trial for trial in finished if _is_canonical(trial)), None)
     if other is None:
         return []
-    front = front_trials(record) if front is None else front
-    rivals = [against(record, trial, other) for trial in front if trial.identity != other.identity]
+    rivals = [against(record, trial, other) for trial in standing.front if trial.identity != other.identity]
     rivals = [rival for rival in rivals if rival.ratio <= NOTABLE or (rival.ratio <= 1 and rival.gain > rival.error)]
     choices = [
         next((rival for rival in rivals if rival.gain >= -rival.error), None),

@@ -63,7 +63,7 @@ class TrialRecord:
         """Mean val_acc over the seeds after each epoch that all of them have finished."""
         return tuple(mean(curve[epoch]["val_acc"] for curve in self.curves) for epoch in range(self.epochs))
 
-    @property
+    @cached_property
     def epochs(self) -> int:
         """Epochs every seed has finished."""
         return min((len(curve) for curve in self.curves), default=0) if len(self.curves) == len(self.seeds) else 0

@@ -13,7 +13,7 @@ from explorer.plots.style import faded
 from explorer.record import StudyRecord, TrialRecord
 from explorer.standing import Standing
 
-MOST = 600
+MOST = 400
 """Networks that a figure of a study shows: the front, the published ones, and of the others evenly spaced ones."""
 T = TypeVar("T")
 
@@ -67,15 +67,16 @@ def spaced(items: Sequence[T], most: int) -> list[T]:
 
 def _mark(trial: TrialRecord, images: int, on_front: bool) -> Mark:
     assert trial.accuracy is not None
+    error = trial.error(images)
     return Mark(
         trial=trial.number,
         params=trial.params,
         accuracy=trial.accuracy,
-        error=trial.error(images),
+        error=error,
         anchor=trial.anchor,
         on_front=on_front,
         stopped=trial.state != "COMPLETE",
-        text=_text(trial, images, on_front),
+        text=_text(trial, trial.accuracy, error, images, on_front),
     )
 
 
@@ -160,14 +161,13 @@ def accuracy_axis(marks: Sequence[Mark]) -> tuple[float, float]:
     return max(low - margin, 0.0), high + margin
 
 
-def _text(trial: TrialRecord, images: int, on_front: bool) -> str:
+def _text(trial: TrialRecord, accuracy: float, error: float, images: int, on_front: bool) -> str:
     head = f"trial {trial.number}" + (f", {published_name(trial.anchor)}" if trial.anchor else "")
-    assert trial.accuracy is not None
     seeds = len(trial.accuracies)
     source = f"{seeds} seeds" if seeds > 1 else f"{images} images"
     lines = [
         f"<b>{head}</b>" + (", on the front" if on_front else ""),
-        f"val_acc {trial.accuracy:.2%} ± {trial.error(images):.2%} ({source})",
+        f"val_acc {accuracy:.2%} ± {error:.2%} ({source})",
         f"params {trial.params:,}   macs {trial.macs:,}",
         f"epochs {trial.epochs}" + (f" ({escape(trial.reason)})" if trial.reason else ""),
     ]
