@@ -103,23 +103,27 @@ def compress(
     images = torch.cat([batch for batch, _ in data.evaluation("train")])[:CALIBRATION]
     least = 0.0 if plan.tolerance is None else finetune.right(network, data) - plan.tolerance
     budget = _prune(network, data, plan, images, least, seed, train, told)
-    pruned, later = _state(network), max(1, plan.epochs // 4)
+    pruned, later, room = _state(network), max(1, plan.epochs // 4), budget
     for left in reversed(range(TRIES)):
+        over = 0
         try:
-            finetune.share(network, _shared(network, images, plan, budget, seed))
+            finetune.share(network, _shared(network, images, plan, room, seed))
         except CompressionError:
             if plan.tolerance is None or not left:
                 raise
         else:
             train(later, 0.5, plan.rounds + 1)
             finetune.unshare(network)
-            if not left or budget is None or finetune.right(network, data) >= least:
-                break
+            made = as_kept(network)
+            over = 0 if budget is None else max(0, len(container.pack(architecture, made)) - budget)
+            if not over and (not left or budget is None or finetune.right(network, data) >= least):
+                return made
             network.load_state_dict(pruned)
         assert budget is not None
-        budget = round(WIDER * budget)
-        told(f"codebooks within {budget:,} bytes, as fewer lose too much")
-    return as_kept(network)
+        assert room is not None
+        budget, room = (budget, room - 2 * over) if over else (round(WIDER * budget),) * 2
+        told(f"codebooks within {room:,} bytes, as {'training adds some' if over else 'fewer lose too much'}")
+    raise CompressionError(f"{budget:,} bytes are too few for this network, training adds {over}")
 
 
 def _prune(
