@@ -7,7 +7,7 @@
     figure             front and figure drawn anew
     memory             of the process after the study is open
 
-All on the wall clock but the CPU of the controller; resume in a process of its own.
+Mirror, figure and a result in CPU time, the others on the wall clock; resume in a process of its own.
 """
 
 from __future__ import annotations
@@ -154,9 +154,9 @@ def mirror(path: Path, folder: Path, repeats: int) -> list[float]:
     spent: list[float] = []
     for count in range(1, repeats + 1):
         now = replace(record, trials=early + late[:count])
-        begun = time.perf_counter()
+        begun = time.process_time()
         mirrored.sync(now, ended=False)
-        spent.append(1000 * (time.perf_counter() - begun))
+        spent.append(1000 * (time.process_time() - begun))
     return spent
 
 
@@ -172,10 +172,10 @@ def figure(path: Path, repeats: int) -> list[float]:
     pareto.html(pareto.figure(pareto.info(record, standing)))  # imports what it needs
     for count in reversed(range(repeats)):
         now = replace(record, trials=record.trials[: len(record.trials) - count])
-        begun = time.perf_counter()
+        begun = time.process_time()
         standing.update(now)
         pareto.html(pareto.figure(pareto.info(now, standing)))
-        spent.append(1000 * (time.perf_counter() - begun))
+        spent.append(1000 * (time.process_time() - begun))
     return spent
 
 
