@@ -38,7 +38,7 @@ PASSES = 8
 """At most so many times all layers are rounded to meet a budget."""
 FEWEST = 16
 """Images that suffice to find out how large the codes of a fineness are."""
-SLACK = 0.012
+SLACK = 0.008
 """Share of a budget that may be left; two passes of nearly the same fineness differ by up to 0.01."""
 
 Compressed = dict[str, container.Tensor]
