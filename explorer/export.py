@@ -34,7 +34,7 @@ def save(architecture: Architecture, weights: dict[str, Tensor], folder: Path) -
     import numpy as np
     import onnxruntime
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save as packed
 
     from explorer.nets import build
 
@@ -43,7 +43,8 @@ def save(architecture: Architecture, weights: dict[str, Tensor], folder: Path) -
     network.load_state_dict(weights)
     network.eval()
     (folder / "architecture.json").write_text(architecture.to_json())
-    save_file({key: value.contiguous() for key, value in weights.items()}, folder / "weights.safetensors")
+    # save_file would hide it from other users
+    (folder / "weights.safetensors").write_bytes(packed({key: value.contiguous() for key, value in weights.items()}))
 
     images = torch.randn(16, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
     path = folder / "model.onnx"

@@ -173,6 +173,8 @@ def test_onnx_computes_the_same(family: str, tmp_path: Path) -> None:
     network = small(family, (3, 32, 32))
     assert save(network, trained(network), tmp_path) < 1e-5
     assert Architecture.from_json((tmp_path / "architecture.json").read_text()) == network
+    modes = {file.stat().st_mode for file in tmp_path.iterdir()}
+    assert len(modes) == 1  # who may read one file may read all
 
 
 @pytest.mark.slow
