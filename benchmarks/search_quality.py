@@ -3,7 +3,7 @@
     python -m benchmarks.search_quality                            # 30 seeds; docs/search_quality.md and .png
     python -m benchmarks.search_quality --seeds 4 --trials 60      # a look
     python -m benchmarks.search_quality --tune                     # how the stopping rule was chosen, on the other half
-    python -m benchmarks.search_quality --table graph --seeds 10   # other people's tables: docs/search_quality_graph.md
+    python -m benchmarks.search_quality --table graph --seeds 20   # other people's tables: docs/search_quality_graph.md
 
 Hypervolume is moocore's, over log10(size) and val_acc, from the corner of the table's largest size and lowest val_acc,
 as a share of what the whole table covers. Optuna's samplers run as Optuna runs them: a point that they propose again

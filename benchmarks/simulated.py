@@ -171,7 +171,7 @@ def _copy(
     changes: Mapping[str, Callable[[sqlite3.Row], Any]],
 ) -> None:
     """Copies the rows of a table that belong to `old` to `new`, some columns changed; own ids are given anew."""
-    for row in _rows(database, table, key, old):
+    for row in _rows(database, table, key, old):  # a row iterates over its values, so keys() is called
         kept = [name for name in row.keys() if name != SERIAL.get(table, f"{table.rstrip('s')}_id")]  # noqa: SIM118
         values = [new if name == key else changes[name](row) if name in changes else row[name] for name in kept]
         marks = ", ".join("?" * len(kept))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from explorer.arch import Architecture, ArchitectureError, architecture, cost
+from explorer.arch import Architecture, ArchitectureError, architecture, blocks, cost
 from explorer.arch import layers as L
 from explorer.arch.families import families, metaparameters, named
-from explorer.arch.families.fire import filters, fire
+from explorer.arch.families.fire import fire
 
 # Table 1 on page 6: output as height x width x channels, "#parameters before pruning". Its input is printed as
 # 224x224x3, but the 111 px after a 7x7/2 convolution without padding need 227 (224 gives 109). maxpool8 is printed as
@@ -266,7 +266,7 @@ def test_later_downsampling_costs_more_macs():
 
 @pytest.mark.parametrize(("count", "whole"), [(0.0, 1), (0.4, 1), (0.5, 1), (1.49, 1), (1.5, 2), (2.5, 3), (7, 7)])
 def test_filters_round_half_up_and_never_vanish(count, whole):
-    assert filters(count) == whole
+    assert blocks.whole(count) == whole
 
 
 def test_batch_norm_counts_statistics_apart():

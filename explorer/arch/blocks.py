@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor
+
 from explorer.arch import layers as L
 
 IDENTITY = L.Sequential("", ())
@@ -25,6 +27,11 @@ def squeeze_excitation(name: str, channels: int, squeeze: int) -> L.Multiply:
         L.Sigmoid(),
     )
     return L.Multiply("", (IDENTITY, L.Sequential(name, scale)))
+
+
+def whole(count: float) -> int:
+    """A whole number of filters or blocks: rounded half up, never below 1."""
+    return max(1, floor(count + 0.5))
 
 
 def divisible(count: float, by: int = 8) -> int:

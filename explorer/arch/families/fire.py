@@ -8,6 +8,7 @@ from math import floor
 from explorer.arch import layers as L
 from explorer.arch import small
 from explorer.arch.architecture import Architecture
+from explorer.arch.blocks import whole
 
 BYPASSES = ("none", "simple", "complex")
 NAMED: dict[str, dict[str, object]] = {
@@ -84,9 +85,9 @@ def fire(
         if i == modules:
             break
         e_i = base_e + incr_e * (i // freq)
-        expand3x3 = filters(pct_3x3 * e_i)
+        expand3x3 = whole(pct_3x3 * e_i)
         expand1x1 = max(1, e_i - expand3x3)
-        module = fire_module(f"fire{i + 2}", filters(squeeze_ratio * e_i), expand1x1, expand3x3, batch_norm)
+        module = fire_module(f"fire{i + 2}", whole(squeeze_ratio * e_i), expand1x1, expand3x3, batch_norm)
         layers.append(_bypassed(module, i, channels, expand1x1 + expand3x3, bypass))
         channels = expand1x1 + expand3x3
     layers += [L.Dropout("dropout"), L.Conv2d("conv10", classes, 1, padding=conv10_padding)]
@@ -107,11 +108,6 @@ def fire_module(name: str, squeeze: int, expand1x1: int, expand3x3: int, batch_n
         ),
     )
     return L.Sequential(name, (*_conv(L.Conv2d("squeeze", squeeze, 1), batch_norm), L.ReLU(), expand, L.ReLU()))
-
-
-def filters(count: float) -> int:
-    """A whole number of filters: rounded half up, never below 1."""
-    return max(1, floor(count + 0.5))
 
 
 def _conv(conv: L.Conv2d, batch_norm: bool) -> tuple[L.Layer, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from explorer.arch import layers as L
 from explorer.arch import small
 from explorer.arch.architecture import Architecture
-from explorer.arch.blocks import IDENTITY, check
+from explorer.arch.blocks import IDENTITY, check, whole
 
 NAMED: dict[str, dict[str, object]] = {
     "squeezenext_23": {},
@@ -48,7 +48,7 @@ def squeezenext(
     check("depth", depth, 0 < depth <= 16, "above 0, at most 16")
     check("shift", shift, 0 <= shift <= 1, "within [0, 1]")
     check("squeeze_ratio", squeeze_ratio, 0 < squeeze_ratio <= 1, "within (0, 1]")
-    counts = [_whole(depth * count) for count in BLOCKS]
+    counts = [whole(depth * count) for count in BLOCKS]
     moved = [min(int(shift * count + 0.5), count - 1) for count in counts[:2]]
     counts = [counts[0] - moved[0], counts[1] - moved[1], counts[2] + sum(moved), counts[3]]
     if stages:
@@ -58,8 +58,8 @@ def squeezenext(
         counts = [int(word) for word in words]
 
     adapted: list[str] = []
-    filters = [_whole(width * count) for count in FILTERS]
-    channels = _whole(2 * width * FILTERS[0])
+    filters = [whole(width * count) for count in FILTERS]
+    channels = whole(2 * width * FILTERS[0])
     conv, side = small.stem(L.Conv2d("conv1", channels, 7, stride=2, padding=1), min(input_shape[1:]), adapted)
     pool, side = small.pool(L.MaxPool2d("maxpool", 3, 2, ceil_mode=True), side, adapted)
     layers: list[L.Layer] = [conv, L.BatchNorm2d("bn1"), L.ReLU(), *pool]
@@ -72,12 +72,12 @@ def squeezenext(
             blocks.append(_block(str(i), channels, filters[stage], squeeze_ratio, stride if i == 0 else 1))
             channels = filters[stage]
         layers.append(L.Sequential(f"stage{stage + 1}", tuple(blocks)))
-    layers += [*_conv("conv_last", _whole(width * FILTERS[-1] / 2)), L.GlobalAvgPool2d("avgpool")]
+    layers += [*_conv("conv_last", whole(width * FILTERS[-1] / 2)), L.GlobalAvgPool2d("avgpool")]
     return Architecture(input_shape, (*layers, L.Linear("fc", classes)), tuple(adapted))
 
 
 def _block(name: str, channels: int, out: int, squeeze_ratio: float, stride: int) -> L.Layer:
-    less, least = _whole(squeeze_ratio * out), _whole(squeeze_ratio**2 * out)
+    less, least = whole(squeeze_ratio * out), whole(squeeze_ratio**2 * out)
     chain = [
         *_conv("squeeze1", less, stride=stride),
         *_conv("squeeze2", least),
@@ -95,7 +95,3 @@ def _conv(
 ) -> tuple[L.Layer, ...]:
     conv = L.Conv2d(name, filters, kernel_size, stride, padding)
     return conv, L.BatchNorm2d(f"{name}_bn"), L.ReLU()
-
-
-def _whole(count: float) -> int:
-    return max(1, int(count + 0.5))
