@@ -30,8 +30,8 @@ docs: $(READY)  ## Make the site of docs/ (build/site/index.html): tutorial, how
 bench: $(READY)  ## Measure every ratio that is promised and put the table into docs/performance.md (ten minutes)
 	$(PY) -m benchmarks --output docs/performance.md
 
-test: $(READY)  ## Run every test
-	$(PY) -m pytest
+test: $(READY)  ## Run every test, in two processes (those that search use two cores themselves)
+	$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 check: $(READY)  ## Lint, formatting, types, import contracts
 	$(PY) -m ruff check

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,17 +194,27 @@ def kill(process: subprocess.Popen[bytes], victim: str, rng: random.Random) -> s
 
 
 def workers(controller: int) -> list[int]:
-    """Worker processes of a controller (the resource tracker of multiprocessing is none)."""
-    found: list[int] = []
+    """Worker processes of a controller: they are the children of its fork server."""
+    servers = [pid for pid in children(controller) if b"multiprocessing.forkserver" in command_line(pid)]
+    return [pid for server in servers for pid in children(server)]
+
+
+def children(parent: int) -> list[int]:
+    """The child processes of a process."""
+    found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            line = (stat.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if parent == controller and b"spawn_main" in line:
-            found.append(int(stat.parent.name))
+        with suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
     return found
+
+
+def command_line(pid: int) -> bytes:
+    """Of a process; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def compare(one: StudyRecord, other: StudyRecord) -> list[str]:

@@ -151,6 +151,7 @@ def _prepare(plan: Plan, launcher: Launcher, console: Console) -> tuple[Controll
 
     lag = len(launcher.slots) if plan.deterministic else None
     proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"], lag, plan.config["uniform"])
+    tracker = Tracker(plan.tracking, warn=lambda line: console.print(line, style="yellow", highlight=False))
     facts = stored_facts(plan.storage, plan.study)
     if facts is None:
         facts = ask_facts(launcher, plan.config["data"])
@@ -160,7 +161,6 @@ def _prepare(plan: Plan, launcher: Launcher, console: Console) -> tuple[Controll
     controller = Controller(
         store, plan.space, proposer, plan.stopping, launcher, plan.budget, plan.folder, plan.timeout
     )
-    tracker = Tracker(plan.tracking, warn=lambda line: console.print(line, style="yellow", highlight=False))
     return controller, tracker
 
 

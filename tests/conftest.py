@@ -18,7 +18,26 @@ settings.register_profile(
 )
 settings.load_profile("explorer")
 
+CLUSTERS = ("test_launchers", "test_ray", "test_slurm")
+"""Of these files one runs at a time: they share the machine's cluster."""
+LONGEST = (
+    "test_failures",
+    "test_search",
+    *CLUSTERS,
+    "test_outages",
+    "test_every_family",
+    "test_tutorial",
+    "test_compression",
+)
+"""They begin, so that the processes that share the tests end together."""
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file stay in one process, as they share what the file sets up."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("clusters" if item.path.stem in CLUSTERS else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chaos import children, command_line
 from explorer import launchers
 from explorer.launchers import Launcher, WorkerDied
 
@@ -47,7 +48,8 @@ def ended(pid: int) -> bool:
 
 
 def marked(mark: str) -> dict[int, str]:
-    """Processes of a test, with their command lines; not those about to end, nor multiprocessing's resource tracker.
+    """Processes of a test, with their command lines; not those about to end, nor multiprocessing's own of this process:
+    its resource tracker, and its fork server, which any later launcher uses.
 
     They carry the test's mark, or, as Ray's workers write their title over their environment, work in its folder.
     """
@@ -57,10 +59,11 @@ def marked(mark: str) -> dict[int, str]:
         try:
             own = f"{MARK}={mark}".encode() in (process / "environ").read_bytes()
             if (own or (process / "cwd").readlink() == Path.cwd()) and pid != os.getpid() and not ended(pid):
-                found[pid] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found[pid] = command_line(pid).replace(b"\0", b" ").decode()
         except OSError:
             continue
-    return {pid: line for pid, line in found.items() if "resource_tracker" not in line}
+    lasting = [pid for pid in children(os.getpid()) if b"multiprocessing.forkserver" in command_line(pid)]
+    return {pid: line for pid, line in found.items() if "resource_tracker" not in line and pid not in lasting}
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:

@@ -82,7 +82,7 @@ def warm_up() -> None:
     """Imports what training needs."""
     import torch
 
-    import explorer.recorder  # noqa: F401 - with Lightning, what takes seconds to import
+    import explorer.launchers.preload  # noqa: F401
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
@@ -100,6 +100,7 @@ def look_around(tag: Any = None, seconds: float = 0.0) -> dict[str, Any]:
 
     time.sleep(seconds)
     about = {"pid": os.getpid(), "host": platform.node(), "folder": os.getcwd(), "torch_was_imported": before}
+    about["forked_after_cuda"] = torch.cuda._is_in_bad_fork()  # type: ignore[no-untyped-call]
     return {"tag": tag, "environment": environment, "threads": torch.get_num_threads()} | about
 
 

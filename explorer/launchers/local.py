@@ -1,4 +1,8 @@
-"""Warm processes on this machine, each pinned to its device before torch is imported."""
+"""Warm processes on this machine, each pinned to its device.
+
+They are forked from one process that has imported what training needs and does nothing else, so that a worker, the
+first as one that replaces another, starts in milliseconds and shares the memory of torch with the others.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied
@@ -18,6 +23,7 @@ from explorer.launchers.packing import Watch
 from explorer.ranks import DEVICES, end_with_parent
 
 T = TypeVar("T")
+PRELOAD = "explorer.launchers.preload"
 TRAINING = "explorer.study:train"
 """What is watched to find how many share a GPU."""
 
@@ -55,9 +61,9 @@ class LocalLauncher:
         self._pools: list[ProcessPoolExecutor | None] = [None] * len(self.slots)
 
     def warm_up(self) -> None:
-        """Starts every worker and lets it import what training needs."""
-        for slot in range(len(self.slots)):
-            self._pool(slot).submit(_import_training)
+        """Starts the process from which workers are forked; it imports what training needs."""
+        get_context("forkserver").set_forkserver_preload([PRELOAD])
+        forkserver.ensure_running()
 
     def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """See `explorer.launchers.Launcher`."""
@@ -124,9 +130,10 @@ class LocalLauncher:
     def _pool(self, slot: int) -> ProcessPoolExecutor:
         pool = self._pools[slot]
         if pool is None:
-            pool = self._pools[slot] = ProcessPoolExecutor(
-                1, get_context("spawn"), initializer=_start, initargs=(self.devices[slot], self.threads)
-            )
+            self.warm_up()
+            start = (self.devices[slot], self.threads, dict(os.environ))
+            pool = ProcessPoolExecutor(1, get_context("forkserver"), initializer=_start, initargs=start)
+            self._pools[slot] = pool
         return pool
 
 
@@ -183,18 +190,14 @@ def _visible(gpu: int | str) -> str:
     return str(gpu) if visible == [""] else visible[int(gpu)].strip()
 
 
-def _start(devices: list[int | str], threads: int) -> None:
-    """First thing in a worker: the environment that torch reads when it is imported."""
+def _start(devices: list[int | str], threads: int, environment: dict[str, str]) -> None:
+    """First thing in a worker: its environment, which is older than the controller's of now, and its threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the controller decides
+    os.environ.clear()
+    os.environ.update(environment)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_visible(device) for device in devices if device != "cpu")
     os.environ[DEVICES] = str(len(devices))
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
     threading.Thread(target=end_with_parent, daemon=True).start()  # a controller that is killed takes its workers along
-
-
-def _import_training() -> None:
-    import torch
-
-    import explorer.recorder  # noqa: F401 - with Lightning, what takes seconds to import
-
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if "torch" in sys.modules:  # else it reads the environment when it is imported
+        sys.modules["torch"].set_num_threads(threads)

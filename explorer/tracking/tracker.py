@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,6 +157,8 @@ class Tracker:
                 self._apart.close()
 
     def _run(self) -> None:
+        with suppress(OSError):  # then it is tried again with the first sync
+            self._apart = Apart(self._uri)  # MLflow's imports take seconds, in which the workers import torch
         failures = 0
         while True:
             with self._changed:

@@ -1,0 +1,13 @@
+"""What training needs, imported: by the fork server of `local` once for all its workers, elsewhere by each worker.
+
+Nothing here may look for a GPU: a process that has asked CUDA how many there are cannot be forked any more.
+"""
+
+import os
+
+# A pool of threads would not survive the fork; each worker sets its own number of threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import explorer.recorder
+import explorer.study
+import explorer.train  # noqa: F401
