@@ -3,11 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from explorer.config import folder, load_space
+from explorer.front import hypervolume
 from explorer.samplers import SAMPLERS, Outcome, Proposal, Proposer, SamplerError
+from explorer.samplers.improvement import Staircase
+from explorer.samplers.scale import MARGINS, Scale, learned_margin, scale_above
 from explorer.samplers.shadow import ShadowStudy
 from explorer.space import SpaceError, parse
 
@@ -155,3 +161,56 @@ def test_with_a_lag_the_order_of_results_does_not_count(name: str) -> None:
         return seen
 
     assert trials(0) == trials(1) == trials(2)
+
+
+ACCURACIES = st.lists(st.floats(0, 1), min_size=1, max_size=20).map(np.array)
+
+
+@given(ACCURACIES, st.sampled_from(MARGINS), st.floats(0, 1))
+def test_a_scale_goes_there_and_back_and_keeps_the_order(accuracy: Any, margin: float, best: float) -> None:
+    scale = scale_above(accuracy, margin, best)
+    assert scale.ceiling > max(accuracy.max(), best)
+    values = scale.values(accuracy)
+    assert np.allclose(scale.accuracies(values), accuracy, atol=1e-9)
+    assert (np.diff(values[np.argsort(accuracy)]) >= 0).all()
+
+
+@pytest.mark.parametrize("accuracy", [[0.0], [1.0, 1.0, 1.0], [0.5, np.nextafter(0.5, 1)], [-3e12, 2e12], [1e-300, 0]])
+@pytest.mark.parametrize("margin", MARGINS)
+def test_ties_and_measures_of_any_size_have_a_scale(accuracy: list[float], margin: float) -> None:
+    values = scale_above(np.array(accuracy), margin).values(np.array(accuracy))
+    assert np.isfinite(values).all()
+    assert np.ptp(values) < 10
+
+
+def test_the_margin_is_learned_from_how_accuracy_behaves() -> None:
+    """Errors that shrink by a factor from step to step make a near ceiling, even steps a far one."""
+    x = np.linspace(0, 1, 30)[:, None]
+    groups, noise = np.zeros(1, dtype=np.intp), np.zeros(30)
+    jitter = np.random.default_rng(0).normal(0, 0.1, 30)
+    halving, even = 1 - 0.5 * np.exp(-5 * x[:, 0] + jitter), 0.3 + 0.4 * x[:, 0] + 0.04 * jitter
+    assert learned_margin(groups, x, halving, noise) <= 0.3
+    assert learned_margin(groups, x, even, noise) >= 1
+    assert learned_margin(groups, x, 100 * even - 7, noise) == learned_margin(groups, x, even, noise)
+
+
+@pytest.mark.parametrize(("size", "mean", "deviation"), [(5.0, 1.0, 0.5), (200.0, 3.0, 0.2), (50.0, 0.2, 1.5)])
+def test_the_expected_area_is_the_mean_over_draws(size: float, mean: float, deviation: float) -> None:
+    front, corner, scale = [(10.0, 0.5), (100.0, 0.8), (500.0, 0.9)], (1000.0, 0.1), Scale(0.97)
+    expected = Staircase(front, corner).expected(
+        np.log10([size]), np.array([mean]), np.array([deviation]), scale.ceiling
+    )
+    draws = scale.accuracies(np.random.default_rng(0).normal(mean, deviation, 4000))
+    added = [hypervolume([*front, (size, accuracy)], corner) - hypervolume(front, corner) for accuracy in draws]
+    assert expected[0] == pytest.approx(np.mean(added), abs=5 * np.std(added) / 4000**0.5)
+
+
+def test_an_anchor_beyond_the_space_is_no_ceiling() -> None:
+    """A network outside the space that is far ahead of all in it: the sampler goes on, and takes no point twice."""
+    proposer = Proposer(SMALL, CONFIGS["front"], seed=0)
+    proposer.add(0, None, 50.0)
+    proposer.tell(0, Outcome("COMPLETE", 50.0, (0.999,)))
+    trials = [Proposal({"freq": 0})]
+    seen = told(trials, proposer, 14)[1:]
+    assert len(seen) == 12
+    assert all(point in seen for point in SMALL.points())

@@ -17,6 +17,7 @@ from explorer.samplers.distributions import distributions
 from explorer.samplers.final import final_accuracies
 from explorer.samplers.improvement import Staircase
 from explorer.samplers.proposal import Outcome, Proposal, Size
+from explorer.samplers.scale import Scale, learned_margin, scale_above
 from explorer.samplers.surrogate import Array, Surrogate, fit
 
 MUTANTS = 100
@@ -27,8 +28,6 @@ REFIT = 8
 """New results after which the kernel is fitted anew."""
 FEW = 3
 """Results below which there is nothing to model."""
-LOW, TAIL = 0.25, 0.2
-"""Accuracies in the lowest quarter are drawn towards its upper edge, to a fifth of their distance."""
 
 
 @dataclass
@@ -111,9 +110,10 @@ class Mutation:
 class FrontSampler(Mutation):
     """A `Sampler` that proposes what is expected to add most to the front.
 
-    A Gaussian process models accuracy; hundreds of candidates, drawn, mutated and crossed, are scored by the area
-    between front and reference that each is expected to add, over log size, which has a closed form since the size is
-    known. Most asks look at one stretch of sizes alone, so that no stretch takes all trials.
+    A Gaussian process models accuracy on a logarithmic scale (`explorer.samplers.scale`); hundreds of candidates,
+    drawn, mutated and crossed, are scored by the area between front and reference that each is expected to add, over
+    log size, which has a closed form since the size is known. Most asks look at one stretch of sizes alone, so that no
+    stretch takes all trials.
 
     Trials under way count as if they had their predicted accuracy. A trial that was stopped counts with the accuracy
     that trials like it went on to have, and with the spread of theirs as noise.
@@ -132,7 +132,7 @@ class FrontSampler(Mutation):
         self.mutation, self.local, self.width = mutation, local, width
         self._pool = Candidates(self.domain, self.seed)
         self._results: list[int] = []
-        self._fitted: tuple[list[int], Array] = ([], np.empty(0))
+        self._fitted: tuple[list[int], float, Array] = ([], 0.0, np.empty(0))
 
     def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
         """See `Sampler`."""
@@ -161,11 +161,15 @@ class FrontSampler(Mutation):
         if len(rows) > ROWS:
             rows = sorted(rng.sample(rows[:-NEWEST], ROWS - NEWEST)) + rows[-NEWEST:]
         x, accuracy, noise = self._data(rows)
-        surrogate = Surrogate(self._pool.groups, self._kernel(), x, accuracy, noise)
-        front = [tried.point for tried in self._front if tried.point is not None] + self._believed(surrogate)
+        margin, theta = self._kernel()
+        front = [tried.point for tried in self._front if tried.point is not None]
+        scale = scale_above(accuracy, margin, max(best for _, best in front))
+        targets, variances = scale.values(accuracy), scale.variances(accuracy, noise)
+        surrogate = Surrogate(self._pool.groups, theta, x, targets, variances)
+        front += self._believed(surrogate, scale)
         largest = max(float(10 ** decades.max()), *(self._tried[number].size for number in rows))
         mean, deviation = surrogate.predict(np.array([each.vector for each in seen]))
-        added = Staircase(front, (largest, float(accuracy.min()))).expected(decades, mean, deviation)
+        added = Staircase(front, (largest, float(accuracy.min()))).expected(decades, mean, deviation, scale.ceiling)
         if rng.random() < self.local:
             centre = rng.uniform(decades.min(), decades.max())
             added *= np.exp(-0.5 * ((decades - centre) / self.width) ** 2)
@@ -175,28 +179,30 @@ class FrontSampler(Mutation):
         """Vectors, accuracies and their variances of trials with a result."""
         trials = [self._tried[number] for number in numbers]
         accuracy, noise = final_accuracies([tried.outcome for tried in trials if tried.outcome])
-        # How bad the bad ones are says little about the front; it must not bend the model.
-        edge = float(np.quantile(accuracy, LOW))
-        bad = accuracy < edge
-        accuracy[bad] = edge - TAIL * (edge - accuracy[bad])
-        noise[bad] *= TAIL**2
         return self._vectors(trials), accuracy, noise
 
-    def _kernel(self) -> Array:
-        """The kernel's parameters, from all results but the newest few: a fit for several asks, whoever asks first."""
+    def _kernel(self) -> tuple[float, Array]:
+        """The scale's margin and the kernel's parameters, from all results but the newest few.
+
+        A fit for several asks, whoever asks first.
+        """
         count = len(self._results)
         old = self._results[: count - count % REFIT] or self._results
         if self._fitted[0] != [*old[-1:], len(old)]:
             rows = sorted(Random(f"{self.seed} {len(old)}").sample(old, min(len(old), FITTED)))
-            self._fitted = ([*old[-1:], len(old)], fit(self._pool.groups, *self._data(rows)))
-        return self._fitted[1]
+            x, accuracy, noise = self._data(rows)
+            margin = learned_margin(self._pool.groups, x, accuracy, noise)
+            scale = scale_above(accuracy, margin)
+            targets, variances = scale.values(accuracy), scale.variances(accuracy, noise)
+            self._fitted = ([*old[-1:], len(old)], margin, fit(self._pool.groups, x, targets, variances))
+        return self._fitted[1:]
 
-    def _believed(self, surrogate: Surrogate) -> list[Point]:
+    def _believed(self, surrogate: Surrogate, scale: Scale) -> list[Point]:
         """The trials under way, at the accuracy that is predicted of them."""
         running = [tried for tried in self._running.values() if tried.params is not None]
         if not running:
             return []
-        accuracies = surrogate.believe(self._vectors(running)).tolist()
+        accuracies = scale.accuracies(surrogate.believe(self._vectors(running))).tolist()
         return [(tried.size, accuracy) for tried, accuracy in zip(running, accuracies, strict=True)]
 
     def _vectors(self, trials: list[Tried]) -> Array:

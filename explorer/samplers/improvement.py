@@ -26,19 +26,21 @@ class Staircase:
         self._left, self._right = np.minimum(edges[:-1], right), np.minimum(edges[1:], right)
         self._heights = np.array([reference[1], *(accuracy for _, accuracy in front)])
 
-    def expected(self, decades: Array, mean: Array, deviation: Array) -> Array:
-        """Expected added area, in decades times accuracy, of networks of Gaussian accuracy.
+    def expected(self, decades: Array, mean: Array, deviation: Array, ceiling: float) -> Array:
+        """Expected added area, in decades times accuracy, of networks whose -log(ceiling - accuracy) is Gaussian.
 
         At each size above its own a network adds max(0, accuracy - best so far), which is constant on each step:
-        the sum over the steps of width times expected improvement.
+        the sum over the steps of width times expected improvement. What is missing to the ceiling is lognormal, and
+        the improvement what it falls short of the best so far: a put option's price (Black and Scholes, 1973).
 
         Args:
             decades: (n,) log10 of the sizes.
-            mean, deviation: (n,) of the accuracies.
+            mean, deviation: (n,) of -log(ceiling - accuracy).
+            ceiling: above the front's accuracies.
         """
         widths = np.maximum(self._right[None] - np.maximum(self._left[None], decades[:, None]), 0.0)
-        deviation = deviation[:, None]
-        gain = mean[:, None] - self._heights[None]
-        z = gain / deviation
-        density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-        return np.asarray((widths * (gain * ndtr(z) + deviation * density)).sum(axis=1))
+        missing = np.maximum(ceiling - self._heights[None], 1e-12)  # what is believed of a trial comes close
+        mean, deviation = mean[:, None], deviation[:, None]
+        z = (np.log(missing) + mean) / deviation
+        gain = missing * ndtr(z) - np.exp(0.5 * deviation**2 - mean) * ndtr(z - deviation)
+        return np.asarray((widths * np.maximum(gain, 0.0)).sum(axis=1))

@@ -37,6 +37,12 @@ class Surrogate:
         self.mean, self.scale = float(y.mean()), float(y.std()) + 1e-9
         self._condition(x, (y - self.mean) / self.scale, noise / self.scale**2)
 
+    @property
+    def misfit(self) -> float:
+        """Negative logarithm of the targets' likelihood under the kernel, but for a constant."""
+        half = 0.5 * float(self._y @ self._weights)
+        return half + float(np.log(np.diag(self._factor)).sum()) + len(self._y) * float(np.log(self.scale))
+
     def believe(self, x: Array) -> Array:
         """Takes its own predictions at x for observations, and returns them: trials under way."""
         mean, _ = self.predict(x)
@@ -66,6 +72,13 @@ class Surrogate:
         return np.asarray(np.exp(self.theta[self.count]) * matern)
 
 
+def prior(groups: Indices) -> tuple[Array, Array]:
+    """What the kernel's parameters (see `fit`) are expected to be, and their standard deviations."""
+    count = int(groups.max()) + 1
+    expected = np.array([*[np.log(0.7 * np.sqrt(count))] * count, 0.0, np.log(0.05)])
+    return expected, np.array([1.0] * (count + 1) + [1.5])
+
+
 def fit(groups: Indices, x: Array, y: Array, noise: Array) -> Array:
     """The kernel's parameters: log of the length scales, of the amplitude, of the noise; of the scaled target.
 
@@ -75,8 +88,7 @@ def fit(groups: Indices, x: Array, y: Array, noise: Array) -> Array:
     y, noise = (y - y.mean()) / scale, noise / scale**2
     count, eye = int(groups.max()) + 1, np.eye(len(x))
     distances = np.stack([_squares(x[:, groups == g], x[:, groups == g]) for g in range(count)])
-    expected = np.array([*[np.log(0.7 * np.sqrt(count))] * count, 0.0, np.log(0.05)])
-    width = np.array([1.0] * (count + 1) + [1.5])
+    expected, width = prior(groups)
 
     def loss(theta: Array) -> tuple[float, Array]:
         amplitude, common = np.exp(theta[count:])
