@@ -111,7 +111,7 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher) -> list[dict[str,
     from explorer.launchers import WorkerDied
     from explorer.progress import steps
     from explorer.recovery import TRIES
-    from explorer.study import train
+    from explorer.worker import train
 
     tries = [0] * len(jobs)
     free = list(range(len(launcher.slots)))

@@ -7,12 +7,10 @@ checkpoint, return the epochs. Whatever ends a process costs at most the rung it
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from explorer.arch import Architecture, Cost, cost, totals
 from explorer.budget import Budget
 from explorer.launchers import Launcher, WorkerDied
 from explorer.loop import Loop
-from explorer.ranks import DEVICES, RankDied
 from explorer.record import StudyRecord, TrialRecord
 from explorer.recovery import TRIES, InFlight, Recovery
 from explorer.samplers import Proposal, Proposer
@@ -28,30 +25,12 @@ from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
 from explorer.stopping import Stopping
 from explorer.store import Store
+from explorer.worker import data_facts, train
 
 LOOK = 0.5
 """Seconds from one look of a view to the next."""
 SIGN = 15.0
 """Seconds after which the controller says at the latest that it is still there."""
-
-
-def train(job: dict[str, Any]) -> dict[str, Any]:
-    """Runs a job in a worker, on all devices of its slot: plain data in, plain data out."""
-    from explorer.train import Job, run
-
-    devices = int(os.environ.get(DEVICES, "1"))
-    try:
-        return asdict(run(Job(devices=devices, **job))) | {"devices": devices}
-    except RankDied:
-        os._exit(1)  # whoever looks after the worker starts another and tries again
-
-
-def data_facts(data: dict[str, Any]) -> dict[str, Any]:
-    """What a study needs to know of a data set, asked of a worker so that the controller never imports torch."""
-    from explorer.data import load
-
-    module = load(data)
-    return {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
 
 
 def ask_facts(launcher: Launcher, data: dict[str, Any]) -> dict[str, Any]:

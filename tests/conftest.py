@@ -33,6 +33,7 @@ LONGEST = (
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one file stay in one process, as they share what the file sets up."""
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))

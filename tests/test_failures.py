@@ -24,8 +24,9 @@ from explorer.samplers import Proposer
 from explorer.stopping import NoStopping
 from explorer.storage import open_storage
 from explorer.store import Store
-from explorer.study import Controller, data_facts
+from explorer.study import Controller
 from explorer.tracking.tracker import connect
+from explorer.worker import data_facts
 from tests.processes import SHORT, SPACE, WHOLE, children, run, search, start, study, training, wait_for
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.

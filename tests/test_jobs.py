@@ -9,7 +9,7 @@ import pytest
 
 from explorer.data.files import DataError
 from explorer.launchers import WorkerDied, jobs
-from explorer.study import data_facts, train
+from explorer.worker import data_facts, train
 
 
 def test_every_function_on_the_list_is_there() -> None:
@@ -20,7 +20,7 @@ def test_every_function_on_the_list_is_there() -> None:
 
 def test_a_job_is_json_and_its_answer_is_json() -> None:
     job = jobs.pack(data_facts, ({"name": "digits"},))
-    assert json.loads(job) == {"function": "explorer.study:data_facts", "arguments": [{"name": "digits"}]}
+    assert json.loads(job) == {"function": "explorer.worker:data_facts", "arguments": [{"name": "digits"}]}
     assert jobs.unpack(jobs.run(job))["classes"] == 10
 
 
@@ -35,7 +35,7 @@ def test_numbers_come_back_as_they_were() -> None:
     "function", ["os:system", "builtins:eval", "explorer.study:Controller", "explorer.launchers.jobs:run", "", 3, None]
 )
 def test_a_worker_runs_nothing_but_what_is_on_its_list(function: object) -> None:
-    with pytest.raises(jobs.JobError, match=r"workers do not run .*, expected one of explorer\.study:train"):
+    with pytest.raises(jobs.JobError, match=r"workers do not run .*, expected one of explorer\.worker:train"):
         jobs.unpack(jobs.run(json.dumps({"function": function, "arguments": ["touch here"]})))
 
 
@@ -45,7 +45,7 @@ def test_what_is_not_on_the_list_is_not_sent() -> None:
 
 
 def test_arguments_are_plain_data() -> None:
-    with pytest.raises(jobs.JobError, match=r"the arguments of explorer\.study:train are no plain data"):
+    with pytest.raises(jobs.JobError, match=r"the arguments of explorer\.worker:train are no plain data"):
         jobs.pack(train, (object(),))
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 FUNCTIONS = (
-    "explorer.study:train",
-    "explorer.study:data_facts",
+    "explorer.worker:train",
+    "explorer.worker:data_facts",
     "explorer.launchers.jobs:warm_up",
     "explorer.launchers.jobs:look_around",
 )
@@ -100,7 +100,7 @@ def look_around(tag: Any = None, seconds: float = 0.0) -> dict[str, Any]:
 
     time.sleep(seconds)
     about = {"pid": os.getpid(), "host": platform.node(), "folder": os.getcwd(), "torch_was_imported": before}
-    about["forked_after_cuda"] = torch.cuda._is_in_bad_fork()  # type: ignore[no-untyped-call]
+    about["forked_after_cuda"] = torch.cuda._is_in_bad_fork()
     return {"tag": tag, "environment": environment, "threads": torch.get_num_threads()} | about
 
 

@@ -24,7 +24,7 @@ from explorer.ranks import DEVICES, end_with_parent
 
 T = TypeVar("T")
 PRELOAD = "explorer.launchers.preload"
-TRAINING = "explorer.study:train"
+TRAINING = "explorer.worker:train"
 """What is watched to find how many share a GPU."""
 
 log = logging.getLogger(__name__)

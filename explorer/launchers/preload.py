@@ -9,5 +9,5 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import explorer.recorder
-import explorer.study
-import explorer.train  # noqa: F401
+import explorer.train
+import explorer.worker  # noqa: F401
