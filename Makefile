@@ -31,7 +31,7 @@ bench: $(READY)  ## Measure every ratio that is promised and put the table into 
 	$(PY) -m benchmarks --output docs/performance.md
 
 test: $(READY)  ## Run every test, in two processes (those that search use two cores themselves)
-	$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## Lint, formatting, types, import contracts
 	$(PY) -m ruff check

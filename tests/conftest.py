@@ -5,12 +5,14 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before torch is imported, here and in every process a test starts: oversubscribed cores are several times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 # Timing on a busy machine is no property of the code; the examples are the same in every run.
 settings.register_profile(
@@ -33,12 +35,20 @@ LONGEST = (
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+class OneFileOneProcess(LoadFileScheduling):  # type: ignore[misc]
+    """How tests are shared out: those of one file stay together, as do those of the clusters."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "clusters" if Path(nodeid.partition("::")[0]).stem in CLUSTERS else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneFileOneProcess:
+    return OneFileOneProcess(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file stay in one process, as they share what the file sets up."""
+    """The longest first."""
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("clusters" if item.path.stem in CLUSTERS else item.path.stem))
 
 
 @pytest.fixture(scope="session")
