@@ -9,6 +9,9 @@ from typing import Any
 
 # Before torch is imported, here and in every process a test starts: oversubscribed cores are several times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# pytest-xdist tells its processes that a line has 80 columns; what a test starts finds what a user's pipe gives it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COLUMNS", None)
 
 import pytest
 from hypothesis import HealthCheck, settings
