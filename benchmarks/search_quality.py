@@ -9,8 +9,8 @@ Hypervolume is moocore's, over log10(size) and val_acc, from the corner of the t
 as a share of what the whole table covers. Optuna's samplers run as Optuna runs them: a point that they propose again
 costs its epochs again. What is stopped counts its epochs, and never as a result.
 
-The sampler was developed on other tables. The stopping rule was chosen on the half of the table with downsampling 0.25;
-results with stopping are those on the half with downsampling 0.5.
+The sampler was developed on other tables, its scale of accuracy also on the half of this one with downsampling 0.25, on
+which the stopping rule was chosen. The half with downsampling 0.5 and the tables of others had no part in any choice.
 """
 
 from __future__ import annotations

@@ -16,7 +16,10 @@ from explorer.plots.style import AXIS, FONT, INK, faded
 
 COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#0072B2", "#009E73", "#332288", "#882255")
 _OURS = """\
-Made by `python -m benchmarks.search_quality`; the table by `python -m benchmarks.table` (see fire_digits.md)."""
+Made by `python -m benchmarks.search_quality`; the table by `python -m benchmarks.table` (see fire_digits.md). What was
+chosen on this table, the stopping rule and the scale on which the sampler models accuracy, was chosen on its half with
+downsampling 0.25 and other seeds. The other half (third table) had no part in it, nor had
+[other people's tables](search_quality_graph.md); of the whole table, half had."""
 _OUTSIDE = """\
 Other people's tables: NAS-Bench-Graph (Qin 2022, arXiv:2206.09166), 26,206 graph networks with their params on each of
 eight data sets, accuracy at full length alone. Nothing of ours was chosen on them. Made by `pip install
