@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied
@@ -63,7 +63,13 @@ class LocalLauncher:
     def warm_up(self) -> None:
         """Starts the process from which workers are forked; it imports what training needs."""
         get_context("forkserver").set_forkserver_preload([PRELOAD])
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # it would let SIGINT through again
+        # Ctrl-C reaches the whole group, and would end those imports in a traceback.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """See `explorer.launchers.Launcher`."""
