@@ -38,7 +38,7 @@ LONGEST = (
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
 
-class OneFileOneProcess(LoadFileScheduling):  # type: ignore[misc]
+class OneFileOneProcess(LoadFileScheduling):
     """How tests are shared out: those of one file stay together, as do those of the clusters."""
 
     def _split_scope(self, nodeid: str) -> str:

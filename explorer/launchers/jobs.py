@@ -82,7 +82,7 @@ def warm_up() -> None:
     """Imports what training needs."""
     import torch
 
-    import explorer.launchers.preload  # noqa: F401
+    import explorer.launchers.preload  # noqa: F401 - to import is all that it is for
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 

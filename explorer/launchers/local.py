@@ -197,7 +197,7 @@ def _visible(gpu: int | str) -> str:
 
 
 def _start(devices: list[int | str], threads: int, environment: dict[str, str]) -> None:
-    """First thing in a worker: its environment, which is older than the controller's of now, and its threads."""
+    """First thing in a worker: the controller's environment of now, as the fork server's is older; its threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the controller decides
     os.environ.clear()
     os.environ.update(environment)

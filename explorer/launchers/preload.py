@@ -10,4 +10,4 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import explorer.recorder
 import explorer.train
-import explorer.worker  # noqa: F401
+import explorer.worker  # noqa: F401 - to be there already when a job asks for them
