@@ -2,14 +2,16 @@
 
 Both are the same deterministic search with the same seed. Workers, the controller or both get SIGKILL at random
 moments: most after one to three more epochs were stored, so that the search makes headway however slow the machine is,
-the others after some seconds, whatever the search does then, its start included. After a controller's death the same
-command is started again. Prints a table of what was killed, and whether the final trials are equal: numbers,
+the others after some seconds, whatever the search does then, its start included, but never after more epochs than the
+kills that are left would need to find the search still at work. After a controller's death the same command is started
+again. Prints a table of what was killed, and whether the final trials are equal: numbers,
 metaparameters, every epoch of every curve, states. Exit code 1 if they are not, or if the kills were fewer than asked.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import signal
@@ -141,9 +143,9 @@ def torment(folder: Path, trials: int, kills: int, rng: random.Random) -> list[K
     each = max(1, trials * EPOCHS // kills)  # epochs from one kill to the next
     while len(done) < kills:
         if rng.random() < BLIND:
-            await_moment(process, folder, seconds=rng.uniform(0.5, 6))
+            await_moment(process, folder, each, seconds=rng.uniform(0.5, 6))
         else:
-            await_moment(process, folder, epochs=rng.randint(1, each))
+            await_moment(process, folder, rng.randint(1, each))
         if process.poll() is not None:
             if process.returncode != 0:
                 raise SystemExit((folder / "log.txt").read_text())
@@ -159,11 +161,11 @@ def torment(folder: Path, trials: int, kills: int, rng: random.Random) -> list[K
     return done
 
 
-def await_moment(process: subprocess.Popen[bytes], folder: Path, epochs: int = 0, seconds: float = 0.0) -> None:
-    """Waits for so many further epochs, or else so many seconds, or the search's end."""
+def await_moment(process: subprocess.Popen[bytes], folder: Path, epochs: int, seconds: float = math.inf) -> None:
+    """Waits for so many further epochs or so many seconds, whichever is first, or the search's end."""
     goal, until = stored_epochs(folder) + epochs, time.monotonic() + seconds
-    while process.poll() is None and (stored_epochs(folder) < goal if epochs else time.monotonic() < until):
-        time.sleep(0.3)  # a look costs a few hundredths
+    while process.poll() is None and time.monotonic() < until and stored_epochs(folder) < goal:
+        time.sleep(0.05)  # an epoch of these networks takes little longer
 
 
 def stored_epochs(folder: Path) -> int:

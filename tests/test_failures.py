@@ -390,8 +390,8 @@ def test_budgets_survive_a_restart(folder: Path) -> None:
 
 
 def test_chaos_leaves_the_result_as_it_is(tmp_path: Path) -> None:
-    undisturbed = chaos.finish(tmp_path / "calm", 5)
-    kills = chaos.torment(tmp_path / "torn", 5, 5, random.Random(1))
+    undisturbed = chaos.finish(tmp_path / "calm", 10)
+    kills = chaos.torment(tmp_path / "torn", 10, 5, random.Random(1))
     assert len(kills) >= 3
     assert not any("LEFT BEHIND" in kill.outcome for kill in kills)
     assert chaos.compare(undisturbed, chaos.load(tmp_path / "torn")) == []
