@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.networks import recipe
+from benchmarks.plain import twin
 from explorer import recipe as recipes
 from explorer.arch import Architecture
-from explorer.classifier import initialise, revive
+from explorer.classifier import channels_last, initialise, revive
 from explorer.data import load
 from explorer.data.module import generator
 from explorer.nets import build
@@ -32,10 +33,11 @@ def train(architecture: str, epochs: int, seed: int, device: torch.device, trick
     data = load({"name": "digits"})
     images, labels = (torch.cat(each).to(device) for each in zip(*data.evaluation("train"), strict=True))
     val_images, val_labels = (torch.cat(each).to(device) for each in zip(*data.evaluation("val"), strict=True))
-    network = build(Architecture.from_json(architecture))
-    initialise(network, own, generator(seed, 0))
-    revive(network, images[: own.batch_size].cpu())
-    network.to(device)
+    described = Architecture.from_json(architecture)
+    drawn = build(described)
+    initialise(drawn, own, generator(seed, 0))
+    revive(drawn, images[: own.batch_size].cpu())
+    network = twin(drawn, described).to(device)
     optimizer = torch.optim.AdamW(
         network.parameters(), own.lr, (own.momentum, own.beta2), weight_decay=own.weight_decay, fused=tricks or None
     )
@@ -47,7 +49,7 @@ def train(architecture: str, epochs: int, seed: int, device: torch.device, trick
         network.train()
         total = torch.zeros((), device=device)
         for batch in torch.randperm(len(labels), device=device).split(own.batch_size):
-            logits = network(_channels_last(images[batch]) if last_too else images[batch])
+            logits = network(channels_last(images[batch]) if last_too else images[batch])
             loss = F.cross_entropy(logits, labels[batch], label_smoothing=own.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
@@ -57,12 +59,8 @@ def train(architecture: str, epochs: int, seed: int, device: torch.device, trick
             total += loss.detach() * len(batch)
         network.eval()
         with torch.no_grad():
-            logits = network(_channels_last(val_images) if last_too else val_images)
+            logits = network(channels_last(val_images) if last_too else val_images)
             val_loss = F.cross_entropy(logits, val_labels)
         print(f"loss {float(total) / len(labels):.4f}, val_loss {float(val_loss):.4f}")
         accuracy = float((logits.argmax(1) == val_labels).float().mean())
     return accuracy
-
-
-def _channels_last(images: Tensor) -> Tensor:
-    return torch.empty_like(images, memory_format=torch.channels_last).copy_(images)

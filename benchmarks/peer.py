@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from explorer import build
+from benchmarks.plain import plain
 from explorer.arch import Architecture, cost
 from explorer.data import load
 
@@ -35,7 +35,7 @@ class Net(LightningModule):
 
     def __init__(self, architecture: Architecture, steps: int) -> None:
         super().__init__()
-        self.network = build(architecture)
+        self.network = plain(architecture)
         self.steps = steps
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:

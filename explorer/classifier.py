@@ -75,10 +75,9 @@ class Classifier(LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (N, classes)."""
-        # On a CPU channels-last pooling is 15 times as fast. A copy, because with one channel `to` sees no difference.
-        # CUDA's pooling backward is reproducible in the other layout.
+        # On a CPU channels-last pooling is 15 times as fast. CUDA's backward is reproducible in the other layout.
         if images.device.type == "cpu":
-            images = torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
+            images = channels_last(images)
         logits: Tensor = self.network(images)
         return logits
 
@@ -230,6 +229,11 @@ def _zeros(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
+def channels_last(images: Tensor) -> Tensor:
+    """A copy of (N, C, H, W) in that layout: with one channel `to` sees no difference."""
+    return torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
+
+
 def revive(network: Network, images: Tensor) -> None:
     """Turns around every filter that is negative, or zero, for all of `images`: its weights change their sign.
 
@@ -250,7 +254,7 @@ def revive(network: Network, images: Tensor) -> None:
     hooks = [layer.register_forward_hook(turn) for layer in _weighted(network)]
     training = network.training
     with torch.no_grad():
-        network.eval()(images)
+        network.eval()(channels_last(images))
     network.train(training)
     for hook in hooks:
         hook.remove()

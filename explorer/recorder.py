@@ -64,8 +64,9 @@ class Recorder(Callback):
         if not trainer.is_global_zero:
             return
         classifier = cast("Classifier", pl_module)
-        tensors = capture(classifier, trainer.optimizers[0])
-        checkpoints.save(self.folder, Checkpoint(classifier.epoch + 1, tensors, self.facts))
+        ended = classifier.epoch + 1
+        tensors = capture(classifier, trainer.optimizers[0] if ended < classifier.epochs else None)
+        checkpoints.save(self.folder, Checkpoint(ended, tensors, self.facts))
 
     def _clear_later(self) -> None:
         """Forgets what an earlier try of this job left behind: epochs after the one gone on from."""
@@ -73,7 +74,8 @@ class Recorder(Callback):
         checkpoints.drop(self.folder, lambda epoch: epoch > self.first_epoch)
         kept = [numbers for numbers in progress(self.folder) if numbers["epoch"] <= self.first_epoch]
         text = "".join(json.dumps(numbers) + "\n" for numbers in kept)
-        checkpoints.replace(self.folder / PROGRESS, text.encode())
+        if (self.folder / PROGRESS).exists():
+            checkpoints.replace(self.folder / PROGRESS, text.encode())
 
 
 def progress(folder: str | Path) -> list[dict[str, float]]:
@@ -83,11 +85,15 @@ def progress(folder: str | Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in lines]
 
 
-def capture(classifier: Classifier, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Weights, optimizer state and which weights are held at zero, by name."""
+def capture(classifier: Classifier, optimizer: torch.optim.Optimizer | None) -> dict[str, Tensor]:
+    """Weights, optimizer state and which weights are held at zero, by name.
+
+    Nothing goes on from the end of a training: no optimizer there.
+    """
     tensors = {f"model.{name}": value for name, value in classifier.network.state_dict().items()}
+    state = optimizer.state if optimizer else {}
     for name, parameter in classifier.network.named_parameters():
-        for key, value in optimizer.state[parameter].items():
+        for key, value in state.get(parameter, {}).items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{name}.{key}"] = value
     return tensors | {f"removed.{name}": gone for name, gone in classifier.removed.items()}

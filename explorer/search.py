@@ -152,14 +152,14 @@ def _prepare(plan: Plan, launcher: Launcher, console: Console) -> tuple[Controll
     lag = len(launcher.slots) if plan.deterministic else None
     proposer = Proposer(plan.space, plan.config["sampler"], plan.config["seed"], lag, plan.config["uniform"])
     tracker = Tracker(plan.tracking, warn=lambda line: console.print(line, style="yellow", highlight=False))
-    facts = stored_facts(plan.storage, plan.study)
+    facts, reading = stored_facts(plan.storage, plan.study), None
     if facts is None:
-        facts = ask_facts(launcher, plan.config["data"])
+        facts, reading = ask_facts(launcher, plan.config["data"])
         plan.space.check(tuple(facts["input_shape"]), facts["classes"])
         facts |= {"versions": versions(), "git_commit": git_commit()}
     store = Store(plan.storage, plan.study, plan.config, facts)
     controller = Controller(
-        store, plan.space, proposer, plan.stopping, launcher, plan.budget, plan.folder, plan.timeout
+        store, plan.space, proposer, plan.stopping, launcher, plan.budget, plan.folder, plan.timeout, reading
     )
     return controller, tracker
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from explorer.budget import Spent
 from explorer.record import StudyRecord, TrialRecord, read, read_trial
@@ -74,6 +78,9 @@ def stored_facts(url: str, name: str) -> dict[str, Any] | None:
 class Store:
     """One study, open for writing.
 
+    A new trial, and what becomes of it, is known here at once and written by `flush`, so that no slot waits for the
+    database.
+
     Args:
         url: of the storage.
         name: of the study.
@@ -107,6 +114,9 @@ class Store:
         for trial in self.frozen.values():
             self._keep(read_trial(trial))
         self._ids = {number: trial._trial_id for number, trial in self.frozen.items()}
+        self._unwritten: deque[Callable[[bool], object]] = deque()
+        """Writes to come, in their order; each is told whether it was interrupted before and may have been done."""
+        self._interrupted = False
 
     @property
     def record(self) -> StudyRecord:
@@ -120,7 +130,9 @@ class Store:
         return Proposal(trial.params, trial.distributions, trial.system_attrs, uniform) if trial.params else None
 
     def create(self, proposal: Proposal | None, attributes: Mapping[str, Any]) -> TrialRecord:
-        """Adds a running trial with all that is known of it, in one write.
+        """Adds a running trial with all that is known of it.
+
+        Its number is the next one: Optuna counts a study's trials, and a study has one controller.
 
         Args:
             proposal: its point of the space; None for an anchor from outside it.
@@ -134,10 +146,38 @@ class Store:
             user_attrs=dict(attributes),
         )
         template.datetime_start = datetime.now()  # noqa: DTZ005 - Optuna's times are naive
-        trial_id = self.storage.create_new_trial(self.study_id, template)
-        trial = read_trial(self.storage.get_trial(trial_id))
-        self._ids[trial.number] = trial_id
-        return self._keep(trial)
+        template.number = len(self.trials)
+        self._unwritten.append(partial(self._write_new, template))
+        return self._keep(read_trial(template))
+
+    def flush(self) -> None:
+        """Writes what is new since the last time.
+
+        Raises:
+            StudyError: if somebody else has added trials, or the database stays away.
+        """
+        while self._unwritten:
+            again, self._interrupted = self._interrupted, True
+            self._unwritten[0](again)
+            self._unwritten.popleft()
+            self._interrupted = False
+
+    def _write_new(self, template: FrozenTrial, again: bool) -> None:
+        number, known = template.number, None
+        with suppress(KeyError):
+            known = again and self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+        trial_id = known or self.storage.create_new_trial(self.study_id, template)
+        if self.storage.get_trial_number_from_id(trial_id) != number:
+            raise StudyError(f"somebody else adds trials to study {self._base.name}; a study has one controller")
+        self._ids[number] = trial_id
+
+    def _write_attribute(self, number: int, name: str, value: Any, again: bool) -> None:
+        with suppress(UpdateFinishedTrialError) if again else nullcontext():
+            self.storage.set_trial_user_attr(self._ids[number], name, value)
+
+    def _write_end(self, number: int, state: TrialState, values: tuple[float, float] | None, again: bool) -> None:
+        with suppress(UpdateFinishedTrialError) if again else nullcontext():
+            self.storage.set_trial_state_values(self._ids[number], state, values)
 
     def sign(self) -> None:
         """Says that a search is still at work, and for how long it has been."""
@@ -145,7 +185,8 @@ class Store:
         self.storage.set_study_user_attr(self.study_id, "controller", _me())
 
     def release(self) -> None:
-        """Says that no search is at work on the study any more."""
+        """Writes what is left to write, and says that no search is at work on the study any more."""
+        self.flush()
         self.storage.set_study_user_attr(self.study_id, "controller", None)
 
     def _claim(self, name: str, holder: dict[str, Any] | None) -> None:
@@ -159,8 +200,8 @@ class Store:
         """Starts a trial anew with some keys of the recipe changed."""
         trial = self.trials[number]
         for seed in trial.seeds:
-            self.storage.set_trial_user_attr(self._ids[number], f"curve_{seed}", [])
-        self.storage.set_trial_user_attr(self._ids[number], "adjusted", changes)
+            self._attribute(number, f"curve_{seed}", [])
+        self._attribute(number, "adjusted", changes)
         return self._keep(replace(trial, curves=tuple(() for _ in trial.seeds), adjusted=changes))
 
     def save_curve(
@@ -168,11 +209,11 @@ class Store:
     ) -> TrialRecord:
         """Stores a seed's epochs so far, and on what they were trained."""
         trial = self.trials[number]
-        self.storage.set_trial_user_attr(self._ids[number], f"curve_{seed}", curve)
+        self._attribute(number, f"curve_{seed}", curve)
         if device != trial.device:
-            self.storage.set_trial_user_attr(self._ids[number], "device", device)
+            self._attribute(number, "device", device)
         if devices != trial.devices:
-            self.storage.set_trial_user_attr(self._ids[number], "devices", devices)
+            self._attribute(number, "devices", devices)
         curves = tuple(tuple(curve) if s == seed else old for s, old in zip(trial.seeds, trial.curves, strict=True))
         return self._keep(replace(trial, curves=curves, device=device, devices=devices))
 
@@ -180,10 +221,13 @@ class Store:
         """Tells how a trial ended: COMPLETE with its result, PRUNED or FAIL for a reason."""
         trial = replace(self.trials[number], state=state, reason=reason)
         if reason:
-            self.storage.set_trial_user_attr(self._ids[number], "reason", reason)
+            self._attribute(number, "reason", reason)
         values = (trial.accuracy or 0.0, float(trial.params)) if state == "COMPLETE" else None
-        self.storage.set_trial_state_values(self._ids[number], TrialState[state], values)
+        self._unwritten.append(partial(self._write_end, number, TrialState[state], values))
         return self._keep(replace(trial, ended=time.time()))
+
+    def _attribute(self, number: int, name: str, value: Any) -> None:
+        self._unwritten.append(partial(self._write_attribute, number, name, value))
 
     def _keep(self, trial: TrialRecord) -> TrialRecord:
         """The trial as it is from now on."""

@@ -11,8 +11,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from explorer.arch import Architecture, Cost, cost, totals
 from explorer.budget import Budget
@@ -31,24 +32,32 @@ LOOK = 0.5
 """Seconds from one look of a view to the next."""
 SIGN = 15.0
 """Seconds after which the controller says at the latest that it is still there."""
+Reading: TypeAlias = Mapping[Future[dict[str, Any]], int]
+"""Workers that read the data before their first training, and their slots."""
 
 
-def ask_facts(launcher: Launcher, data: dict[str, Any]) -> dict[str, Any]:
-    """`data_facts` from a worker, asked again if the worker dies."""
-    for attempt in range(TRIES - 1):
-        try:
-            return launcher.submit(attempt % len(launcher.slots), data_facts, data).result()
-        except WorkerDied:
-            continue
-    return launcher.submit(0, data_facts, data).result()
+def ask_facts(launcher: Launcher, data: dict[str, Any]) -> tuple[dict[str, Any], Reading]:
+    """`data_facts` from the first worker that has read the data, and the slots whose workers still read them.
+
+    One that dies is asked again.
+    """
+    reading = {launcher.submit(slot, data_facts, data): slot for slot in range(len(launcher.slots))}
+    for attempt in count(1):
+        done, _ = wait(reading, return_when=FIRST_COMPLETED)
+        for future in done:
+            slot = reading.pop(future)
+            if not isinstance(future.exception(), WorkerDied) or attempt >= TRIES:
+                return future.result(), reading
+            reading[launcher.submit(slot, data_facts, data)] = slot
+    raise AssertionError
 
 
 class Controller:
     """Runs one study to its budget.
 
     While the study's database is away, the controller waits in the call that it was making (see
-    `explorer.storage.PatientStorage`): rungs in flight go on to their ends and are stored when it is back, but none is
-    begun. Going on would mean to keep results in memory alone, where a crash loses them.
+    `explorer.storage.PatientStorage`): rungs in flight go on to their ends and are stored when it is back, but no other
+    is begun. Going on would mean to keep results in memory alone, where a crash loses them.
 
     Args:
         store: the study.
@@ -59,6 +68,7 @@ class Controller:
         budget: what the study may spend in all.
         runs: folder of the study's checkpoints.
         timeout: seconds without a finished epoch after which a worker is taken for hung; None: never.
+        reading: slots that are not free before their worker has read the data.
     """
 
     def __init__(
@@ -71,9 +81,10 @@ class Controller:
         budget: Budget,
         runs: Path,
         timeout: float | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self.store, self.space, self.launcher = store, space, launcher
-        self.budget, self.runs = budget, runs
+        self.budget, self.runs, self.reading = budget, runs, dict(reading or {})
         self.recovery = Recovery(store, launcher, runs, timeout)
         config, facts = store.record.config, store.record.facts
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
@@ -102,28 +113,30 @@ class Controller:
             stored: called with the study whenever it has changed.
             seen: called about twice a second, and at the end, for a view of the work.
         """
-        looked = -math.inf
+        looked, changed = -math.inf, False
         try:
             while True:
                 for slot in self._free_slots():
                     if (task := self._next()) is None:
                         break
                     self._submit(slot, *task)
+                self.store.flush()  # the slots have their work
+                if changed:
+                    stored(self.record)
                 if not self.in_flight or time.monotonic() - looked >= LOOK:
                     seen(self)
                     looked = time.monotonic()
-                if not self.in_flight:
+                if not self.in_flight and (self.ending or not self.reading):
                     return
-                done, _ = wait(self.in_flight, timeout=LOOK, return_when=FIRST_COMPLETED)
-                for future in done:
+                done, _ = wait([*self.in_flight, *self.reading], timeout=LOOK, return_when=FIRST_COMPLETED)
+                for future in done & self.in_flight.keys():
                     flight = self.in_flight.pop(future)
                     self._settle(flight, future)
                 self.recovery.end_hung_workers(own for future, own in self.in_flight.items() if not future.done())
                 self._note_time()
                 if time.monotonic() - self._signed > SIGN:
                     self._sign()
-                if done:
-                    stored(self.record)
+                changed = bool(done)
         finally:
             self._note_time()
             self._sign()
@@ -131,7 +144,8 @@ class Controller:
 
     def _free_slots(self) -> list[int]:
         """Slots without a job, of those that the launcher has now: a cluster's come and go."""
-        busy = {flight.slot for flight in self.in_flight.values()}
+        self.reading = {future: slot for future, slot in self.reading.items() if not future.done()}
+        busy = {flight.slot for flight in self.in_flight.values()} | set(self.reading.values())
         return [slot for slot in range(len(self.launcher.slots)) if slot not in busy]
 
     def _note_time(self) -> None:
@@ -225,6 +239,8 @@ class Controller:
         first = min(len(curve) for curve in trial.curves)  # all seeds reach a rung before any goes on
         at = next(i for i, curve in enumerate(trial.curves) if len(curve) == first)
         last = self.loop.next_rung(first)
+        if first:
+            self.store.flush()  # its next checkpoint takes the place of the last but one
         folder = self.runs / str(number) / f"seed_{trial.seeds[at]}"
         job = {
             "architecture": trial.architecture,

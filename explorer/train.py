@@ -94,7 +94,7 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     """Does a job as one of several processes, each on a device of its own; see `run`."""
     recipe = recipes.read(job.recipe)
     architecture = Architecture.from_json(job.architecture)
-    data = _load(json.dumps(job.data, sort_keys=True))
+    data = read_data(job.data)
     for what, network, images in (
         ("images of shape", architecture.input_shape, data.input_shape),
         ("outputs of shape", cost(architecture).output_shape, (data.classes, 1, 1)),
@@ -192,7 +192,15 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: i
     )
 
 
-# A worker trains many networks on one data set: it is read once.
+def read_data(data: dict[str, Any]) -> DataModule:
+    """A data set; a worker trains many networks on one, so it is read once.
+
+    Raises:
+        DataError: see `explorer.data.load`.
+    """
+    return _load(json.dumps(data, sort_keys=True))
+
+
 @lru_cache(maxsize=1)
 def _load(data: str) -> DataModule:
     return datasets.load(json.loads(data))

@@ -25,7 +25,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
 
 def data_facts(data: dict[str, Any]) -> dict[str, Any]:
     """What a study needs to know of a data set, asked of a worker so that the controller never imports torch."""
-    from explorer.data import load
+    from explorer.train import read_data
 
-    module = load(data)
+    module = read_data(data)
     return {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from benchmarks.plain import twin
 from explorer.arch import Architecture, ArchitectureError, architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
@@ -273,3 +274,41 @@ def test_cost_equals_torch_on_random_points_of_every_space(name: str) -> None:
             counted[layer] = counted.get(layer, 0) + parameter.numel()
         assert counted == rows
         assert module(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(point=fire_points, batch=st.integers(1, 5), seed=st.integers(0, 99))
+def test_training_equals_that_of_torchs_own_modules(point, batch, seed):
+    """Products for 1x1 convolutions of few pixels, maxima before a ReLU: the same outputs and gradients."""
+    described = fire((3, 16, 16), 10, **point)
+    network = build(described).double()
+    plain = twin(network, described).double()
+    torch.manual_seed(seed)
+    images = torch.randn(batch, 3, 16, 16, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    assert torch.equal(network.eval()(images), plain.eval()(images))
+    torch.testing.assert_close(network.train()(images), plain.train()(images))
+    for one in (network, plain):
+        one(images).square().sum().backward()
+    for ours, theirs in zip(network.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_a_relu_runs_after_the_pooling_behind_it():
+    network = build(architecture("squeezenet_v1_0", (1, 32, 32), 10))
+    seen = []
+    network.relu1.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0].shape))
+    network.maxpool1.register_forward_hook(lambda _, inputs, output: seen.append(output.shape))
+    network(torch.zeros(1, 1, 32, 32))
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+
+
+def test_few_pixels_are_multiplied_and_many_convolved():
+    def operators(side: int) -> set[str]:
+        network = build(Architecture((2, side, side), (L.Conv2d("c", 4, 1),)))
+        with torch.profiler.profile() as profile:
+            network(torch.zeros(1, 2, side, side))
+        return {event.name for event in profile.events()}
+
+    assert "aten::conv2d" not in operators(64)
+    assert "aten::conv2d" in operators(65)

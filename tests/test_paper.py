@@ -494,6 +494,7 @@ def test_studies_of_a_storage(tmp_path):
         for seed, curve in zip(trial.seeds, trial.curves, strict=True):
             store.save_curve(number, seed, list(curve), "cpu")
         store.finish(number, "COMPLETE")
+    store.release()
     code, out, err = paper("studies.bypass=mine", "output=null", folder=tmp_path)
     assert (code, err) == (0, "")
     assert "Study mine: digits, 360 validation images, 3 seeds, 1 epoch, trained at commit cb17646;" in out

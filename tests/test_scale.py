@@ -60,6 +60,7 @@ def test_a_trial_made_while_its_study_is_read_is_whole_or_absent(path: Path, que
             store.create(
                 None, {"anchor": "squeezenet_v1_0", "identity": "x", "params": 1, "bytes": 4, "macs": 1} | EXTRA
             )
+            store.flush()
         sent.append("")
 
     trials = [read_trial(trial) for trial in reader.get_all_trials(own._study_id)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import optuna
 import pytest
 import sqlalchemy
 
@@ -48,6 +49,7 @@ def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connec
     release.start()
     began = time.monotonic()
     trial = own.create(None, attributes(0))
+    own.flush()
     assert 3.5 < time.monotonic() - began < 15
     release.join()
     lock.execute("BEGIN EXCLUSIVE")
@@ -55,6 +57,7 @@ def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connec
     release.start()
     own.save_curve(trial.number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
     own.finish(trial.number, "COMPLETE")
+    own.flush()
     release.join()
     (stored,) = store.load(url, "study").trials
     assert (stored.number, stored.state, stored.accuracy) == (0, "COMPLETE", 0.5)
@@ -66,14 +69,16 @@ def test_patience_ends_with_one_line_and_then_holds_nothing_up(
     monkeypatch.setattr(storage, "PATIENCE", 2.0)
     own = new(f"sqlite:///{tmp_path}/study.db")
     lock.execute("BEGIN EXCLUSIVE")
+    own.create(None, attributes(0))
     with pytest.raises(StudyError, match="does not answer: database is locked"):
-        own.create(None, attributes(0))
+        own.flush()
     began = time.monotonic()
     with pytest.raises(StudyError, match="does not answer"):
         own.sign()
     assert time.monotonic() - began < 1.9
     lock.execute("COMMIT")
-    assert own.create(None, attributes(0)).number == 0
+    own.flush()
+    assert [trial.number for trial in store.load(f"sqlite:///{tmp_path}/study.db", "study").trials] == [0]
 
 
 def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
@@ -82,8 +87,9 @@ def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
         connection.execute("DROP TABLE trials")
     connection.close()
     began = time.monotonic()
+    own.create(None, attributes(0))
     with pytest.raises(storage.DATABASE_ERRORS):
-        own.create(None, attributes(0))
+        own.flush()
     assert time.monotonic() - began < 20  # Optuna itself tries five times
 
 
@@ -112,10 +118,54 @@ def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
     for number in range(2):
         once("create_new_trial")
         assert own.create(None, attributes(number)).number == number
+        own.flush()
         own.save_curve(number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
         once("set_trial_state_values")
         own.finish(number, "COMPLETE")
+        own.flush()
     assert [trial.state for trial in store.load(url, "twice").trials] == ["COMPLETE", "COMPLETE"]
+
+
+WRITES = ("create_new_trial", "set_trial_user_attr", "set_trial_state_values")
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("done", [False, True])
+def test_what_ctrl_c_interrupts_is_written_at_the_end(
+    name: str, done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    own = new(url)
+    for number in range(2):
+        own.create(None, attributes(number))
+        own.save_curve(number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
+        own.finish(number, "COMPLETE")
+    method = getattr(storage.PatientStorage, name)
+
+    def interrupted(*arguments: object, **options: object) -> None:
+        monkeypatch.setattr(storage.PatientStorage, name, method)
+        if done:
+            method(*arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(storage.PatientStorage, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        own.flush()
+    own.release()
+    read = store.load(url, "study").trials
+    assert [(trial.number, trial.state, trial.accuracy, trial.device) for trial in read] == [
+        (0, "COMPLETE", 0.5, "cpu"),
+        (1, "COMPLETE", 0.5, "cpu"),
+    ]
+    assert [trial.identity for trial in read] == ["net 0", "net 1"]
+
+
+def test_somebody_else_who_adds_trials_is_noticed(tmp_path: Path) -> None:
+    own = new(f"sqlite:///{tmp_path}/study.db")
+    optuna.load_study(study_name="study", storage=f"sqlite:///{tmp_path}/study.db").ask()
+    own.create(None, attributes(0))
+    with pytest.raises(StudyError, match="somebody else adds trials to study study; a study has one controller"):
+        own.flush()
 
 
 def test_tables_are_made_once_by_many(server: Server) -> None:

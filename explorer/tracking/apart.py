@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.record import StudyRecord, TrialRecord
@@ -21,7 +22,7 @@ from explorer.tracking.address import reason
 if TYPE_CHECKING:
     from explorer.tracking.mirror import Mirror
 
-NICE = 10
+NICE = 19
 SERVE = "import sys; from explorer.tracking.apart import serve; serve(int(sys.argv[1]))"
 
 
@@ -88,7 +89,7 @@ def serve(descriptor: int) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    os.nice(NICE)
+    _give_way()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from explorer.tracking.tracker import load  # which imports this module
 
@@ -113,6 +114,12 @@ def _answer(pipe: Connection) -> None:
         except Exception as failure:  # noqa: BLE001 - whatever it is, it must not reach the search
             mirror, error = None, reason(failure, uri)
         pipe.send((error, time.monotonic() - begun))
+
+
+def _give_way() -> None:
+    os.nice(NICE)
+    with suppress(OSError):  # among sessions, and this is one, Linux weighs by this value and not by the other
+        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def _end_with_parent() -> None:
