@@ -4,10 +4,12 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -261,10 +263,13 @@ def assert_it_goes_on(folder: Path) -> None:
 def test_a_signal_stops_cleanly_and_a_second_one_at_once(folder: Path, number: signal.Signals, signals: int) -> None:
     process = start(folder, "explorer.search", *SHORT, "n_trials=30")
     wait_for(training(folder))
-    for _ in range(signals):
-        os.kill(process.pid, number)
-        time.sleep(0.2)
-    out, err = process.communicate(timeout=200)
+    with closing(sqlite3.connect(folder / "study.db", isolation_level=None)) as database:
+        if signals == 2:
+            database.execute("BEGIN EXCLUSIVE")  # the first one's clean stop waits for the database
+        for _ in range(signals):
+            os.kill(process.pid, number)
+            time.sleep(1)
+        out, err = process.communicate(timeout=200)
     assert process.returncode == 130, out + err
     assert "Traceback" not in out + err
     if signals == 1:
