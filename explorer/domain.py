@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from explorer.parameter import Parameter, SpaceError
 
 Point = Mapping[str, Any]
+Key: TypeAlias = tuple[tuple[str, Any], ...]
 ENUMERABLE = 20_000
 """Points that are few enough to be looked at one by one."""
 
@@ -109,6 +110,6 @@ class Domain:
         return sum(self._count(i + 1, params | {parameter.name: value}) for value in parameter.values)
 
 
-def key(params: Point) -> tuple[tuple[str, Any], ...]:
+def key(params: Point) -> Key:
     """What two equal points have in common, to look them up by."""
     return tuple(sorted(params.items()))

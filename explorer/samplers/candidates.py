@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.domain import Domain, key
+from explorer.domain import Domain, Key, key
 from explorer.parameter import Parameter
 from explorer.samplers.proposal import Size
 
@@ -27,11 +27,13 @@ class Sized:
     """A point whose size is known.
 
     Attributes:
+        key: see `explorer.domain.key`.
         params: the point.
         decades: log10 of its size.
         vector: see `Candidates.columns`; its size is the last column.
     """
 
+    key: Key
     params: Mapping[str, Any]
     decades: float
     vector: tuple[float, ...]
@@ -50,52 +52,62 @@ class Candidates:
 
     def __init__(self, domain: Domain, seed: int) -> None:
         self.domain, self.seed = domain, seed
-        widths = [len(self._columns(parameter, None)) for parameter in domain.parameters]
+        self._seen: dict[tuple[str, Any], list[float]] = {}
+        widths = [len(_columns(parameter, None)) for parameter in domain.parameters]
         self.groups = np.repeat(np.arange(len(widths) + 1), [*widths, 1])
-        self._sized: dict[Any, Sized | None] = {}
-        self._draws: dict[int, list[dict[str, Any]]] = {}
+        self._sized: dict[Key, Sized | None] = {}
+        self._draws: dict[int, dict[Key, Mapping[str, Any]]] = {}
 
     def look(self, number: int, parents: Sequence[Mapping[str, Any]], size: Size, rng: Random) -> list[Sized]:
         """Different candidates for trial `number` that `size` does not refuse."""
         if len(self._sized) > REMEMBERED:
             self._sized.clear()
-        wanted = {key(params): params for params in self._points(number, parents, rng)}
+            self._seen.clear()
+        wanted = self._drawn(number) | {key(params): params for params in self._near(parents, rng)}
         known = (self._look_up(name, params, size) for name, params in wanted.items())
         return [each for each in known if each is not None]
 
     def vector(self, params: Mapping[str, Any], size: float) -> tuple[float, ...]:
         """A point as numbers of about one in size."""
-        columns = [c for each in self.domain.parameters for c in self._columns(each, params.get(each.name))]
+        columns: list[float] = []
+        for parameter in self.domain.parameters:
+            name = parameter.name, params.get(parameter.name)
+            if name not in self._seen:
+                self._seen[name] = _columns(parameter, name[1])
+            columns += self._seen[name]
         return (*columns, math.log10(size) / 2)
 
-    def _look_up(self, name: Any, params: Mapping[str, Any], size: Size) -> Sized | None:
+    def _look_up(self, name: Key, params: Mapping[str, Any], size: Size) -> Sized | None:
         if name not in self._sized:
             own = size(params)
-            self._sized[name] = Sized(params, math.log10(own), self.vector(params, own)) if own is not None else None
+            made = None if own is None else Sized(name, params, math.log10(own), self.vector(params, own))
+            self._sized[name] = made
         return self._sized[name]
 
-    def _draw(self, ask: int) -> list[dict[str, Any]]:
-        rng = Random(f"{self.seed} {ask} draws")
-        return [self.domain.sample(rng) for _ in range(DRAWN)]
-
-    def _points(self, number: int, parents: Sequence[Mapping[str, Any]], rng: Random) -> Iterator[Mapping[str, Any]]:
+    def _drawn(self, number: int) -> dict[Key, Mapping[str, Any]]:
+        """Uniform draws of the last asks."""
         asks = range(max(0, number - ASKS + 1), number + 1)
         self._draws = {ask: self._draws.get(ask) or self._draw(ask) for ask in asks}
-        for draws in self._draws.values():
-            yield from draws
+        return {name: params for draws in self._draws.values() for name, params in draws.items()}
+
+    def _draw(self, ask: int) -> dict[Key, Mapping[str, Any]]:
+        rng = Random(f"{self.seed} {ask} draws")
+        return {key(params): params for params in (self.domain.sample(rng) for _ in range(DRAWN))}
+
+    def _near(self, parents: Sequence[Mapping[str, Any]], rng: Random) -> Iterator[Mapping[str, Any]]:
         for _ in range(MUTATED):
             yield self.domain.mutate(rng.choice(parents), rng.choice((1, 1, 2, 3)), rng)
         for _ in range(CROSSED if len(parents) > 1 else 0):
             one, other = rng.sample(parents, 2)
             yield self.domain.cross(one, other, rng)
 
-    @staticmethod
-    def _columns(parameter: Parameter, value: Any) -> list[float]:
-        """One-hot for a categorical, 0 to 1 for a number; where the parameter may be inactive, also whether it is."""
-        if parameter.type == "categorical":
-            return [float(value == choice) for choice in parameter.choices]
-        flag = [float(value is not None)] if parameter.when else []
-        if value is None or parameter.low == parameter.high:
-            return [0.5, *flag]
-        low, high, own = (math.log(v) if parameter.log else v for v in (parameter.low, parameter.high, value))
-        return [(own - low) / (high - low), *flag]
+
+def _columns(parameter: Parameter, value: Any) -> list[float]:
+    """One-hot for a categorical, 0 to 1 for a number; where the parameter may be inactive, also whether it is."""
+    if parameter.type == "categorical":
+        return [float(value == choice) for choice in parameter.choices]
+    flag = [float(value is not None)] if parameter.when else []
+    if value is None or parameter.low == parameter.high:
+        return [0.5, *flag]
+    low, high, own = (math.log(v) if parameter.log else v for v in (parameter.low, parameter.high, value))
+    return [(own - low) / (high - low), *flag]

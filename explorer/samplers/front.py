@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from explorer.domain import Domain, key
 from explorer.front import Point, pareto_front
@@ -28,6 +29,8 @@ REFIT = 8
 """New results after which the kernel is fitted anew."""
 FEW = 3
 """Results below which there is nothing to model."""
+BLAS = ThreadpoolController()
+"""One thread does for matrices of hundreds; several wait for one another wherever trainings take the cores."""
 
 
 @dataclass
@@ -143,9 +146,10 @@ class FrontSampler(Mutation):
         if rng.random() < self.mutation or len(self._results) < FEW:
             yield from self._mutants(rng, parents)
             return
-        seen = [each for each in self._pool.look(number, parents, size, rng) if key(each.params) not in self._known]
+        seen = [each for each in self._pool.look(number, parents, size, rng) if each.key not in self._known]
         if seen:
-            scores = self._scores(seen, rng)
+            with BLAS.limit(limits=1, user_api="blas"):
+                scores = self._scores(seen, rng)
             yield from self._new(seen[index].params for index in np.argsort(-scores, kind="stable"))
 
     def tell(self, number: int, outcome: Outcome) -> None:

@@ -66,10 +66,16 @@ class Surrogate:
 
     def _kernel(self, a: Array, b: Array) -> Array:
         columns = np.exp(-self.theta[: self.count])[self.groups]
-        distance = _squares(a * columns, b * columns)
-        root = np.sqrt(distance)
-        matern = (1 + ROOT5 * root + 5 / 3 * distance) * np.exp(-ROOT5 * root)
-        return np.asarray(np.exp(self.theta[self.count]) * matern)
+        squares = _squares(a * columns, b * columns)
+        kernel = np.sqrt(squares)  # every step in place: fresh memory for each would take longer than they do
+        kernel *= ROOT5
+        decay = np.exp(-kernel)
+        squares *= 5 / 3
+        kernel += 1
+        kernel += squares
+        kernel *= decay
+        kernel *= np.exp(self.theta[self.count])
+        return kernel
 
 
 def prior(groups: Indices) -> tuple[Array, Array]:
@@ -118,5 +124,6 @@ def fit(groups: Indices, x: Array, y: Array, noise: Array) -> Array:
 
 def _squares(a: Array, b: Array) -> Array:
     """Squared distances between the rows of a and those of b."""
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
-    return np.asarray(np.maximum(squares, 0.0))
+    squares: Array = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None]
+    squares -= 2 * a @ b.T
+    return np.maximum(squares, 0.0, out=squares)
