@@ -29,7 +29,8 @@ class Rows:
         """Sets the row of trial `number`."""
         place = self._places.setdefault(number, len(self._places))
         if place == len(self._values):
-            self._values, self._numbers = np.repeat(self._values, 2, axis=0), np.repeat(self._numbers, 2)
+            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+            self._numbers = np.concatenate([self._numbers, np.empty_like(self._numbers)])
         self._values[place], self._numbers[place] = row, number
 
     def of(self, last: int | None, without: int) -> Array:

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from optuna.storages import RDBStorage
 from sqlalchemy import event
@@ -92,6 +92,7 @@ def test_totals_are_the_costs(name: str) -> None:
         assert totals(network).bytes == whole.bytes
 
 
+@example([(number, number / 60) for number in range(60)], 60, 0)  # the arrays have doubled twice
 @given(st.lists(st.tuples(st.integers(0, 60), st.floats(0, 1)), max_size=80), st.integers(-1, 60), st.integers(0, 60))
 def test_rows_are_those_of_a_dictionary(put: list[tuple[int, float]], last: int, without: int) -> None:
     rows, oracle = Rows(2), dict[int, tuple[float, float]]()
