@@ -52,7 +52,7 @@ class Domain:
         """The point that has the wanted values where their parameters are active, and draws elsewhere."""
         params: dict[str, Any] = {}
         for parameter in self.parameters:
-            if self.active(parameter, params):
+            if not parameter.when or self.active(parameter, params):
                 name = parameter.name
                 params[name] = wanted[name] if name in wanted else parameter.draw(rng)
         return params

@@ -61,7 +61,8 @@ class TrialRecord:
     @cached_property
     def mean_curve(self) -> tuple[float, ...]:
         """Mean val_acc over the seeds after each epoch that all of them have finished."""
-        return tuple(mean(curve[epoch]["val_acc"] for curve in self.curves) for epoch in range(self.epochs))
+        curves = [[epoch["val_acc"] for epoch in curve[: self.epochs]] for curve in self.curves]
+        return tuple(curves[0]) if len(curves) == 1 else tuple(map(mean, zip(*curves, strict=True)))
 
     @cached_property
     def epochs(self) -> int:

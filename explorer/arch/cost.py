@@ -111,24 +111,40 @@ class Totals:
 
 
 def totals(architecture: Architecture) -> Totals:
-    """The sums of `cost` alone, for the many candidates of a search: blocks that were met before are looked up.
+    """The sums of `cost` alone, for the many candidates of a search: layers that were met before are looked up.
 
     Raises:
-        ArchitectureError: if a layer does not fit what comes before it, naming it within its block.
+        ArchitectureError: if a layer does not fit what comes before it, naming it.
     """
-    params, macs, shape = 0, 0, architecture.input_shape
-    for layer in architecture.layers:
-        own_params, own_macs, shape = _block(layer, shape)
-        params, macs = params + own_params, macs + own_macs
+    try:
+        params, macs, _ = _one_after_the_other(architecture.layers, architecture.input_shape)
+    except L.ArchitectureError:
+        cost(architecture)  # names it
+        raise
     return Totals(params, macs)
 
 
 @lru_cache(maxsize=100_000)
-def _block(layer: L.Layer, shape: L.Shape) -> tuple[int, int, L.Shape]:
+def _sums(layer: L.Layer, shape: L.Shape) -> tuple[int, int, L.Shape]:
     """Params and macs of a layer with all it holds, and the shape it puts out."""
-    rows: list[LayerCost] = []
-    out = _visit(layer, "", shape, rows, held=0, kept=False)
-    return sum(row.params for row in rows), sum(row.macs for row in rows), out
+    match layer:
+        case L.Sequential():
+            return _one_after_the_other(layer.layers, shape)
+        case L.Concat() | L.Add() | L.Multiply():
+            branches = [_sums(branch, shape) for branch in layer.branches]
+            out = _merge(layer, "", [branch[2] for branch in branches])
+            return sum(branch[0] for branch in branches), sum(branch[1] for branch in branches), out
+        case _:
+            out, params, _, macs = _counts(layer, "", shape)
+            return params, macs, out
+
+
+def _one_after_the_other(layers: tuple[L.Layer, ...], shape: L.Shape) -> tuple[int, int, L.Shape]:
+    params, macs = 0, 0
+    for layer in layers:
+        own_params, own_macs, shape = _sums(layer, shape)
+        params, macs = params + own_params, macs + own_macs
+    return params, macs, shape
 
 
 def _check_names(architecture: Architecture) -> None:
@@ -192,6 +208,23 @@ def _merge(layer: L.Merge, path: str, outputs: list[L.Shape]) -> L.Shape:
 
 
 def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> LayerCost:
+    out, params, statistics, macs = _counts(layer, path, shape)
+    written = 0 if isinstance(layer, IN_PLACE) and not kept else prod(out)
+    return LayerCost(
+        name=path,
+        type=type(layer).__name__,
+        input_shape=shape,
+        output_shape=out,
+        params=params,
+        statistics=statistics,
+        macs=macs,
+        written=written,
+        live=held + prod(shape) + written,
+    )
+
+
+def _counts(layer: L.Leaf, path: str, shape: L.Shape) -> tuple[L.Shape, int, int, int]:
+    """The shape that a leaf puts out, its params, statistics and macs."""
     channels, height, width = shape
     out, params, statistics, macs = shape, 0, 0, 0
     match layer:
@@ -244,18 +277,7 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> La
                 raise L.ArchitectureError(f"{path}: {channels} channels in {layer.groups} groups")
         case _:  # activations, dropout, local response normalisation: the shape stays, nothing is counted
             pass
-    written = 0 if isinstance(layer, IN_PLACE) and not kept else prod(out)
-    return LayerCost(
-        name=path,
-        type=type(layer).__name__,
-        input_shape=shape,
-        output_shape=out,
-        params=params,
-        statistics=statistics,
-        macs=macs,
-        written=written,
-        live=held + prod(shape) + written,
-    )
+    return out, params, statistics, macs
 
 
 def extent(path: str, size: int, kernel: int, stride: int, padding: int, ceil_mode: bool = False) -> int:

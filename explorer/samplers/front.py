@@ -52,8 +52,8 @@ class Tried:
     @property
     def point(self) -> Point | None:
         """(size, accuracy) at full length."""
-        complete = self.outcome is not None and self.outcome.state == "COMPLETE"
-        return (self.size, self.outcome.curve[-1]) if self.outcome and complete else None
+        ended = self.outcome
+        return (self.size, ended.curve[-1]) if ended is not None and ended.state == "COMPLETE" else None
 
 
 class Mutation:

@@ -10,6 +10,7 @@ from explorer.arch import small
 from explorer.arch.architecture import Architecture
 from explorer.arch.blocks import whole
 
+RELU = L.ReLU()
 BYPASSES = ("none", "simple", "complex")
 NAMED: dict[str, dict[str, object]] = {
     "squeezenet_v1_0": {},
@@ -100,14 +101,13 @@ def fire(
 @lru_cache(maxsize=10_000)
 def fire_module(name: str, squeeze: int, expand1x1: int, expand3x3: int, batch_norm: bool = False) -> L.Sequential:
     """[1x1 squeeze, ReLU, (1x1 expand || 3x3 expand), ReLU], section 3.2."""
-    expand = L.Concat(
-        "",
-        (
-            L.Sequential("", _conv(L.Conv2d("expand1x1", expand1x1, 1), batch_norm)),
-            L.Sequential("", _conv(L.Conv2d("expand3x3", expand3x3, 3, padding=1), batch_norm)),
-        ),
-    )
-    return L.Sequential(name, (*_conv(L.Conv2d("squeeze", squeeze, 1), batch_norm), L.ReLU(), expand, L.ReLU()))
+    branches = _filters("expand1x1", expand1x1, 1, batch_norm), _filters("expand3x3", expand3x3, 3, batch_norm)
+    return L.Sequential(name, (*_filters("squeeze", squeeze, 1, batch_norm).layers, RELU, L.Concat("", branches), RELU))
+
+
+@lru_cache(maxsize=10_000)
+def _filters(name: str, count: int, kernel_size: int, batch_norm: bool) -> L.Sequential:
+    return L.Sequential("", _conv(L.Conv2d(name, count, kernel_size, padding=kernel_size // 2), batch_norm))
 
 
 def _conv(conv: L.Conv2d, batch_norm: bool) -> tuple[L.Layer, ...]:
