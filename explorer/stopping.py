@@ -92,7 +92,7 @@ class ParetoStopping(Rungs):
         few: complete trials below which all go on.
     """
 
-    slack: float = 1.5
+    slack: float = 3.0
     few: int = 8
 
     def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
