@@ -1,10 +1,11 @@
-"""Trains the learning-curve table of the Fire space's grid with this program itself; the same command goes on.
+"""Trains the learning-curve table of a grid with this program itself; the same command goes on.
 
-    python -m benchmarks.table                # explorer/tables/fire_digits.parquet: about an hour on two cores
-    python -m benchmarks.table data=cifar10   # fire_cifar10.parquet; wants a GPU
+    python -m benchmarks.table                           # explorer/tables/fire_digits.parquet: an hour on two cores
+    python -m benchmarks.table +space=fire_small_grid    # fire_small_digits.parquet: an hour and a half
+    python -m benchmarks.table data=cifar10              # fire_cifar10.parquet; wants a GPU
 
-Every network of `fire_grid` once with seed 0, then a hundred of them with seeds 1 and 2, to know the noise. Writes the
-table and its datasheet in docs/.
+Every network of the grid (`fire_grid` unless another is named) once with seed 0, then a hundred of them with seeds 1
+and 2, to know the noise. Writes the table and its datasheet in docs/.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ DOCS = Path(__file__).parents[1] / "docs"
 SHEET = """\
 # Datasheet of the table {name}
 
-Learning curves of every network of the grid `fire_grid` (search_spaces/fire_grid.yaml, inside the space `fire`:
+Learning curves of every network of the grid `{grid}` (search_spaces/{grid}.yaml, inside the space `fire`:
 SqueezeNet's metaparameters of arXiv:1602.07360), so that methods of architecture search can be judged in seconds, with
-the size of each network, which the published tables of curves do not carry. Made by `python -m benchmarks.table`; read
-by `explorer.tables.load("{name}")`.
+the size of each network, which the published tables of curves do not carry. Made by
+`python -m benchmarks.table +space={grid}`; read by `explorer.tables.load("{name}")`.
 
 | | |
 |---|---|
@@ -47,31 +48,33 @@ better. Seconds come from a machine that did other things at the same time.
 
 def main(arguments: list[str]) -> int:
     """Searches, then writes the table and its datasheet."""
-    data = next((word.removeprefix("data=") for word in arguments if word.startswith("data=")), "digits")
-    name = f"fire_{data}"
+    chosen = {"data": "digits", "+space": "fire_grid"} | dict(word.split("=", 1) for word in arguments if "=" in word)
+    grid = chosen["+space"]
+    name = f"{grid.removesuffix('_grid')}_{chosen['data']}"
     FOLDER.mkdir(exist_ok=True)
     storage = f"sqlite:///{FOLDER}/study.db"
-    common = ["+space=fire_grid", "sampler=random", "stopping=none", "uniform=0", f"storage={storage}"]
-    common += [f"tracking=sqlite:///{FOLDER}/mlflow.db", f"runs={FOLDER}/runs", *arguments]
+    common = ["sampler=random", "stopping=none", "uniform=0", f"storage={storage}"]
+    common += [f"tracking=sqlite:///{FOLDER}/mlflow.db", f"runs={FOLDER}/runs"]
+    common += [f"{key}={value}" for key, value in chosen.items()]
     for study, own in ((name, ["n_trials=10_000"]), (f"{name}_seeds", ["n_trials=101", "seed=1", "seeds=2"])):
         command = [sys.executable, "-m", "explorer.search", f"study={study}", *own, *common]
         if code := subprocess.run(command, check=False).returncode:
             return code
-    return write(name, storage)
+    return write(name, grid, storage)
 
 
-def write(name: str, storage: str) -> int:
+def write(name: str, grid: str, storage: str) -> int:
     """Writes the table of the two studies, and its datasheet."""
     path = Path(tables.__file__).parent / f"{name}.parquet"
     rows = tables.save(path, [load(storage, study) for study in (name, f"{name}_seeds")])
-    sheet = datasheet(tables.load(path), path)
+    sheet = datasheet(tables.load(path), grid, path)
     (DOCS / f"{name}.md").write_text(sheet)
     print(sheet)
     print(f"{path}: {rows} trainings, {path.stat().st_size / 1e6:.2f} MB")
     return 0
 
 
-def datasheet(table: tables.Table, path: Path) -> str:
+def datasheet(table: tables.Table, grid: str, path: Path) -> str:
     """What there is to know of a table, its numbers counted."""
     first = [own for own in table.trainings if own.seed == 0 and own.points]
     ends: dict[str, list[float]] = {}
@@ -99,7 +102,7 @@ def datasheet(table: tables.Table, path: Path) -> str:
         "seconds a training": f"median {median(sum(own.seconds) for own in first):.1f} on {table.facts['device']}",
         "file": f"{path.stat().st_size / 1e6:.2f} MB, Parquet with zstd",
     }
-    return SHEET.format(name=table.name, rows="\n".join(f"| {key} | {value} |" for key, value in rows.items()))
+    return SHEET.format(name=table.name, grid=grid, rows="\n".join(f"| {key} | {value} |" for key, value in rows.items()))
 
 
 if __name__ == "__main__":
