@@ -102,7 +102,9 @@ def datasheet(table: tables.Table, grid: str, path: Path) -> str:
         "seconds a training": f"median {median(sum(own.seconds) for own in first):.1f} on {table.facts['device']}",
         "file": f"{path.stat().st_size / 1e6:.2f} MB, Parquet with zstd",
     }
-    return SHEET.format(name=table.name, grid=grid, rows="\n".join(f"| {key} | {value} |" for key, value in rows.items()))
+    return SHEET.format(
+        name=table.name, grid=grid, rows="\n".join(f"| {key} | {value} |" for key, value in rows.items())
+    )
 
 
 if __name__ == "__main__":

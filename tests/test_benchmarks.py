@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import BEGIN, END, MODULES, put
+from benchmarks.roofline import bound
 from benchmarks.row import Row, not_run, table, versus, within
+from explorer.arch import Architecture
+from explorer.arch import layers as L
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,6 +48,17 @@ def test_a_document_keeps_what_stands_around_its_table(tmp_path: Path) -> None:
     document.write_text("# Nothing\n")
     with pytest.raises(SystemExit, match="has no lines"):
         put(document, "new")
+
+
+def test_a_roofline_is_the_longer_of_arithmetic_and_traffic() -> None:
+    """A 1x1 and a 3x3 convolution by hand: at infinite bandwidth the operations count, at infinite rate the bytes."""
+    layers = L.Conv2d("first", 4, 1), L.ReLU("relu"), L.Conv2d("second", 5, 3, padding=1)
+    network = Architecture((2, 6, 6), layers)
+    operations = 2 * 8 * 36 * (2 * (4 * 2) + 3 * (5 * 4 * 9))  # the images need no gradient
+    params = (4 * 2 + 4) + (5 * 4 * 9 + 5)
+    numbers = 2 * (8 * 36 * (2 + 4) + 12) + 3 * (8 * 36 * (4 + 5) + params - 12) + 7 * params
+    assert bound(network, 8, rate=1e9, bandwidth=float("inf")) == pytest.approx(operations / 1e9)
+    assert bound(network, 8, rate=float("inf"), bandwidth=1e9) == pytest.approx(4 * numbers / 1e9)
 
 
 @pytest.mark.slow
