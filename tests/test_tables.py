@@ -11,9 +11,14 @@ from explorer.arch import cost
 from explorer.tables import TableError, load
 
 
-def test_the_packaged_table_says_what_the_program_counts() -> None:
-    table = load("fire_digits")
-    assert len({own.identity for own in table.trainings}) >= 600
+TABLES = {"fire_digits": 1_134, "fire_small_digits": 2_784}
+"""Distinct networks of the tables that come with the package, but for anchors from outside of the grid."""
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_packaged_table_says_what_the_program_counts(name: str) -> None:
+    table = load(name)
+    assert len({own.identity for own in table.trainings if own.points}) == TABLES[name]
     shape, classes = tuple(table.facts["input_shape"]), table.facts["classes"]
     for own in table.trainings[::97]:
         for point in own.points:
@@ -24,8 +29,9 @@ def test_the_packaged_table_says_what_the_program_counts() -> None:
         assert all(0 <= accuracy <= 1 for accuracy in own.val_acc)
 
 
-def test_the_packaged_table_holds_its_whole_grid_and_repeats_some_of_it() -> None:
-    table = load("fire_digits")
+@pytest.mark.parametrize("name", TABLES)
+def test_the_packaged_table_holds_its_whole_grid_and_repeats_some_of_it(name: str) -> None:
+    table = load(name)
     assert all(table.size(point) > 0 for point in table.space.points())
     seeds = {own.identity: set[int]() for own in table.trainings}
     for own in table.trainings:
@@ -36,6 +42,7 @@ def test_the_packaged_table_holds_its_whole_grid_and_repeats_some_of_it() -> Non
 def test_it_is_below_five_megabytes() -> None:
     from explorer.tables import HERE
 
+    assert {path.stem for path in HERE.glob("*.parquet")} == set(TABLES)
     assert all(path.stat().st_size < 5e6 for path in HERE.glob("*.parquet"))
 
 
