@@ -10,7 +10,6 @@ import explorer
 from explorer.arch import cost
 from explorer.tables import TableError, load
 
-
 TABLES = {"fire_digits": 1_134, "fire_small_digits": 2_784}
 """Distinct networks of the tables that come with the package, but for anchors from outside of the grid."""
 
