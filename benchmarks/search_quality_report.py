@@ -57,13 +57,9 @@ def write(
     if outside:
         text += [*_summary(list(epochs), runs, trials), ""]
     for bench, length in epochs.items():
-        text += [
-            f"## {bench}: {searched[bench].networks:,} networks",
-            "",
-            *_table(bench, length, runs, seconds, trials),
-            "",
-        ]
-        text += [*_long(bench, length, runs, trials), *_equal(bench, length, runs, trials), ""]
+        networks = searched[bench].networks
+        text += [f"## {bench}: {networks:,} networks", "", *_table(bench, length, runs, seconds, trials), ""]
+        text += [*_long(bench, length, runs, trials, networks), *_equal(bench, length, runs, trials), ""]
     page = "\n".join(text).rstrip() + "\n"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.md").write_text(page + f"\n![share of the hypervolume over epochs]({name}.png)\n")

@@ -1,5 +1,9 @@
 """The comparison of search methods: what is searched, how it is scored, and what is said of it."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +11,8 @@ import explorer
 from benchmarks import graph_tables
 from benchmarks.search_quality import METHODS, OURS, RANDOM, REPORTED, Bench, history, objective
 from benchmarks.search_quality_report import _equal, _summary, interval, shares
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +78,16 @@ def test_what_is_said_of_ours_and_another() -> None:
     (line,) = _equal(bench, 1, runs, trials)
     assert "with 0.500 of its epochs" in line
     assert interval([1.0, 2.0, 3.0]) == pytest.approx((2, -0.484, 4.484), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_page_of_a_table(tmp_path: Path) -> None:
+    """The whole command, at the least of everything."""
+    command = [sys.executable, "-m", "benchmarks.search_quality", "--table", "fire_digits", "--seeds", "2"]
+    command += ["--trials", "12", "--output", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "search_quality.md").read_text(encoding="utf-8")
+    assert all(f"\n| {method} | 2 | " in page for method in METHODS)
+    assert "## fire_digits, macs: 1,134 networks" in page
+    assert "Random after 1000 trials (88% of the networks)" in page
