@@ -30,7 +30,7 @@ the table's largest size and lowest val_acc, after the epochs of 50, 100 and {tr
 the seeds. *Behind ours* is paired by seed, with its 95 % interval; above 0 ours is ahead. What stopping saves goes into
 more trials. The figure leaves out what ran with fewer seeds than the others."""
 COLUMNS = 4
-"""Panels of a figure beside each other."""
+"""Panels of a figure beside each other, at most."""
 Runs = Mapping[tuple[str, Bench, int], Run]
 
 
@@ -170,11 +170,12 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    columns, lines = min(len(epochs), COLUMNS), -(-len(epochs) // COLUMNS)
+    lines = -(-len(epochs) // COLUMNS)
+    columns = -(-len(epochs) // lines)
     titles = [str(bench) for bench in epochs]
     figure = make_subplots(lines, columns, subplot_titles=titles, horizontal_spacing=0.05, vertical_spacing=0.14)
     for index, (bench, length) in enumerate(epochs.items()):
-        place = {"row": index // COLUMNS + 1, "col": index % COLUMNS + 1}
+        place = {"row": index // columns + 1, "col": index % columns + 1}
         grid = np.geomspace(5 * length, trials * length, 60)
         methods = _methods(runs, bench)
         named = {trace.name for trace in figure.data}
