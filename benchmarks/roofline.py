@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 COMMAND = "python -m benchmarks.roofline"
 WHAT, AGAINST = "training step, SqueezeNet v1.0, of its roofline", "arithmetic and traffic at full rate"
-EPOCHS = 3
+EPOCHS, ROUNDS = 3, 5
 SIDE = {"cpu": 1024, "cuda": 8192}
 """Of the matrices that are multiplied."""
 COPIED = {"cpu": 2**26, "cuda": 2**28}
 """Numbers that are copied."""
 BYTES = 4
+"""Of a number."""
 PASSES = 3
 """Forward, backward for the weights, backward for the input."""
 ADAMW = 7
@@ -72,25 +73,26 @@ def measure(quick: bool) -> list[Row]:
     from explorer.train import device_name
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network, chosen = list(NETWORKS.values())[-1](), recipe()
-    train = trainings(network.to_json(), 1 if quick else EPOCHS, device)[OURS]
+    network, batch = list(NETWORKS.values())[-1](), recipe()["batch_size"]
+    epochs, rounds = (1, 1) if quick else (EPOCHS, ROUNDS)
+    train = trainings(network.to_json(), epochs, device)[OURS]
     train(0)
     took, least = [], []
-    for seed in range(1 if quick else 5):
-        rate, bandwidth = _rate(device, str(chosen.get("precision", ""))), _bandwidth(device)
+    for seed in range(rounds):
+        rate, bandwidth = _rate(device), _bandwidth(device)
         begun = time.perf_counter()
         train(seed)
-        took.append(1000 * (time.perf_counter() - begun) / (STEPS * (1 if quick else EPOCHS)))
-        least.append(1000 * bound(network, chosen["batch_size"], rate, bandwidth))
+        took.append(1000 * (time.perf_counter() - begun) / (STEPS * epochs))
+        least.append(1000 * bound(network, batch, rate, bandwidth))
     return [versus(WHAT, AGAINST, took, least, "ms a step", device_name(device), COMMAND, bar=None)]
 
 
-def _rate(device: torch.device, precision: str) -> float:
-    """Operations a second of a matrix product."""
+def _rate(device: torch.device) -> float:
+    """Operations a second of a matrix product, in fp32 as the recipe trains."""
     import torch
 
     side = SIDE[device.type]
-    a = torch.ones(side, side, device=device, dtype=torch.bfloat16 if precision.startswith("bf16") else torch.float32)
+    a = torch.ones(side, side, device=device)
     return 2 * side**3 / _fastest(lambda: a @ a, device)
 
 

@@ -48,14 +48,15 @@ better. Seconds come from a machine that did other things at the same time.
 
 def main(arguments: list[str]) -> int:
     """Searches, then writes the table and its datasheet."""
-    chosen = {"data": "digits", "+space": "fire_grid"} | dict(word.split("=", 1) for word in arguments if "=" in word)
-    grid = chosen["+space"]
-    name = f"{grid.removesuffix('_grid')}_{chosen['data']}"
+    chosen = dict(word.split("=", 1) for word in arguments if "=" in word)
+    if "+space" not in chosen:
+        arguments = ["+space=fire_grid", *arguments]
+    grid = chosen.get("+space", "fire_grid")
+    name = f"{grid.removesuffix('_grid')}_{chosen.get('data', 'digits')}"
     FOLDER.mkdir(exist_ok=True)
     storage = f"sqlite:///{FOLDER}/study.db"
     common = ["sampler=random", "stopping=none", "uniform=0", f"storage={storage}"]
-    common += [f"tracking=sqlite:///{FOLDER}/mlflow.db", f"runs={FOLDER}/runs"]
-    common += [f"{key}={value}" for key, value in chosen.items()]
+    common += [f"tracking=sqlite:///{FOLDER}/mlflow.db", f"runs={FOLDER}/runs", *arguments]
     for study, own in ((name, ["n_trials=10_000"]), (f"{name}_seeds", ["n_trials=101", "seed=1", "seeds=2"])):
         command = [sys.executable, "-m", "explorer.search", f"study={study}", *own, *common]
         if code := subprocess.run(command, check=False).returncode:

@@ -48,7 +48,7 @@ def test_every_space_samples_builds_and_holds_canonical_squeezenet(name: str) ->
     point = space.point_of("squeezenet_v1_0")
     if point is not None:
         assert space.architecture(point, DIGITS, 10).identity == canonical.identity
-    # Figure 3b is drawn at another squeeze_ratio; the grid of the table is smaller; other families hold no SqueezeNet.
+    # Figure 3b is drawn at another squeeze_ratio; the tables' grids are smaller; other families hold no SqueezeNet.
     held = space.parts if isinstance(space, UnionSpace) else {space.as_dict()["family"]}
     assert (point is None) == (name in ("paper_pct_3x3", "fire_grid", "fire_small_grid") or "fire" not in held)
     assert cost(canonical).params == 727_306
