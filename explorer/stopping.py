@@ -83,16 +83,18 @@ class ParetoStopping(Rungs):
     """Dominance with a slack that is learned: a trial stops when it is unlikely to come near the front.
 
     A straight line through the complete trials, accuracy at the rung against accuracy at the end, says where the trial
-    is expected to end. It goes on if that, plus `slack` standard deviations around the line, is at least what a network
-    no larger has reached: early rungs say little, so little is stopped there. The quarter of the complete trials that
-    was worst at the rung is left out of the line: what fails to train says nothing about the others.
+    is expected to end. It goes on if that, plus the luck that the best so far may have had, is at least what a network
+    no larger has reached. That luck is the spread around the line times sqrt(2 ln n), about what the largest of n
+    Gaussian deviations comes to, with n complete trials: early rungs say little, so little is stopped there. The
+    quarter of the complete trials that was worst at the rung is left out of the line: what fails to train says nothing
+    about the others.
 
     Args:
-        slack: in standard deviations.
+        slack: factor on that luck.
         few: complete trials below which all go on.
     """
 
-    slack: float = 3.0
+    slack: float = 1.0
     few: int = 8
 
     def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
@@ -111,7 +113,8 @@ class ParetoStopping(Rungs):
         slope = min(max(float(reached @ end) / square, 0.0), 1.0) if square else 0.0
         around = end - slope * reached
         spread = math.sqrt(float(around @ around) / max(count - 2, 1))
-        return bool(y + slope * (own[1] - x) + self.slack * spread >= rival)
+        luck = spread * math.sqrt(2 * math.log(len(rows)))
+        return bool(y + slope * (own[1] - x) + self.slack * luck >= rival)
 
 
 @dataclass(frozen=True)

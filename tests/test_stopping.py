@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from explorer.config import folder
@@ -107,13 +108,31 @@ def test_pareto_stops_no_network_that_is_better_than_one_that_goes_on(a: float, 
 
 def test_the_noisier_the_rung_the_more_goes_on() -> None:
     noisy = [(size, at + 0.1 * (-1) ** k, final) for k, (size, at, final) in enumerate(COMPLETE)]
-    accuracies = [0.4 + 0.01 * k for k in range(40)]
+    accuracies = [0.3 + 0.001 * k for k in range(400)]
     rule = ParetoStopping()
 
     def kept(complete: list[tuple[float, float, float]]) -> int:
         return sum(rule.goes_on((10_000.0, accuracy), [], complete) for accuracy in accuracies)
 
     assert kept(noisy) > kept(COMPLETE)
+    # The best of a hundred was luckier than the best of ten, and such luck is granted.
+    assert kept(COMPLETE * 10) > kept(COMPLETE)
+
+
+@given(st.lists(st.tuples(*[st.integers(1, 40).map(lambda a: a / 40)] * 2), min_size=8, max_size=30), st.data())
+def test_pareto_against_a_fitted_line(curves: list[tuple[float, float]], data: st.DataObject) -> None:
+    """numpy's least squares, and the luck of the best of n, where the line is as steep as it may be."""
+    rows = np.array([(1000.0 * k, *curve) for k, curve in enumerate(curves, start=1)])
+    kept = rows[np.sort(rows[:, 1])[len(rows) // 4] <= rows[:, 1]]
+    assume(np.ptp(kept[:, 1]) > 0)
+    line = np.polynomial.Polynomial.fit(kept[:, 1], kept[:, 2], 1)
+    assume(0 <= line.convert().coef[-1] <= 1)
+    around = np.sqrt(((kept[:, 2] - line(kept[:, 1])) ** 2).sum() / max(len(kept) - 2, 1))
+    size = 1000.0 * data.draw(st.integers(1, len(rows))) + 1
+    accuracy = data.draw(st.floats(0, 1))
+    hope = line(accuracy) + around * np.sqrt(2 * np.log(len(rows))) - max(rows[rows[:, 0] <= size, 2])
+    assume(abs(hope) > 1e-9)
+    assert ParetoStopping().goes_on((size, accuracy), [], rows) == (hope > 0)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ class FrontSampler(Mutation):
     """
 
     def _configure(
-        self, n_startup_trials: int = 10, mutation: float = 0.05, local: float = 0.8, width: float = 0.1
+        self, n_startup_trials: int = 5, mutation: float = 0.05, local: float = 0.8, width: float = 0.1
     ) -> None:
         super()._configure(n_startup_trials)
         self.mutation, self.local, self.width = mutation, local, width
