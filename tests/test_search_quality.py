@@ -77,6 +77,7 @@ def test_what_is_said_of_ours_and_another() -> None:
     assert f"| {RANDOM} | 0, 0, 1 | 0, 0, 1 | 0, 0, 1 | 70.00 % |" in "\n".join(lines).replace("69.99", "70.00")
     (line,) = _equal(bench, 1, runs, trials)
     assert "with 0.500 of its epochs" in line
+    assert "its mean reaches TPE's mean with 0.500." in line
     assert interval([1.0, 2.0, 3.0]) == pytest.approx((2, -0.484, 4.484), abs=1e-3)
 
 
