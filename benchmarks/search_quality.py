@@ -10,8 +10,8 @@ as a share of what the whole table covers. Optuna's samplers run as Optuna runs 
 costs its epochs again. What is stopped counts its epochs, and never as a result.
 
 The sampler was developed on other tables, its scale of accuracy also on the half of fire_digits with downsampling 0.25,
-on which the stopping rule was chosen (its slack, and the number of start-up draws, also on NAS-Bench-Macro and four
-tasks of LCBench's surrogate). The half with downsampling 0.5, fire_small_digits and NAS-Bench-Graph's eight data sets
+on which the stopping rule was chosen (its slack also on four tasks of LCBench's surrogate, the number of start-up draws
+on those, NAS-Bench-Macro and NAS-Bench-Graph's proteins). The half with downsampling 0.5, fire_small_digits and NAS-Bench-Graph's eight data sets
 had no part in any choice.
 """
 

@@ -18,10 +18,10 @@ COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#00
 _OURS = """\
 Made by `python -m benchmarks.search_quality`; the tables by `python -m benchmarks.table` (see fire_small_digits.md and
 fire_digits.md). What was chosen on a table of ours, the stopping rule and the scale on which the sampler models
-accuracy, was chosen on the half of fire_digits with downsampling 0.25 and other seeds; the rule's slack and the number
-of start-up draws also on NAS-Bench-Macro and on four tasks of LCBench's surrogate (YAHPO Gym), which are not in this
-repository. The other half (third below), the larger table fire_small_digits and [other people's
-tables](search_quality_graph.md) had no part in any choice."""
+accuracy, was chosen on the half of fire_digits with downsampling 0.25 and other seeds; the rule's slack also on four
+tasks of LCBench's surrogate (YAHPO Gym), and the number of start-up draws on those, on NAS-Bench-Macro and on
+NAS-Bench-Graph's proteins, which are not in this repository. The other half (third below), the larger table
+fire_small_digits and [eight tables of other people](search_quality_graph.md) had no part in any choice."""
 _OUTSIDE = """\
 Other people's tables: NAS-Bench-Graph (Qin 2022, arXiv:2206.09166), 26,206 graph networks with their params on each of
 eight data sets, accuracy at full length alone. Nothing of ours was chosen on them. Made by `pip install
