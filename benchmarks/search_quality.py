@@ -11,8 +11,8 @@ costs its epochs again. What is stopped counts its epochs, and never as a result
 
 The sampler was developed on other tables, its scale of accuracy also on the half of fire_digits with downsampling 0.25,
 on which the stopping rule was chosen (its slack also on four tasks of LCBench's surrogate, the number of start-up draws
-on those, NAS-Bench-Macro and NAS-Bench-Graph's proteins). The half with downsampling 0.5, fire_small_digits and NAS-Bench-Graph's eight data sets
-had no part in any choice.
+on those, NAS-Bench-Macro and NAS-Bench-Graph's proteins). The half with downsampling 0.5, fire_small_digits and
+NAS-Bench-Graph's eight data sets had no part in any choice.
 """
 
 from __future__ import annotations
