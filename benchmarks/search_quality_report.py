@@ -150,15 +150,16 @@ def _long(bench: Bench, length: int, runs: Runs, trials: int, networks: int) -> 
 
 def _equal(bench: Bench, length: int, runs: Runs, trials: int) -> list[str]:
     """Epochs that the stopped search needs for what multivariate TPE has after all its trials."""
-    target = shares(runs, TPE, bench, trials * length)
     if not bench.apart:
         return []
-    lines, whole = [], trials * length
+    whole = trials * length
+    target = shares(runs, TPE, bench, whole)
+    lines = []
     for method in (OURS,) if bench.outside else (OURS, STOPPED):
         needed = []
         for seed, share in target.items():
             run = runs[method, bench, seed]
-            needed.append(next((spent for spent, own in run if own >= share), float("inf")) / (trials * length))
+            needed.append(next((spent for spent, own in run if own >= share), float("inf")) / whole)
         never = sum(map(np.isinf, needed))
         low, high = np.quantile(needed, 0.25, method="lower"), np.quantile(needed, 0.75, method="lower")
         lines.append(

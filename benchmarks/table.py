@@ -48,10 +48,10 @@ better. Seconds come from a machine that did other things at the same time.
 
 def main(arguments: list[str]) -> int:
     """Searches, then writes the table and its datasheet."""
-    chosen = dict(word.split("=", 1) for word in arguments if "=" in word)
-    if "+space" not in chosen:
+    if not any(word.startswith("+space=") for word in arguments):
         arguments = ["+space=fire_grid", *arguments]
-    grid = chosen.get("+space", "fire_grid")
+    chosen = dict(word.split("=", 1) for word in arguments if "=" in word)
+    grid = chosen["+space"]
     name = f"{grid.removesuffix('_grid')}_{chosen.get('data', 'digits')}"
     FOLDER.mkdir(exist_ok=True)
     storage = f"sqlite:///{FOLDER}/study.db"
