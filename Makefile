@@ -21,9 +21,9 @@ paper: $(READY)  ## Hold the SqueezeNet paper against this program: printed, cou
 chaos: $(READY)  ## Kill a search of 40 trials 50 times; its result must be that of an undisturbed one (docs/chaos.md)
 	$(PY) -m benchmarks.chaos --output docs/chaos.md
 
-table: $(READY)  ## Train the learning-curve tables of the two Fire grids, or go on with them (two hours on two cores)
+table: $(READY)  ## Train the learning-curve tables of the two Fire grids, or go on with them (four hours on two cores)
 	$(PY) -m benchmarks.table
-	$(PY) -m benchmarks.table +space=fire_small_grid
+	$(PY) -m benchmarks.table +space=fire_small_grid --whole
 
 docs: $(READY)  ## Make the site of docs/ (build/site/index.html): tutorial, how-to, reference, explanation
 	$(PY) docs/make.py

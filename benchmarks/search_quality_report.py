@@ -20,8 +20,12 @@ Made by `python -m benchmarks.search_quality`; the tables by `python -m benchmar
 fire_digits.md). What was chosen on a table of ours, the stopping rule and the scale on which the sampler models
 accuracy, was chosen on the half of fire_digits with downsampling 0.25 and other seeds; the rule's slack also on four
 tasks of LCBench's surrogate (YAHPO Gym), and the number of start-up draws on those, on NAS-Bench-Macro and on
-NAS-Bench-Graph's proteins, which are not in this repository. The other half (third below), the larger table
-fire_small_digits and [eight tables of other people](search_quality_graph.md) had no part in any choice."""
+NAS-Bench-Graph's proteins, which are not in this repository. The larger table fire_small_digits, the other half of
+fire_digits and [eight tables of other people](search_quality_graph.md) had no part in any choice.
+
+*Mean of the seeds*: a network's accuracy is the mean of its three trainings, after every epoch, as a search with
+`seeds=3` has it. Without, it is that of one training, and the front's best members are those that were lucky: the noise
+of a training (see the datasheets) is larger than most differences between them, and luck is not to be modelled."""
 _OUTSIDE = """\
 Other people's tables: NAS-Bench-Graph (Qin 2022, arXiv:2206.09166), 26,206 graph networks with their params on each of
 eight data sets, accuracy at full length alone. Nothing of ours was chosen on them. Made by `pip install

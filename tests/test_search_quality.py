@@ -11,6 +11,7 @@ import explorer
 from benchmarks import graph_tables
 from benchmarks.search_quality import METHODS, OURS, RANDOM, REPORTED, Bench, history, objective
 from benchmarks.search_quality_report import _equal, _summary, interval, shares
+from explorer.tables import load
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,6 +52,20 @@ def test_shares_of_the_whole() -> None:
     run = history(own, [(16, some[0]), (4, None), (16, some[1])])
     assert [spent for spent, _ in run] == [16, 20, 36]
     assert run[0][1] == run[1][1] <= run[2][1] == own.share(some[:2])
+
+
+def test_the_mean_of_the_seeds_is_searched() -> None:
+    """As numpy has it, at every epoch; the whole is what those means cover."""
+    own = objective(Bench("fire_small_digits", mean=True))
+    table = load("fire_small_digits")
+    points = list(table.space.points())[::150]
+    for point in points:
+        curves = np.array([table.at(point, seed).val_acc for seed in (0, 1, 2)])
+        assert [own.accuracy(point, epoch) for epoch in (1, 7, 16)] == pytest.approx(curves.mean(axis=0)[[0, 6, 15]])
+        assert own.size(point) == table.size(point)
+    assert own.networks == 2_784
+    assert own.share([(own.size(row), own.accuracy(row, 16)) for row in table.space.points()]) == pytest.approx(1)
+    assert own.best != objective(Bench("fire_small_digits")).best
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if not m.startswith("GP")])

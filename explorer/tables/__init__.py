@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -105,6 +106,19 @@ class Table:
             raise TableError(f"table {self.name} has no training at {dict(params)} with seed {seed}")
         return found
 
+    def mean(self) -> Table:
+        """The networks that were trained with every seed of the table, once each, as seed 0, with the mean curves.
+
+        What a search with as many `seeds` a trial would see. The luck of a single training, which rules among the
+        most accurate networks, is smaller in it.
+        """
+        by_identity: dict[str, list[Training]] = {}
+        for own in self.trainings:
+            by_identity.setdefault(own.identity, []).append(own)
+        most = len({own.seed for own in self.trainings})
+        whole = (same for same in by_identity.values() if len(same) == most)
+        return replace(self, trainings=tuple(replace(same[0], seed=0, **_mean_curves(same)) for same in whole))
+
     @cached_property
     def _by_point(self) -> dict[Any, Training]:
         return {(key(point), own.seed): own for own in self.trainings for point in own.points}
@@ -130,41 +144,47 @@ def load(name: str | Path) -> Table:
     return Table(path.stem, facts, trainings)
 
 
+def _mean_curves(same: Iterable[Training]) -> dict[str, Any]:
+    curves = {name: zip(*(getattr(own, name) for own in same), strict=True) for name in CURVES}
+    return {name: tuple(map(fmean, epochs)) for name, epochs in curves.items()}
+
+
 def _training(row: Mapping[str, Any]) -> Training:
     curves = {name: tuple(row[name]) for name in CURVES}
     return Training(**(dict(row) | curves | {"points": tuple(json.loads(row["points"]))}))
 
 
 def save(path: Path, studies: Iterable[StudyRecord]) -> int:
-    """Writes the complete trainings of the first study's points, and of anchors; returns how many.
+    """Writes the complete trainings of the first study's points, and of anchors; returns how many there are now.
 
     Args:
-        path: of the Parquet file.
-        studies: of one space, recipe and length. The first one's facts become the table's; a (network, seed) that
+        path: of the Parquet file. A table that is there already keeps its facts and its trainings.
+        studies: of one space, recipe and length. The first one's facts become a new table's; a (network, seed) that
             comes again is left out.
 
     Raises:
-        TableError: if the studies do not go together or hold nothing.
+        TableError: if the studies do not go together, or with the table that is there, or hold nothing.
     """
     records = list(studies)
     first = records[0]
+    held = load(path) if path.exists() else None
+    shared = {f"study {own.name}": own.config for own in records[1:]} | (
+        {f"table {held.name}": held.facts} if held else {}
+    )
     same = ("space", "data", "recipe", "epochs")
-    for other in records[1:]:
+    for other, theirs in shared.items():
         for name in same:
-            if other.config[name] != first.config[name]:
-                raise TableError(f"studies {first.name} and {other.name} differ in {name}")
+            if theirs[name] != first.config[name]:
+                raise TableError(f"study {first.name} and {other} differ in {name}")
     known = _points(first)
-    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    rows = {(own.identity, own.seed): own for own in (held.trainings if held else ())}
     for record in records:
         for trial in (own for own in record.finished if own.identity in known):
             for index, seed in enumerate(trial.seeds):
-                rows.setdefault((trial.identity, seed), _row(trial, index, known[trial.identity]))
+                rows.setdefault((trial.identity, seed), _trained(trial, index, known[trial.identity]))
     if not rows:
         raise TableError(f"study {first.name} has no finished trial")
-    facts = {name: first.config[name] for name in same} | {
-        name: first.facts[name] for name in ("input_shape", "classes", "images", "versions")
-    }
-    facts["device"] = next(trial.device for trial in first.finished)
+    facts = held.facts if held else _facts(first, same)
     schema = pa.schema(
         [
             ("identity", pa.string()),
@@ -177,9 +197,18 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
         ],
         metadata={b"explorer": json.dumps(facts).encode()},
     )
-    ordered = [rows[name] for name in sorted(rows)]
-    pq.write_table(pa.Table.from_pylist(ordered, schema=schema), path, compression="zstd")
+    ordered = [asdict(rows[name]) | {"points": json.dumps(rows[name].points)} for name in sorted(rows)]
+    written = path.with_suffix(".part")
+    pq.write_table(pa.Table.from_pylist(ordered, schema=schema), written, compression="zstd")
+    written.replace(path)
     return len(ordered)
+
+
+def _facts(record: StudyRecord, same: Iterable[str]) -> dict[str, Any]:
+    """What the trainings of a study share."""
+    facts = {name: record.config[name] for name in same}
+    facts |= {name: record.facts[name] for name in ("input_shape", "classes", "images", "versions")}
+    return facts | {"device": next(trial.device for trial in record.finished)}
 
 
 def _points(record: StudyRecord) -> dict[str, list[dict[str, Any]]]:
@@ -192,13 +221,13 @@ def _points(record: StudyRecord) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _row(trial: TrialRecord, index: int, points: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "identity": trial.identity,
-        "params": trial.params,
-        "macs": trial.macs,
-        "anchor": trial.anchor,
-        "points": json.dumps(points),
-        "seed": trial.seeds[index],
-        **{name: [epoch[name] for epoch in trial.curves[index]] for name in CURVES},
-    }
+def _trained(trial: TrialRecord, index: int, points: Iterable[dict[str, Any]]) -> Training:
+    return Training(
+        identity=trial.identity,
+        params=trial.params,
+        macs=trial.macs,
+        anchor=trial.anchor,
+        points=tuple(points),
+        seed=trial.seeds[index],
+        **{name: tuple(epoch[name] for epoch in trial.curves[index]) for name in CURVES},
+    )
