@@ -10,10 +10,12 @@ from typing import Any
 
 
 def png(figure: Any, path: Path) -> None:
-    """Takes a picture of a figure that has a width and a height; says so where there is no browser."""
+    """Takes a picture of a figure that has a width and a height; without a browser its page is left instead."""
     browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
     if browser is None:
-        print(f"no Chromium found, so no {path}")
+        page = path.with_suffix(".html")
+        figure.write_html(page, include_plotlyjs=True)
+        print(f"no Chromium found, so {page} instead of {path.name}")
         return
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"

@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 import explorer
 from benchmarks import graph_tables
+from benchmarks.picture import png
 from benchmarks.search_quality import METHODS, OURS, RANDOM, REPORTED, Bench, history, objective
 from benchmarks.search_quality_report import _equal, _summary, interval, shares
 from explorer.tables import load
@@ -94,6 +96,15 @@ def test_what_is_said_of_ours_and_another() -> None:
     assert "with 0.500 of its epochs" in line
     assert "its mean reaches TPE's mean with 0.500." in line
     assert interval([1.0, 2.0, 3.0]) == pytest.approx((2, -0.484, 4.484), abs=1e-3)
+
+
+def test_without_a_browser_the_figure_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    png(go.Figure(go.Scatter(y=[1, 2], name="of one")), tmp_path / "figure.png")
+    assert "of one" in (tmp_path / "figure.html").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == f"no Chromium found, so {tmp_path}/figure.html instead of figure.png\n"
 
 
 @pytest.mark.slow
