@@ -28,6 +28,8 @@ from explorer.space import DesignSpace, parse
 HERE = Path(__file__).parent
 CURVES = ("val_acc", "val_loss", "train_loss", "seconds")
 """Values after each epoch."""
+SAME = ("space", "data", "recipe", "epochs")
+"""What all trainings of a table have in common."""
 
 
 class TableError(ValueError):
@@ -168,12 +170,11 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
     records = list(studies)
     first = records[0]
     held = load(path) if path.exists() else None
-    shared = {f"study {own.name}": own.config for own in records[1:]} | (
-        {f"table {held.name}": held.facts} if held else {}
-    )
-    same = ("space", "data", "recipe", "epochs")
-    for other, theirs in shared.items():
-        for name in same:
+    others: list[tuple[str, Mapping[str, Any]]] = [(f"study {own.name}", own.config) for own in records[1:]]
+    if held:
+        others.append((f"table {held.name}", held.facts))
+    for other, theirs in others:
+        for name in SAME:
             if theirs[name] != first.config[name]:
                 raise TableError(f"study {first.name} and {other} differ in {name}")
     known = _points(first)
@@ -184,7 +185,7 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
                 rows.setdefault((trial.identity, seed), _trained(trial, index, known[trial.identity]))
     if not rows:
         raise TableError(f"study {first.name} has no finished trial")
-    facts = held.facts if held else _facts(first, same)
+    facts = held.facts if held else _facts(first)
     schema = pa.schema(
         [
             ("identity", pa.string()),
@@ -204,9 +205,9 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
     return len(ordered)
 
 
-def _facts(record: StudyRecord, same: Iterable[str]) -> dict[str, Any]:
+def _facts(record: StudyRecord) -> dict[str, Any]:
     """What the trainings of a study share."""
-    facts = {name: record.config[name] for name in same}
+    facts = {name: record.config[name] for name in SAME}
     facts |= {name: record.facts[name] for name in ("input_shape", "classes", "images", "versions")}
     return facts | {"device": next(trial.device for trial in record.finished)}
 
