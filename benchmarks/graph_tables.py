@@ -13,6 +13,11 @@ from typing import Any
 
 DATA_SETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv")
 """Those of the same space; `proteins` has a smaller one."""
+TITLE = "NAS-Bench-Graph's networks"
+ABOUT = """\
+Other people's tables: NAS-Bench-Graph (Qin 2022, arXiv:2206.09166), 26,206 graph networks with their params on each of
+eight data sets, accuracy at full length alone. Nothing of ours was chosen on them. Made by `pip install
+nas-bench-graph` and `python -m benchmarks.search_quality --table graph --seeds {seeds}`."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class Table:
             number = Arch([int(digit) for digit in point[0]], list(point[1:])).valid_hash()
             self._seen[point] = self.entries.get(number) or self.worst
         return self._seen[point]
+
+    def ends(self) -> list[tuple[float, float]]:
+        """(params, accuracy) of every network."""
+        return [(one.params, one.val_acc[-1]) for one in self.entries.values()]
 
     @property
     def worst(self) -> Entry:

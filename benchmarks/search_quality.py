@@ -4,6 +4,7 @@
     python -m benchmarks.search_quality --seeds 4 --trials 60      # a look
     python -m benchmarks.search_quality --tune                     # how the stopping rule was chosen, on the other half
     python -m benchmarks.search_quality --table graph --seeds 20   # other people's tables: docs/search_quality_graph.md
+    python -m benchmarks.search_quality --table lcbench --seeds 20 # and curves: docs/search_quality_lcbench.md
 
 Hypervolume is moocore's, over log10(size) and val_acc, from the corner of the table's largest size and lowest val_acc,
 as a share of what the whole table covers. Optuna's samplers run as Optuna runs them: a point that they propose again
@@ -11,8 +12,9 @@ costs its epochs again. What is stopped counts its epochs, and never as a result
 
 The sampler was developed on other tables, its scale of accuracy also on the half of fire_digits with downsampling 0.25,
 on which the stopping rule was chosen (its slack also on four tasks of LCBench's surrogate, the number of start-up draws
-on those, NAS-Bench-Macro and NAS-Bench-Graph's proteins). The half with downsampling 0.5, fire_small_digits and
-NAS-Bench-Graph's eight data sets had no part in any choice. fire_digits as a whole holds the half that had.
+on those, NAS-Bench-Macro and NAS-Bench-Graph's proteins). The half with downsampling 0.5, fire_small_digits,
+NAS-Bench-Graph's eight data sets and LCBench's first dozen others had no part in any choice. fire_digits as a whole
+holds the half that had.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: one thread a process
 import moocore
 import numpy as np
 
-from benchmarks import graph_tables
+from benchmarks import graph_tables, lcbench_tables
 
 ROOT = Path(__file__).parents[1]
 TUNED, REPORTED = 0.25, 0.5
@@ -43,6 +45,8 @@ TUNED, REPORTED = 0.25, 0.5
 GP_SEEDS, TUNING_SEEDS = 12, 24
 LONG = 1000
 """Trials of the long random search."""
+OTHERS: dict[str, Any] = {"graph": graph_tables, "lcbench": lcbench_tables}
+"""Other people's tables, each with its data sets."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Bench:
     """What is searched: a table, or the half of it with one value of downsampling; size is params or macs.
 
     With `mean` a network's accuracy is the mean of its trainings, as a search with several seeds a trial has it.
-    `graph/NAME` is a data set of `benchmarks.graph_tables`, which has params and no curves.
+    `graph/NAME` and `lcbench/NAME` are data sets of other people (see `OTHERS`), which have params alone.
     """
 
     table: str
@@ -59,9 +63,9 @@ class Bench:
     mean: bool = False
 
     @property
-    def outside(self) -> bool:
-        """Whether it is other people's."""
-        return self.table.startswith("graph/")
+    def outside(self) -> str:
+        """Whose it is; empty: ours."""
+        return self.table.rpartition("/")[0]
 
     @property
     def apart(self) -> bool:
@@ -110,9 +114,9 @@ def volume(points: list[tuple[float, float]], corner: tuple[float, float]) -> fl
 @lru_cache
 def objective(bench: Bench) -> Objective:
     if bench.outside:
-        name = bench.table.partition("/")[2]
-        networks = graph_tables.load(name)
-        return _objective(bench, graph_tables.distributions(), {}, networks, list(networks.entries.values()))
+        others = OTHERS[bench.outside]
+        networks = others.load(bench.table.rpartition("/")[2])
+        return _objective(bench, others.distributions(), {}, networks, networks.ends())
     from explorer import tables
     from explorer.samplers.distributions import distribution
 
@@ -120,15 +124,18 @@ def objective(bench: Bench) -> Objective:
     if bench.mean:
         table = table.mean()
     fixed = {} if bench.downsampling is None else {"downsampling": bench.downsampling}
-    rows = [
-        own for own in table.trainings if own.seed == 0 and any(fixed.items() <= point.items() for point in own.points)
+    points = [
+        (float(getattr(own, bench.size)), own.val_acc[-1])
+        for own in table.trainings
+        if own.seed == 0 and any(fixed.items() <= point.items() for point in own.points)
     ]
     free = {one.name: distribution(one) for one in table.space.parameters if one.name not in fixed}
-    return _objective(bench, free, fixed, table, rows)
+    return _objective(bench, free, fixed, table, points)
 
 
-def _objective(bench: Bench, free: dict[str, Any], fixed: dict[str, Any], table: Any, rows: list[Any]) -> Objective:
-    points = [(float(getattr(own, bench.size)), own.val_acc[-1]) for own in rows]
+def _objective(
+    bench: Bench, free: dict[str, Any], fixed: dict[str, Any], table: Any, points: list[tuple[float, float]]
+) -> Objective:
     corner = (max(size for size, _ in points), min(accuracy for _, accuracy in points))
     return Objective(free, fixed, table, bench.size, table.epochs, len(points), corner, volume(points, corner))
 
@@ -263,7 +270,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--trials", type=int, default=200)
-    parser.add_argument("--table", default="fire", help="fire: both tables of ours; graph: others'; or a table's name")
+    parser.add_argument(
+        "--table", default="fire", help="fire: both of ours; graph, lcbench: others'; or a table's name"
+    )
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path, default=ROOT / "docs")
@@ -271,8 +280,8 @@ def main() -> int:
     if options.tune:
         tune()
         return 0
-    if options.table == "graph":
-        benches = [Bench(f"graph/{name}") for name in graph_tables.DATA_SETS]
+    if options.table in OTHERS:
+        benches = [Bench(f"{options.table}/{name}") for name in OTHERS[options.table].DATA_SETS]
     elif options.table == "fire":
         benches = [Bench("fire_small_digits", size, mean=mean) for mean in (True, False) for size in ("params", "macs")]
         benches += [Bench("fire_digits", downsampling=REPORTED)]
@@ -284,7 +293,7 @@ def main() -> int:
         for method in METHODS
         if not method.startswith("GP") or bench == benches[0]  # a minute a search
         if bench == benches[0] or method not in ("front + rank stopping", "front + asha stopping")
-        if not (bench.outside and "stopping" in method)  # without curves there is nothing to stop by
+        if not (bench.outside == "graph" and "stopping" in method)  # without curves there is nothing to stop by
         for seed in range(min(GP_SEEDS, options.seeds) if method.startswith("GP") else options.seeds)
     ]
     tasks.sort(key=lambda task: not task[0].startswith("GP"))  # the slow ones first

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.picture import png
-from benchmarks.search_quality import LONG, OURS, RANDOM, STOPPED, TPE, Bench, Objective, Run
+from benchmarks.search_quality import LONG, OTHERS, OURS, RANDOM, STOPPED, TPE, Bench, Objective, Run
 from explorer.plots.style import AXIS, FONT, INK, faded
 
 COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#0072B2", "#009E73", "#332288", "#882255")
@@ -21,15 +21,12 @@ fire_digits.md). What was chosen on a table of ours, the stopping rule and the s
 accuracy, was chosen on the half of fire_digits with downsampling 0.25 and other seeds; the rule's slack also on four
 tasks of LCBench's surrogate (YAHPO Gym), and the number of start-up draws on those, on NAS-Bench-Macro and on
 NAS-Bench-Graph's proteins, which are not in this repository. The larger table fire_small_digits, the other half of
-fire_digits and [eight tables of other people](search_quality_graph.md) had no part in any choice.
+fire_digits and the tables of other people, [eight of networks](search_quality_graph.md) and [twelve of
+curves](search_quality_lcbench.md), had no part in any choice.
 
 *Mean of the seeds*: a network's accuracy is the mean of its three trainings, after every epoch, as a search with
 `seeds=3` has it. Without, it is that of one training, and the front's best members are those that were lucky: the noise
 of a training (see the datasheets) is larger than most differences between them, and luck is not to be modelled."""
-_OUTSIDE = """\
-Other people's tables: NAS-Bench-Graph (Qin 2022, arXiv:2206.09166), 26,206 graph networks with their params on each of
-eight data sets, accuracy at full length alone. Nothing of ours was chosen on them. Made by `pip install
-nas-bench-graph` and `python -m benchmarks.search_quality --table graph --seeds {seeds}`."""
 _VALUES = """\
 The value is the hypervolume as a share of what the whole table covers, over log10(size) and val_acc, from the corner of
 the table's largest size and lowest val_acc, after the epochs of 50, 100 and {trials} trials at full length: mean over
@@ -47,21 +44,16 @@ def write(
     seconds: Mapping[tuple[str, Bench, int], float],
     trials: int,
 ) -> None:
-    """Writes FOLDER/search_quality.md, or search_quality_graph.md, prints it, and draws the figure beside it."""
-    outside = all(bench.outside for bench in searched)
+    """Writes FOLDER/search_quality.md, of other people's tables search_quality_THEIRS.md, prints it, and draws it."""
+    outside = next(iter(searched)).outside
     epochs = {bench: own.epochs for bench, own in searched.items()}
-    name = "search_quality_graph" if outside else "search_quality"
+    name = f"search_quality_{outside}" if outside else "search_quality"
+    title, about = (f": {OTHERS[outside].TITLE}", OTHERS[outside].ABOUT) if outside else ("", _OURS)
     seeds = 1 + max(seed for *_, seed in runs)
-    text = [
-        "# How much of the front each search finds" + (": other people's tables" if outside else ""),
-        "",
-        (_OUTSIDE if outside else _OURS).format(seeds=seeds),
-        "",
-        _VALUES.format(trials=trials),
-        "",
-    ]
+    text = [f"# How much of the front each search finds{title}", "", about.format(seeds=seeds), ""]
+    text += [_VALUES.format(trials=trials), ""]
     if outside:
-        text += [*_summary(list(epochs), runs, trials), ""]
+        text += [*_summary(epochs, runs, trials), ""]
     for bench, length in epochs.items():
         networks = searched[bench].networks
         text += [f"## {bench}: {networks:,} networks", "", *_table(bench, length, runs, seconds, trials), ""]
@@ -73,25 +65,42 @@ def write(
     _draw(folder / f"{name}.png", runs, trials, epochs)
 
 
-def _summary(benches: list[Bench], runs: Runs, trials: int) -> list[str]:
-    """On how many tables each method is behind ours, for certain or not, at three lengths."""
+def _summary(benches: Mapping[Bench, int], runs: Runs, trials: int) -> list[str]:
+    """On how many tables each method is behind ours, for certain or not, at three lengths.
+
+    Args:
+        benches: with the epochs of a trial.
+    """
     lengths = (50, 100, trials)
     head = " | ".join(f"{count} trials: ahead of ours, neither, behind" for count in lengths)
     rows = [f"| method | {head} | missing at {trials} (mean of the tables) |", "|---" * (len(lengths) + 2) + "|"]
-    for method in _methods(runs, benches[0]):
+    for method in _methods(runs, next(iter(benches))):
         cells = []
         for count in lengths:
             signs = []
-            for bench in benches:
-                own, other = shares(runs, OURS, bench, count), shares(runs, method, bench, count)
+            for bench, length in benches.items():
+                own, other = (shares(runs, each, bench, count * length) for each in (OURS, method))
                 if other:
                     _, low, high = interval([own[seed] - share for seed, share in other.items()])
                     signs.append((high < 0, low <= 0 <= high, low > 0))
             cells.append("-" if method == OURS else ", ".join(str(sum(kind)) for kind in zip(*signs, strict=True)))
-        found = [mean(own.values()) for bench in benches if (own := shares(runs, method, bench, trials))]
+        every = [shares(runs, method, bench, trials * length) for bench, length in benches.items()]
+        found = [mean(own.values()) for own in every if own]
         rows.append(f"| {method} | {' | '.join(cells)} | {100 * (1 - mean(found)):.2f} % |")
-    rows += ["", "*Ahead* and *behind*: tables on which the 95 % interval of the paired difference leaves 0 out."]
+    rows += ["", "*Ahead* and *behind*: tables on which the 95 % interval of the paired difference leaves 0 out.", ""]
+    for method in _measured(runs, next(iter(benches))):
+        parts = [_mean_reaches(runs, method, bench, trials * length) for bench, length in benches.items()]
+        rows.append(
+            f"{method}: its mean reaches what multivariate TPE's has after {trials} trials with {median(parts):.3f} of "
+            f"its epochs (median of the tables; {min(parts):.3f} to {max(parts):.3f}), with at most a quarter on "
+            f"{sum(part <= 0.25 for part in parts)} of {len(parts)}."
+        )
     return rows
+
+
+def _measured(runs: Runs, bench: Bench) -> list[str]:
+    """Our searches of a bench that are held against multivariate TPE."""
+    return [method for method in (OURS, STOPPED) if method in _methods(runs, bench)]
 
 
 def shares(runs: Runs, method: str, bench: Bench, epochs: float) -> dict[int, float]:
@@ -159,7 +168,7 @@ def _equal(bench: Bench, length: int, runs: Runs, trials: int) -> list[str]:
     whole = trials * length
     target = shares(runs, TPE, bench, whole)
     lines = []
-    for method in (OURS,) if bench.outside else (OURS, STOPPED):
+    for method in _measured(runs, bench):
         needed = []
         for seed, share in target.items():
             run = runs[method, bench, seed]
@@ -169,16 +178,17 @@ def _equal(bench: Bench, length: int, runs: Runs, trials: int) -> list[str]:
         lines.append(
             f"{method}: reaches what multivariate TPE has after {trials} trials with {median(needed):.3f} of its "
             f"epochs (median; quartiles {low:.3f} to {high:.3f}; {never} of {len(needed)} seeds did not reach it); "
-            f"its mean reaches TPE's mean with {_mean_reaches(runs, method, bench, whole, mean(target.values()))}."
+            f"its mean reaches TPE's mean with {_mean_reaches(runs, method, bench, whole):.3f}."
         )
     return lines
 
 
-def _mean_reaches(runs: Runs, method: str, bench: Bench, whole: int, share: float) -> str:
-    """After which part of all epochs the mean of the seeds has that share."""
+def _mean_reaches(runs: Runs, method: str, bench: Bench, whole: int) -> float:
+    """After which part of all epochs the mean of the seeds has what multivariate TPE's has at the end; never: inf."""
+    goal = mean(shares(runs, TPE, bench, whole).values())
     grid = np.linspace(0, whole, 201)[1:]
-    means = (mean(shares(runs, method, bench, spent).values()) for spent in grid)
-    return next((f"{spent / whole:.3f}" for spent, own in zip(grid, means, strict=True) if own >= share), "more")
+    reached = (spent for spent in grid if mean(shares(runs, method, bench, spent).values()) >= goal)
+    return float(next(reached, np.inf)) / whole
 
 
 def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> None:

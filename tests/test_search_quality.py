@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 import explorer
-from benchmarks import graph_tables
+from benchmarks import graph_tables, lcbench_tables
 from benchmarks.picture import png
 from benchmarks.search_quality import METHODS, OURS, RANDOM, REPORTED, Bench, history, objective
 from benchmarks.search_quality_report import _equal, _summary, interval, shares
@@ -38,6 +39,67 @@ def test_a_table_of_others(cora: graph_tables.Table) -> None:
         for one, two in (("gcn", "gin"), ("gin", "gcn"))
     )
     assert first is second
+
+
+@pytest.mark.parametrize(("layers", "units", "widths"), [(1, 64, [64]), (2, 70, [70, 40]), (4, 90, [90, 70, 50, 30])])
+def test_a_funnel_has_the_weights_that_torch_gives_it(layers: int, units: int, widths: list[int]) -> None:
+    from torch import nn
+
+    steps = pairwise([lcbench_tables.INPUTS, *widths, lcbench_tables.CLASSES])
+    network = nn.Sequential(*(nn.Linear(before, after) for before, after in steps))
+    assert lcbench_tables.funnel(layers, units) == sum(weight.numel() for weight in network.parameters())
+
+
+def test_a_surrogate_of_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each parameter reaches its column of the surrogate, which here is a sum with a factor of its own for each."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    lcbench_tables.surrogate.cache_clear()
+    monkeypatch.setenv("YAHPO_DATA", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"lcbench/model\.onnx is not there"):
+        lcbench_tables.load("3945")
+    factors = np.array([1, 0.01, 10, 3, 100, 0.1, 0.001, 7])
+    weights = np.zeros((8, 6), dtype=np.float32)
+    weights[:, 1] = factors
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x_cont", "weights"], ["sum"]),
+            helper.make_node("Cast", ["x_cat"], ["task"], to=TensorProto.FLOAT),
+            helper.make_node("Add", ["sum", "task"], ["output"]),
+        ],
+        "surrogate",
+        [
+            helper.make_tensor_value_info("x_cat", TensorProto.INT32, ["batch", 1]),
+            helper.make_tensor_value_info("x_cont", TensorProto.FLOAT, ["batch", 8]),
+        ],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", 6])],
+        [onnx.numpy_helper.from_array(weights, "weights")],
+    )
+    (tmp_path / "lcbench").mkdir()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "lcbench" / "model.onnx")
+    (tmp_path / "lcbench" / "encoding.json").write_text('{"OpenML_task_id": {"3945": 34}}')
+    table = lcbench_tables.load("3945")
+    own = objective.__wrapped__(Bench("lcbench/3945"))
+    params = {
+        "log2_batch_size": 5,
+        "log10_learning_rate": -1.5,
+        "momentum": 0.3,
+        "weight_decay": 0.03001,
+        "num_layers": 3,
+        "max_units": 160,
+        "max_dropout": 0.75,
+    }
+    for epoch in (1, 30, 52):
+        columns = [epoch, 32, 10**-1.5, 0.3, 0.03001, 3, 160, 0.75]
+        expected = (34 + factors @ columns) / 100
+        assert table.at(params).val_acc[epoch - 1] == own.accuracy(params, epoch) == pytest.approx(expected, rel=1e-5)
+    assert own.networks == len(table.ends()) == 6 * 7 * 5 * 4 * 5 * 11 * 5
+    assert own.size(params) == lcbench_tables.funnel(3, 160)
+    assert all(own.distributions[name]._contains(value) for name, value in params.items())
+    assert own.share(table.ends()[::-1]) == pytest.approx(1)
+    lcbench_tables.surrogate.cache_clear()
 
 
 def test_shares_of_the_whole() -> None:
@@ -90,8 +152,10 @@ def test_what_is_said_of_ours_and_another() -> None:
             values = np.minimum(gain * np.arange(1, trials + 1), 0.9) + rng.uniform(0, 1e-4)
             runs[method, bench, seed] = list(zip(range(1, trials + 1), values.tolist(), strict=True))
     assert shares(runs, OURS, bench, 50)[0] == pytest.approx(0.45, abs=1e-3)
-    lines = _summary([bench], runs, trials)
+    lines = _summary({bench: 1}, runs, trials)
     assert f"| {RANDOM} | 0, 0, 1 | 0, 0, 1 | 0, 0, 1 | 70.00 % |" in "\n".join(lines).replace("69.99", "70.00")
+    assert "after 100 trials with 0.500 of its epochs (median of the tables; 0.500 to 0.500)" in lines[-1]
+    assert lines[-1].endswith("with at most a quarter on 0 of 1.")
     (line,) = _equal(bench, 1, runs, trials)
     assert "with 0.500 of its epochs" in line
     assert "its mean reaches TPE's mean with 0.500." in line

@@ -82,9 +82,9 @@ def test_a_worker_whose_time_is_nearly_up_finishes_its_job_and_makes_room(launch
 
 
 def test_a_job_that_no_worker_has_taken_waits_for_the_next_one(launcher: Launcher, tmp_path: Path) -> None:
-    launcher.submit(0, jobs.look_around).result(timeout=120)
-    before = job_id(tmp_path)
-    subprocess.run(["scancel", before], check=True)
+    pid = launcher.submit(0, jobs.look_around).result(timeout=120)["pid"]
+    subprocess.run(["scancel", job_id(tmp_path)], check=True)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), 60)  # until then it might take the job
     assert launcher.submit(0, jobs.look_around, "waited").result(timeout=120)["tag"] == "waited"
 
 
