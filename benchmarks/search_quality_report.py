@@ -227,14 +227,16 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
             )
     figure.update_xaxes(**AXIS, type="log", dtick=1)
     figure.update_xaxes(title_text="epochs spent", row=lines)
-    figure.update_yaxes(**AXIS, type="log", tickformat=".1%", dtick=1)
+    figure.update_yaxes(**AXIS, type="log", tickformat=".2~%", dtick=1)
     figure.update_yaxes(title_text="hypervolume missing (median, quartiles)", col=1)
+    height = 90 + 550 * lines - 150 * (lines - 1)
+    top, bottom = 50, 150
     figure.update_layout(
         font={"family": FONT, "size": 14, "color": INK},
         plot_bgcolor="#fff",
         width=1500,
-        height=90 + 550 * lines - 150 * (lines > 1) * (lines - 1),
-        margin={"l": 80, "r": 20, "t": 50, "b": 150},
-        legend={"orientation": "h", "y": -0.18},
+        height=height,
+        margin={"l": 80, "r": 20, "t": top, "b": bottom},
+        legend={"orientation": "h", "y": -80 / (height - top - bottom)},
     )
     png(figure, path)

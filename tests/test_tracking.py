@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -333,6 +334,21 @@ def test_another_process_writes_and_neither_signals_nor_its_death_are_noticed(
     assert len(warnings) <= 1  # none if nothing was being written just then
     assert writers(os.getpid()) == []
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this Linux does not weigh sessions")
+def test_what_writes_gives_way_until_the_search_is_over(uri: str) -> None:
+    """On a machine whose cores are taken it would need a minute for the imports that the end of a search waits for."""
+    tracker = Tracker(uri)
+    tracker.update(finished_study(4))
+    wait_for(lambda: bool(writers(os.getpid())))
+    weight = Path(f"/proc/{writers(os.getpid())[0]}/autogroup")
+    wait_for(lambda: weight.read_text().endswith(" nice 10\n"), 10)
+    closing = threading.Thread(target=tracker.close)
+    closing.start()
+    wait_for(lambda: weight.read_text().endswith(" nice 0\n"), 10)
+    closing.join()
+    assert _has_trials(uri, len(finished_study(4).trials))
 
 
 def test_what_writes_ends_with_a_search_that_is_killed(tmp_path: Path) -> None:

@@ -22,12 +22,18 @@ from explorer.tracking.address import reason
 if TYPE_CHECKING:
     from explorer.tracking.mirror import Mirror
 
-NICE = 19
+NICE, SESSION_NICE = 5, 10
+"""How it gives way to others: by its own weight, and by that of its session, which is taken back at the end."""
+TRIES = 10
 SERVE = "import sys; from explorer.tracking.apart import serve; serve(int(sys.argv[1]))"
 
 
 class Apart:
     """The mirror of a study, in another process. It gives way to trainings, and ends when this process ends.
+
+    On a machine whose cores are taken, a process of the least weight takes a minute for what takes a second: when the
+    trainings are over, `hurry`. Among sessions Linux weighs by a value (autogroup) that its owner can lower again;
+    where it does not, by the process's own, which stays, and so is small.
 
     It is in a session of its own, so that what a terminal sends to the whole group does not reach it: the search
     decides when it is done.
@@ -47,6 +53,9 @@ class Apart:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
+        self._weigh(SESSION_NICE)
 
     @property
     def alive(self) -> bool:
@@ -70,6 +79,10 @@ class Apart:
             return answer
         raise OSError("the process that writes to it is gone")
 
+    def hurry(self) -> None:
+        """Gives way no longer: what it still has to write is waited for."""
+        self._weigh(0)
+
     def kill(self) -> None:
         """Ends the process, whatever it is doing."""
         self._process.kill()
@@ -80,6 +93,17 @@ class Apart:
         self._process.communicate()
         self._pipe.close()
 
+    def _weigh(self, nice: int) -> None:
+        for _ in range(TRIES):
+            try:
+                Path(f"/proc/{self._process.pid}/autogroup").write_text(str(nice))
+            except BlockingIOError:  # users, all together, may do it ten times a second
+                time.sleep(0.1)
+            except OSError:  # another system, or a process that has ended
+                return
+            else:
+                return
+
 
 def serve(descriptor: int) -> None:
     """What the process does: it mirrors what it is sent, until nobody is left to send.
@@ -89,7 +113,6 @@ def serve(descriptor: int) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    _give_way()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from explorer.tracking.tracker import load  # which imports this module
 
@@ -114,12 +137,6 @@ def _answer(pipe: Connection) -> None:
         except Exception as failure:  # noqa: BLE001 - whatever it is, it must not reach the search
             mirror, error = None, reason(failure, uri)
         pipe.send((error, time.monotonic() - begun))
-
-
-def _give_way() -> None:
-    os.nice(NICE)
-    with suppress(OSError):  # among sessions, and this is one, Linux weighs by this value and not by the other
-        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def _end_with_parent() -> None:

@@ -141,6 +141,8 @@ class Tracker:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        if self._apart is not None:
+            self._apart.hurry()
         self._thread.join(timeout)
         complete = not self._thread.is_alive() and not self._pending
         if self._apart is not None:
