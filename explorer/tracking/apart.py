@@ -81,7 +81,8 @@ class Apart:
 
     def hurry(self) -> None:
         """Gives way no longer: what it still has to write is waited for."""
-        self._weigh(0)
+        if self.alive:
+            self._weigh(0)
 
     def kill(self) -> None:
         """Ends the process, whatever it is doing."""
