@@ -10,13 +10,15 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from explorer.samplers.distributions import from_distributions
 
 DATA_SETS = (
     *("3945", "7593", "34539", "126025", "126029", "146212"),
@@ -33,17 +35,6 @@ from the first to the last; how large they are it does not say, so size is count
 by `git clone --depth 1 https://github.com/slds-lmu/yahpo_data` and `python -m benchmarks.search_quality --table lcbench
 --seeds {seeds}`."""
 EPOCHS, INPUTS, CLASSES = 52, 50, 10
-GRID: dict[str, tuple[float, float, float]] = {
-    "log2_batch_size": (4, 9, 1),
-    "log10_learning_rate": (-4, -1, 0.5),
-    "momentum": (0.1, 0.9, 0.2),
-    "weight_decay": (1e-5, 0.09001, 0.03),
-    "num_layers": (1, 5, 1),
-    "max_units": (64, 1024, 96),
-    "max_dropout": (0, 1, 0.25),
-}
-"""Least, largest and step of each."""
-WHOLE = ("log2_batch_size", "num_layers", "max_units")
 VAL_ACCURACY = 1
 """Which of the surrogate's outputs, in percent."""
 
@@ -57,12 +48,12 @@ class Entry:
     """
 
     table: Table
-    point: tuple[float, ...]
+    point: tuple[Any, ...]
 
     @property
-    def params(self) -> float:
-        own = dict(zip(GRID, self.point, strict=True))
-        return funnel(int(own["num_layers"]), int(own["max_units"]))
+    def params(self) -> int:
+        own = dict(zip(distributions(), self.point, strict=True))
+        return funnel(own["num_layers"], own["max_units"])
 
     @cached_property
     def val_acc(self) -> list[float]:
@@ -82,25 +73,25 @@ class Table:
     def __init__(self, data_set: str) -> None:
         self.session, codes = surrogate()
         self.code = codes[data_set]
-        self._seen: dict[tuple[float, ...], Entry] = {}
+        self._seen: dict[tuple[Any, ...], Entry] = {}
 
     def at(self, params: Mapping[str, Any]) -> Entry:
         """The network at a point of the grid."""
-        point = tuple(params[name] for name in GRID)
+        point = tuple(params[name] for name in distributions())
         return self._seen.setdefault(point, Entry(self, point))
 
     def ends(self) -> list[tuple[float, float]]:
         """(params, accuracy at full length) of the whole grid."""
-        points = list(itertools.product(*(steps(*bounds) for bounds in GRID.values())))
-        accuracies = self.predict(points, itertools.repeat(EPOCHS))
+        grid = (parameter.values or () for parameter in from_distributions(distributions()).parameters)
+        points = list(itertools.product(*grid))
+        accuracies = self.predict(points, EPOCHS)
         return [(Entry(self, point).params, own) for point, own in zip(points, accuracies.tolist(), strict=True)]
 
-    def predict(self, points: list[tuple[float, ...]], epochs: Iterable[int]) -> np.ndarray:
-        """Accuracies of points after so many epochs."""
+    def predict(self, points: list[tuple[Any, ...]], epochs: int | range) -> np.ndarray:
+        """Accuracies of points after so many epochs: as many for all, or one for each."""
         columns = np.array(points, dtype=np.float64)
         columns[:, 0], columns[:, 1] = 2 ** columns[:, 0], 10 ** columns[:, 1]
-        own = [epoch for _, epoch in zip(points, epochs, strict=False)]
-        rows = np.column_stack([own, columns]).astype(np.float32)
+        rows = np.column_stack([np.broadcast_to(epochs, len(points)), columns]).astype(np.float32)
         task = np.full((len(rows), 1), self.code, dtype=np.int32)
         found = [
             self.session.run(None, {"x_cat": task[at : at + 8192], "x_cont": rows[at : at + 8192]})[0][:, VAL_ACCURACY]
@@ -113,11 +104,6 @@ def funnel(layers: int, units: int, inputs: int = INPUTS, classes: int = CLASSES
     """Weights and biases of an MLP whose widths fall evenly from units, after the first layer, to classes."""
     hidden = [round(units + (classes - units) * layer / layers) for layer in range(layers)]
     return sum((before + 1) * after for before, after in itertools.pairwise([inputs, *hidden, classes]))
-
-
-def steps(low: float, high: float, step: float) -> list[float]:
-    """As Optuna has them."""
-    return [low + index * step for index in range(round((high - low) / step) + 1)]
 
 
 @cache
@@ -138,15 +124,19 @@ def surrogate() -> tuple[Any, dict[str, int]]:
     return session, json.loads((folder / "encoding.json").read_text(encoding="utf-8"))["OpenML_task_id"]
 
 
+@cache
 def distributions() -> dict[str, Any]:
     """What is searched."""
     from optuna.distributions import FloatDistribution, IntDistribution
 
     return {
-        name: IntDistribution(int(low), int(high), step=int(step))
-        if name in WHOLE
-        else FloatDistribution(low, high, step=step)
-        for name, (low, high, step) in GRID.items()
+        "log2_batch_size": IntDistribution(4, 9),
+        "log10_learning_rate": FloatDistribution(-4, -1, step=0.5),
+        "momentum": FloatDistribution(0.1, 0.9, step=0.2),
+        "weight_decay": FloatDistribution(1e-5, 0.09001, step=0.03),
+        "num_layers": IntDistribution(1, 5),
+        "max_units": IntDistribution(64, 1024, step=96),
+        "max_dropout": FloatDistribution(0, 1, step=0.25),
     }
 
 
