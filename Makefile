@@ -31,8 +31,8 @@ docs: $(READY)  ## Make the site of docs/ (build/site/index.html): tutorial, how
 bench: $(READY)  ## Measure every ratio that is promised and put the table into docs/performance.md (ten minutes)
 	$(PY) -m benchmarks --output docs/performance.md
 
-test: $(READY)  ## Run every test, in three processes (on two cores: many wait for what they started)
-	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test: $(READY)  ## Run every test, in two processes (those that search use two cores themselves)
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## Lint, formatting, types, import contracts
 	$(PY) -m ruff check
