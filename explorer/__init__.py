@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from explorer.config import load_space
     from explorer.front import hypervolume, pareto_front
     from explorer.nets import build
-    from explorer.objective import optimize
+    from explorer.objective import Study, optimize
     from explorer.space import DesignSpace
 
 __all__ = [
     "Architecture",
     "Cost",
     "DesignSpace",
+    "Study",
     "architecture",
     "build",
     "cost",
@@ -39,7 +40,7 @@ _HOMES = {
     "explorer.config": ("load_space",),
     "explorer.front": ("hypervolume", "pareto_front"),
     "explorer.nets": ("build",),
-    "explorer.objective": ("optimize",),
+    "explorer.objective": ("Study", "optimize"),
     "explorer.space": ("DesignSpace",),
 }
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter as Argument
 from inspect import signature
+from random import Random
 from typing import Any
 
 from explorer.domain import Domain, key
 from explorer.front import pareto_front
 from explorer.loop import Loop
-from explorer.samplers import Proposer
-from explorer.samplers.distributions import from_distributions
+from explorer.samplers import Proposal, Proposer
+from explorer.samplers.distributions import distributions, from_distributions
 from explorer.stopping import make
 
 POSITIONAL = (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD)
@@ -33,6 +34,7 @@ class Trial:
         size: of it.
         curve: its accuracy after each epoch.
         state: COMPLETE, PRUNED (stopped early, or the budget of epochs was spent) or FAIL (accuracy is not a number).
+        system_attrs: what an Optuna sampler keeps on it.
     """
 
     number: int
@@ -40,6 +42,7 @@ class Trial:
     size: float
     curve: tuple[float, ...]
     state: str
+    system_attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def epochs(self) -> int:
@@ -86,6 +89,7 @@ def optimize(
     stopping: str | Mapping[str, Any] = "pareto",
     seed: int = 0,
     uniform: float = 0.05,
+    study: Study | None = None,
 ) -> Study:
     """Searches the front of accuracy, which has to be found out, over size, which is computed.
 
@@ -104,9 +108,12 @@ def optimize(
         stopping: the rule's name, or its name and arguments as in conf/stopping.
         seed: of the sampler.
         uniform: share of the trials that are uniform draws, never stopped.
+        study: to go on with; its trials count as if they had been tried here. Every trial is added to it as it ends, so
+            that an error in `accuracy` or Ctrl-C loses none but the one under way.
 
     Raises:
         OptimizeError, SamplerError, StoppingError, SpaceError: naming what is wrong.
+        Exception: whatever `accuracy` and `size` raise.
     """
     for name, value in (("n_trials", n_trials), ("max_epochs", max_epochs), ("epoch_budget", epoch_budget)):
         if value is not None and (not isinstance(value, int) or value < 1):
@@ -115,33 +122,49 @@ def optimize(
     after = _by_epoch(accuracy, max_epochs)
     rule = make({"name": stopping} if isinstance(stopping, str) else stopping)
     proposer = Proposer(domain, {"name": sampler} if isinstance(sampler, str) else sampler, seed, uniform=uniform)
-    loop, study, tried = Loop(proposer, rule, max_epochs), Study(), set[Any]()
-    left = math.inf if epoch_budget is None else epoch_budget
-    for number in range(n_trials):
+    study = Study() if study is None else study
+    loop, tried = Loop(proposer, rule, max_epochs), set[Any]()
+    for trial in study.trials:
+        _add(loop, domain, trial, max_epochs)
+        tried.add(key(trial.params))
+    left = math.inf if epoch_budget is None else epoch_budget - study.epochs
+    for number in range(len(study.trials), n_trials):
         if left < loop.next_rung(0):
             break
         proposal = loop.ask(number, lambda params: _positive(size(params), params), lambda params: key(params) in tried)
         if proposal is None:
             break
-        params = dict(proposal.params)
-        tried.add(key(params))
-        trial = _train(loop, number, params, size(params), after, left)
+        trial = _train(loop, number, proposal, size(proposal.params), after, left)
+        tried.add(key(trial.params))
         left -= trial.epochs
         study.trials.append(trial)
     return study
 
 
+def _add(loop: Loop, domain: Domain, trial: Trial, max_epochs: int) -> None:
+    """Learns a trial of an earlier search."""
+    names = {each.name: each for each in domain.parameters}
+    fits = domain.complete(trial.params, Random(0)) == trial.params
+    if not fits or not all(names[name].contains(value) for name, value in trial.params.items()):
+        raise OptimizeError(f"study: trial {trial.number} is at {trial.params}, which is no point of the parameters")
+    if trial.epochs > max_epochs or (trial.state == "COMPLETE" and trial.epochs < max_epochs):
+        raise OptimizeError(f"study: trial {trial.number} is {trial.state} after {trial.epochs} of {max_epochs} epochs")
+    curve = () if trial.state == "FAIL" else trial.curve
+    proposal = Proposal(trial.params, distributions(domain, trial.params), trial.system_attrs)
+    loop.add(trial.number, proposal, trial.size, curve)
+    loop.end(trial.number, trial.state, trial.size, curve)
+
+
 def _train(
     loop: Loop,
     number: int,
-    params: dict[str, Any],
+    proposal: Proposal,
     size: float,
     after: Callable[[dict[str, Any], int], float],
     left: float,
 ) -> Trial:
     """Trains from rung to rung."""
-    curve: list[float] = []
-    state = "RUNNING"
+    params, curve, state = dict(proposal.params), list[float](), "RUNNING"
     while state == "RUNNING":
         rung = loop.next_rung(len(curve))
         if rung > left:
@@ -150,7 +173,7 @@ def _train(
         curve += (float(after(params, epoch)) for epoch in range(len(curve) + 1, rung + 1))
         failed = not all(map(math.isfinite, curve))
         state = loop.end(number, "FAIL", size) if failed else loop.settle(number, size, curve)
-    return Trial(number, params, size, tuple(curve), state)
+    return Trial(number, params, size, tuple(curve), state, proposal.system_attrs)
 
 
 def _by_epoch(accuracy: Callable[..., float], max_epochs: int) -> Callable[[dict[str, Any], int], float]:

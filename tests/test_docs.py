@@ -184,9 +184,10 @@ def test_python_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         module = names["load"](images=200, val=40, test=40)
         assert (module.input_shape, module.images) == ((1, 12, 12), {"train": 120, "val": 40, "test": 40})
     if name.endswith("howto/objective.md"):
-        first = printed.getvalue().splitlines()[0]
-        assert "'width'" in first
-        assert int(printed.getvalue().split("\n")[-3].split()[1]) > 0  # some were stopped
+        lines = printed.getvalue().splitlines()
+        assert "'width'" in lines[0]
+        assert lines[-3:-1] == ["40 trials", "60 trials"]
+        assert int(lines[-4].split()[1]) > 0  # some were stopped
     if name.endswith("explanation/front.md"):
         assert printed.getvalue().splitlines()[0] == "[0, 1]"
 

@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 import explorer
 from explorer.front import hypervolume, pareto_front
-from explorer.objective import OptimizeError
+from explorer.objective import OptimizeError, Study, Trial
 from explorer.samplers import SamplerError
 from explorer.space import SpaceError, parse
 from explorer.stopping import StoppingError
@@ -83,6 +83,53 @@ def test_the_budget_of_epochs_is_never_passed(budget: int) -> None:
     study = explorer.optimize(PARAMETERS, curve, size, n_trials=60, max_epochs=16, epoch_budget=budget)
     assert study.epochs <= budget
     assert study.epochs > budget - 16
+
+
+@pytest.mark.parametrize("sampler", ["front", "mutation", "random", "tpe", "nsga2"])
+def test_an_error_loses_no_trial_and_the_study_goes_on_as_if_there_had_been_none(sampler: str) -> None:
+    def go(accuracy: Any, **known: Any) -> explorer.Study:
+        options: dict[str, Any] = {"n_trials": 70, "max_epochs": 16, "epoch_budget": 500, "seed": 2}
+        return explorer.optimize(PARAMETERS, accuracy, size, sampler=sampler, **(options | known))
+
+    def interrupted(params: Mapping[str, Any], epoch: int) -> float:
+        if len(study.trials) == 27:
+            raise KeyboardInterrupt
+        return curve(params, epoch)
+
+    study, undisturbed = explorer.Study(), go(curve)
+    with pytest.raises(KeyboardInterrupt):
+        go(interrupted, study=study)
+    assert study.trials == undisturbed.trials[:27]
+    assert go(curve, study=study) is study
+    assert study.trials == undisturbed.trials
+    assert {trial.state for trial in study.trials[:27]} >= {"COMPLETE", "PRUNED"}
+    assert go(curve, study=study).trials == undisturbed.trials
+
+
+def test_what_was_tried_elsewhere_is_known_and_not_tried_again() -> None:
+    parameters = {"width": IntDistribution(1, 8)}
+    known = [Trial(number, {"width": width}, width, (width / 8,), "COMPLETE") for number, width in enumerate((8, 3))]
+    study = explorer.optimize(
+        parameters, lambda params: params["width"] / 8, lambda params: params["width"], study=Study(known)
+    )
+    assert study.trials[:2] == [Trial(0, {"width": 8}, 8, (1.0,), "COMPLETE"), known[1]]
+    assert sorted(trial.params["width"] for trial in study.trials) == list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("trial", "message"),
+    [
+        (Trial(0, {"width": 6}, 1, (0.5,), "COMPLETE"), r"trial 0 is at \{'width': 6\}, which is no point"),
+        (Trial(0, {"width": 4, "depth": 1}, 1, (0.5,), "COMPLETE"), "trial 0 is at .*'depth': 1.*, which is no point"),
+        (Trial(0, {}, 1, (0.5,), "COMPLETE"), r"trial 0 is at \{\}, which is no point"),
+        (Trial(0, {"width": 4}, 1, (0.5, 0.6), "PRUNED"), "trial 0 is PRUNED after 2 of 1 epochs"),
+        (Trial(0, {"width": 4}, 1, (), "COMPLETE"), "trial 0 is COMPLETE after 0 of 1 epochs"),
+    ],
+)
+def test_a_study_of_something_else_is_refused(trial: Trial, message: str) -> None:
+    parameters = {"width": IntDistribution(4, 64, step=4)}
+    with pytest.raises(OptimizeError, match=message):
+        explorer.optimize(parameters, lambda params: 0.5, lambda params: params["width"], study=Study([trial]))
 
 
 def test_a_small_space_is_exhausted() -> None:
