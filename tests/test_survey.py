@@ -169,3 +169,15 @@ def test_draws_keep_to_the_limits() -> None:
     assert len(points) == 50
     assert all(cost(space.architecture(point, (1, 8, 8), 10)).params <= 30_000 for point in points)
     assert traits.draws(replace(space, limits={"params": 10}), (1, 8, 8), 10, 2) == []
+
+
+def test_a_bar_of_several_values_names_its_first_and_its_last() -> None:
+    """16 to 32 and 48, not 16 to 40 and 40 to 64: steps have nothing between them, and no value is in two bars."""
+    drawn = tuple(range(0, 129, 16)) * 3
+    trait = traits.Trait("incr_e", "lies in 0 to 16", 3, 3, 0.2, 0.0, True, (0, 0, 128), drawn)
+    bars = traits_plot.info(trait)
+    assert bars.values == ("0", "16", "32", "48", "64", "80", "96", "112 to 128")
+    assert bars.front == pytest.approx((2 / 3, *[0] * 6, 1 / 3))
+    assert bars.space == pytest.approx((*[1 / 9] * 7, 2 / 9))
+    many = tuple(number / 999 for number in range(1000))
+    assert traits_plot.info(replace(trait, on_front=many[:3], drawn=many)).values[1] == "0.125 to 0.249"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,11 +54,12 @@ def info(trait: Trait) -> TraitInfo:
         own, space = ([place[value] for value in values] for values in (trait.on_front, trait.drawn))
     else:
         edges = _edges(np.array(everything, dtype=np.float64))
-        names = [f"{low:.2g} to {high:.2g}" for low, high in pairwise(edges)]
-        own, space = (
+        own, space, all_of_them = (
             list(np.clip(np.searchsorted(edges, np.array(values, dtype=np.float64), side="right") - 1, 0, GROUPS - 1))
-            for values in (trait.on_front, trait.drawn)
+            for values in (trait.on_front, trait.drawn, known)
         )
+        held = [[value for value, i in zip(known, all_of_them, strict=True) if i == group] for group in range(GROUPS)]
+        names = [_range(values or ends) for values, ends in zip(held, pairwise(edges), strict=True)]
     shares = [np.bincount(each, minlength=len(names)) / max(len(each), 1) for each in (own, space)]
     return TraitInfo(
         name=trait.name,
@@ -99,6 +101,12 @@ def figure(info: TraitInfo) -> Figure:
         "yaxis": AXIS | {"tickformat": ".0%", "rangemode": "tozero", "nticks": 4},
     }
     return go.Figure([front, space], common | own)
+
+
+def _range(values: Sequence[Any]) -> str:
+    """The least and the largest of what lies in a range, which neighbours do not share as they do an edge."""
+    low, high = (str(value) if isinstance(value, int) else f"{value:.3g}" for value in (values[0], values[-1]))
+    return low if low == high else f"{low} to {high}"
 
 
 def _edges(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
