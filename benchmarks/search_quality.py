@@ -250,11 +250,13 @@ def one(task: tuple[str, Bench, int, int]) -> tuple[tuple[str, Bench, int], Run,
     return (method, bench, seed), run, time.perf_counter() - started
 
 
-def most(method: str, bench: Bench, first: bool) -> int:
-    """Seeds of a method on a page's first table or another, at most."""
+def seeds(method: str, bench: Bench, first: bool, asked: int) -> int:
+    """How many of the seeds that are asked for a method runs with, on a page's first table or another."""
     if not method.startswith("GP"):
-        return sys.maxsize
-    return GP_SEEDS if first else 0 if bench.outside == "lcbench" else GP_SEEDS_ELSEWHERE
+        return asked
+    if first:
+        return min(GP_SEEDS, asked)
+    return 0 if bench.outside == "lcbench" else min(GP_SEEDS_ELSEWHERE, asked)
 
 
 def tune() -> None:
@@ -301,7 +303,7 @@ def main() -> int:
         for method in METHODS
         if bench == benches[0] or method not in ("front + rank stopping", "front + asha stopping")
         if not (bench.outside == "graph" and "stopping" in method)  # without curves there is nothing to stop by
-        for seed in range(min(options.seeds, most(method, bench, bench == benches[0])))
+        for seed in range(seeds(method, bench, bench == benches[0], options.seeds))
     ]
     tasks.sort(key=lambda task: not task[0].startswith("GP"))  # the slow ones first
     runs, seconds = {}, {}

@@ -88,6 +88,11 @@ class Domain:
         known = {**self.known, **params}
         return all(key in known and known[key] in values for key, values in parameter.when)
 
+    def contains(self, params: Point) -> bool:
+        """Whether it is a point: it has the active parameters and no other, each with a value that can be drawn."""
+        known = {parameter.name: parameter for parameter in self.parameters if self.active(parameter, params)}
+        return set(params) == set(known) and all(known[name].contains(value) for name, value in params.items())
+
     def _enumerate(self, i: int, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if i == len(self.parameters):
             yield params

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter as Argument
 from inspect import signature
-from random import Random
 from typing import Any
 
 from explorer.domain import Domain, key
@@ -143,9 +142,7 @@ def optimize(
 
 def _add(loop: Loop, domain: Domain, trial: Trial, max_epochs: int) -> None:
     """Learns a trial of an earlier search."""
-    names = {each.name: each for each in domain.parameters}
-    fits = domain.complete(trial.params, Random(0)) == trial.params
-    if not fits or not all(names[name].contains(value) for name, value in trial.params.items()):
+    if not domain.contains(trial.params):
         raise OptimizeError(f"study: trial {trial.number} is at {trial.params}, which is no point of the parameters")
     if trial.epochs > max_epochs or (trial.state == "COMPLETE" and trial.epochs < max_epochs):
         raise OptimizeError(f"study: trial {trial.number} is {trial.state} after {trial.epochs} of {max_epochs} epochs")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.plots.style import AXIS, BLUE, GREY, faded
 from explorer.plots.sweep import layout
-from explorer.survey.equal_size import shown
+from explorer.survey.equal_size import shown, shown_range
 from explorer.survey.traits import Trait
 
 if TYPE_CHECKING:
@@ -54,12 +53,14 @@ def info(trait: Trait) -> TraitInfo:
         own, space = ([place[value] for value in values] for values in (trait.on_front, trait.drawn))
     else:
         edges = _edges(np.array(everything, dtype=np.float64))
-        own, space, all_of_them = (
+        own, space, groups = (
             list(np.clip(np.searchsorted(edges, np.array(values, dtype=np.float64), side="right") - 1, 0, GROUPS - 1))
             for values in (trait.on_front, trait.drawn, known)
         )
-        held = [[value for value, i in zip(known, all_of_them, strict=True) if i == group] for group in range(GROUPS)]
-        names = [_range(values or ends) for values, ends in zip(held, pairwise(edges), strict=True)]
+        names = [  # by what lies in a range, which neighbours do not share as they do an edge
+            shown_range([value for value, i in zip(known, groups, strict=True) if i == group] or ends, digits=3)
+            for group, ends in enumerate(pairwise(edges))
+        ]
     shares = [np.bincount(each, minlength=len(names)) / max(len(each), 1) for each in (own, space)]
     return TraitInfo(
         name=trait.name,
@@ -101,12 +102,6 @@ def figure(info: TraitInfo) -> Figure:
         "yaxis": AXIS | {"tickformat": ".0%", "rangemode": "tozero", "nticks": 4},
     }
     return go.Figure([front, space], common | own)
-
-
-def _range(values: Sequence[Any]) -> str:
-    """The least and the largest of what lies in a range, which neighbours do not share as they do an edge."""
-    low, high = (str(value) if isinstance(value, int) else f"{value:.3g}" for value in (values[0], values[-1]))
-    return low if low == high else f"{low} to {high}"
 
 
 def _edges(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -134,12 +134,18 @@ def _groups(values: Sequence[Any]) -> list[tuple[str, list[Any]]]:
         return [(shown(value), [value]) for value in known]
     edges = sorted({part[0] for part in np.array_split(np.array(sorted(values), dtype=np.float64), MANY)})
     groups = [[value for value in known if low <= value < after] for low, after in pairwise([*edges, float("inf")])]
-    return [(f"{shown(own[0])} to {shown(own[-1])}" if len(own) > 1 else shown(own[0]), own) for own in groups]
+    return [(shown_range(own), own) for own in groups]
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, digits: int = 4) -> str:
     """0.3125 as it is, a long float in four digits, anything else as Python writes it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def shown_range(values: Sequence[Any], digits: int = 4) -> str:
+    """The first and the last of values in their order, once where they look the same."""
+    first, last = shown(values[0], digits), shown(values[-1], digits)
+    return first if first == last else f"{first} to {last}"
 
 
 def _effect(name: str, gains: Array) -> Effect:
