@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer import store
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 from explorer.storage import StudyError
 
 SPACE = """

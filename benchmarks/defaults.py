@@ -3,8 +3,8 @@
     python -m benchmarks.defaults                 # 10 seeds, 256 epochs each: about a quarter of an hour on two cores
     python -m benchmarks.defaults --seeds 2 --epochs 64
 
-Prints the hypervolume of both (decades of params times val_acc, `explorer.front.study_hypervolume`) for each seed, the
-mean difference and its 95 % interval.
+Prints the hypervolume of both (decades of params times val_acc, `explorer.results.pareto.study_hypervolume`) for each
+seed, the mean difference and its 95 % interval.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.search_quality_report import interval
-from explorer.front import study_hypervolume
+from explorer.results.pareto import study_hypervolume
 from explorer.store import load
 
 BEFORE, NOW = "tpe, no stopping", "front, pareto stopping"

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.picture import png
-from explorer.front import pareto_front, point
 from explorer.plots.labels import published_name
 from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, VERMILLION
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.pareto import pareto_front, point
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.store import load
 
 SIZES = (2_000, 5_000, 20_000, 100_000, 1_500_000)

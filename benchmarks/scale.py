@@ -32,9 +32,9 @@ from typing import Any
 from benchmarks import simulated
 from benchmarks.row import Row, versus, within
 from explorer import stopping
-from explorer.budget import Budget
 from explorer.domain import Domain
 from explorer.loop import Loop
+from explorer.results.budget import Budget
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.store import Store
@@ -163,7 +163,7 @@ def mirror(path: Path, folder: Path, repeats: int) -> list[float]:
 def figure(path: Path, repeats: int) -> list[float]:
     """Milliseconds to take the front with one more trial and draw its figure."""
     from explorer.plots import pareto
-    from explorer.standing import Standing
+    from explorer.results.archive import Standing
 
     store = simulated.opened(path)
     store.release()

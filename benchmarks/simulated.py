@@ -20,7 +20,7 @@ from random import Random
 from typing import Any
 
 from explorer.arch import Architecture, cost, totals
-from explorer.record import TrialRecord
+from explorer.results.record import TrialRecord
 from explorer.samplers import Proposal
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace, parse

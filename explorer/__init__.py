@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explorer.arch import Architecture, Cost, architecture, cost
     from explorer.config import load_space
-    from explorer.front import hypervolume, pareto_front
     from explorer.nets import build
     from explorer.objective import Study, optimize
+    from explorer.results.pareto import hypervolume, pareto_front
     from explorer.space import DesignSpace
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
 _HOMES = {
     "explorer.arch": ("Architecture", "Cost", "architecture", "cost"),
     "explorer.config": ("load_space",),
-    "explorer.front": ("hypervolume", "pareto_front"),
+    "explorer.results.pareto": ("hypervolume", "pareto_front"),
     "explorer.nets": ("build",),
     "explorer.objective": ("Study", "optimize"),
     "explorer.space": ("DesignSpace",),

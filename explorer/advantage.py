@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from explorer.plots.labels import published_name
-from explorer.record import StudyRecord, TrialRecord
-from explorer.standing import Standing
-from explorer.targets import CANONICAL
+from explorer.results.archive import Standing
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.selection import CANONICAL
 
 NOTABLE = 0.95
 """Times the params from which on a network of the same accuracy counts as smaller."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
-from explorer.compression.outcome import Compressed
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.compressed import Compressed
+from explorer.results.record import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -29,7 +29,8 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer import store, targets
+    from explorer import store
+    from explorer.results import selection
 
     _check(config)
     room = budget(config.budget)
@@ -41,7 +42,7 @@ def main(config: DictConfig) -> int:
     record = store.load(config.storage, config.study)
     if config.trial == "front":
         return _front(config, record, console)
-    trial = targets.find(record, str(config.trial), config.within)
+    trial = selection.find(record, str(config.trial), config.within)
     _compress(config, record, trial, Path(config.output or f"compressed/{record.name}-{trial.number}"), console)
     return 0
 
@@ -115,7 +116,7 @@ def _plan(config: DictConfig, architecture: Architecture, epochs: int) -> tuple[
 def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
     """Compresses every network on the front; 1 if none could be."""
     from explorer.compression.coded import CompressionError
-    from explorer.front import front_trials
+    from explorer.results.pareto import front_trials
 
     folder, done = Path(config.output or "compressed"), 0
     for trial in front_trials(record):

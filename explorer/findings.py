@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from explorer.front import front_trials
 from explorer.plots import distribution, importance, traits
 from explorer.plots.page import Section
-from explorer.record import StudyRecord
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord
 from explorer.space import parse
 from explorer.survey.distribution import ENOUGH, Difference, Sample, difference, shared, uniform_sample
 from explorer.survey.importance import LARGE, LEAST, importances

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.timing.outcome import RUNTIMES, Timed
+from explorer.results.latency import RUNTIMES, Timed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from explorer.plots.latency import LatencyInfo
-    from explorer.record import StudyRecord, TrialRecord
+    from explorer.results.record import StudyRecord, TrialRecord
     from explorer.timing.measure import Subject
 
 KEY = "latency"
@@ -120,11 +120,12 @@ def _check(config: DictConfig) -> None:
 
 def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
     """The networks that are meant, and the study that they are of."""
-    from explorer import store, targets
+    from explorer import store
     from explorer.arch.families import named
     from explorer.config import ConfigError, plain
     from explorer.describe import resolve
-    from explorer.front import front_trials
+    from explorer.results import selection
+    from explorer.results.pareto import front_trials
     from explorer.timing.measure import Subject
 
     target = str(config.target)
@@ -133,16 +134,16 @@ def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
     if target in named() or target.endswith(".json"):
         network = resolve(target, plain(config.input), config.classes, config.storage, config.study)
         return None, [Subject(target, network)]
-    if not re.fullmatch(r"\d+|[0-9a-f]{6,16}", target) and target not in (*MANY, *targets.WORDS):
-        words = ", ".join((*targets.WORDS, *MANY))
+    if not re.fullmatch(r"\d+|[0-9a-f]{6,16}", target) and target not in (*MANY, *selection.WORDS):
+        words = ", ".join((*selection.WORDS, *MANY))
         what = "a trial number, an identity, a published network, an architecture.json or a folder that retrain wrote"
         raise ConfigError(f"target is {target!r}, expected {words}, {what}")
     record = store.load(str(config.storage), config.study)
     if target not in MANY:
-        return record, [_trial(targets.find(record, target, config.within))]
-    targets.find(record, "best")  # says what is missing where nothing has finished
+        return record, [_trial(selection.find(record, target, config.within))]
+    selection.find(record, "best")  # says what is missing where nothing has finished
     chosen = list(record.finished) if target == "all" else front_trials(record)
-    chosen += [trial for trial in record.finished if trial.anchor == targets.CANONICAL and trial not in chosen]
+    chosen += [trial for trial in record.finished if trial.anchor == selection.CANONICAL and trial not in chosen]
     return record, [_trial(trial) for trial in chosen]
 
 

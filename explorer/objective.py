@@ -10,8 +10,8 @@ from inspect import signature
 from typing import Any
 
 from explorer.domain import Domain, key
-from explorer.front import pareto_front
 from explorer.loop import Loop
+from explorer.results.pareto import pareto_front
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.stopping import make

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.launchers import Launcher, WorkerDied, WorkerTaken
-from explorer.record import TrialRecord
+from explorer.results.record import TrialRecord
 from explorer.store import Store
 
 TRIES = 10

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from explorer.plots.page import Section
-    from explorer.record import StudyRecord
     from explorer.reporting.page import Subject
-    from explorer.timing.outcome import Timed
+    from explorer.results.latency import Timed
+    from explorer.results.record import StudyRecord
 
 PAGE = "report.html"
 STORAGE = "sqlite:///study.db"
@@ -71,7 +71,7 @@ def main(config: DictConfig) -> int:
 def show(record: StudyRecord, console: Console) -> None:
     """The front as a plot and as a table, and what it took."""
     from explorer.reporting.parts import against_canonical
-    from explorer.reporting.spent import spent
+    from explorer.results.spent import spent
     from explorer.terminal import front_table, plot
 
     plain = not console.encoding.lower().startswith("utf")
@@ -127,7 +127,7 @@ def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     from explorer.latency import latest, results, verdict
     from explorer.plots import latency
     from explorer.plots.page import Section
-    from explorer.timing.outcome import RUNTIMES
+    from explorer.results.latency import RUNTIMES
 
     found = latest(results(storage, record.name))
     if not found:

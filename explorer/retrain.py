@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
-from explorer.outcome import Outcome, luck_words, model_card, test_words
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.retrained import Outcome, luck_words, model_card, test_words
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,15 +28,16 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer import launchers, store, targets
+    from explorer import launchers, store
     from explorer.config import ConfigError, plain, whole
     from explorer.progress import working
+    from explorer.results import selection
 
     seeds = whole(config, "seeds", 1)
     if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
         raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
     record = store.load(config.storage, config.study)
-    trial = targets.find(record, str(config.trial), config.within)
+    trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
     console = Console()
     console.print(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.budget import Budget
+from explorer.results.budget import Budget
 from explorer.space import DesignSpace
 from explorer.stopping import Stopping
 

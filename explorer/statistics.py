@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from explorer.findings import Findings
     from explorer.plots.page import Section
-    from explorer.record import StudyRecord
+    from explorer.results.record import StudyRecord
 
 PAGE, DATA = "statistics.html", "statistics.json"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.arch.families import nearest
-from explorer.front import Point, ranks, spread_order
+from explorer.results.pareto import Point, ranks, spread_order
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

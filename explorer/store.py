@@ -18,8 +18,8 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from explorer.budget import Spent
-from explorer.record import StudyRecord, TrialRecord, read, read_trial
+from explorer.results.budget import Spent
+from explorer.results.record import StudyRecord, TrialRecord, read, read_trial
 from explorer.samplers import Proposal
 from explorer.samplers.shadow import DIRECTIONS
 from explorer.storage import DATABASE_ERRORS, StudyError, open_storage, why

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from explorer.arch import Architecture, Cost, cost, totals
-from explorer.budget import Budget
 from explorer.launchers import Launcher, WorkerDied
 from explorer.loop import Loop
-from explorer.record import StudyRecord, TrialRecord
 from explorer.recovery import TRIES, InFlight, Recovery
+from explorer.results.budget import Budget
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace

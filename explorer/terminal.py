@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explorer.arch import Architecture
-from explorer.front import front_trials
 from explorer.layer_table import times_smaller_than_alexnet
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.plots.marks import Mark, accuracy_axis, marks
-from explorer.record import StudyRecord, TrialRecord
-from explorer.targets import CANONICAL
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.selection import CANONICAL
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,7 @@ import yaml
 
 from explorer.arch import cost
 from explorer.plots.sweep import SweepInfo, info
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.space import parse
 from tests.sample import CLASSES, INPUT_SHAPE, STARTED, study
 

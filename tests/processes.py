@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.chaos import workers as children
 from explorer import store
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 
 __all__ = ["SHORT", "SPACE", "WHOLE", "children", "run", "search", "start", "study", "training", "wait_for"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from explorer.arch import Architecture, architecture, cost
 from explorer.arch.families.fire import fire
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 
 INPUT_SHAPE, CLASSES, VAL_IMAGES = (1, 8, 8), 10, 360
 STARTED = 1_760_000_000.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal
 from explorer.store import Store, load
 from tests.sample import SEARCH

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from explorer.front import front_trials
 from explorer.plots import latency, pareto
+from explorer.results.pareto import front_trials
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
 from tests.mlflow_server import free_port, server

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from explorer.budget import Budget, Spent
-from explorer.record import TrialRecord
+from explorer.results.budget import Budget, Spent
+from explorer.results.record import TrialRecord
 from tests.sample import trial
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 from explorer.survey import distribution
 from tests.sample import study, trial
 from tests.survey_sample import space_of, uniform

@@ -21,8 +21,8 @@ from explorer.compression.header import tensor_shapes
 from explorer.compression.quantize import quantize
 from explorer.export import save
 from explorer.nets import build
+from explorer.results.latency import RUNTIMES
 from explorer.timing import measure
-from explorer.timing.outcome import RUNTIMES
 from explorer.train import Job, run, weights
 from tests.test_nets import assert_cost_equals_torch
 

@@ -17,11 +17,11 @@ import pytest
 import yaml
 
 from benchmarks import chaos, recovery
-from explorer.budget import Budget
 from explorer.config import folder as folder_of
 from explorer.config import load_space
 from explorer.launchers.local import LocalLauncher
-from explorer.record import StudyRecord
+from explorer.results.budget import Budget
+from explorer.results.record import StudyRecord
 from explorer.samplers import Proposer
 from explorer.stopping import NoStopping
 from explorer.storage import open_storage

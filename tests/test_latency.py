@@ -15,8 +15,8 @@ import torch
 from explorer.arch import architecture, cost
 from explorer.latency import latest, results, verdict
 from explorer.plots import latency
+from explorer.results.latency import RUNTIMES, Latency, Timed
 from explorer.timing import measure
-from explorer.timing.outcome import RUNTIMES, Latency, Timed
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
 from tests.sample import finished_study

@@ -8,8 +8,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 import explorer
-from explorer.front import hypervolume, pareto_front
 from explorer.objective import OptimizeError, Study, Trial
+from explorer.results.pareto import hypervolume, pareto_front
 from explorer.samplers import SamplerError
 from explorer.space import SpaceError, parse
 from explorer.stopping import StoppingError

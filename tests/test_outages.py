@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from explorer import store
-from explorer.record import TrialRecord
+from explorer.results.record import TrialRecord
 from explorer.storage import StudyError
 from explorer.tracking.tracker import connect
 from tests.mlflow_server import free_port

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from explorer import front
 from explorer.plots import pareto
 from explorer.plots.labels import label_places, published_name, shorthand, si
-from explorer.record import StudyRecord
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord
 from tests.sample import VAL_IMAGES, finished_study, study, trial
 
 
@@ -29,7 +29,7 @@ def test_info_has_every_network_with_an_accuracy() -> None:
     assert [(mark.trial, mark.params, mark.accuracy) for mark in info.marks] == [
         (one.number, one.params, one.accuracy) for one in shown
     ]
-    assert [mark.trial for mark in info.front] == [one.number for one in front.front_trials(record)]
+    assert [mark.trial for mark in info.front] == [one.number for one in front_trials(record)]
     assert [mark.trial for mark in info.marks if mark.stopped] == [12]
     assert (info.failed, info.images, info.study) == (1, VAL_IMAGES, "fire_micro-digits")
 

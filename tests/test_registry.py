@@ -17,8 +17,8 @@ from explorer import data as datasets
 from explorer.arch import Architecture
 from explorer.export import save
 from explorer.nets import Network, build
-from explorer.outcome import Outcome, model_card
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.retrained import Outcome, model_card
 from explorer.tracking import log_again, log_retrain, mirror
 from explorer.tracking.tracker import connect
 from tests.mlflow_server import free_port, server

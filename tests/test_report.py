@@ -17,14 +17,14 @@ from explorer.advantage import advantages
 from explorer.arch import cost
 from explorer.config import folder, space_files
 from explorer.plots import curves, history, parallel
-from explorer.record import StudyRecord
 from explorer.report import name_the_other
 from explorer.reporting import known, page
 from explorer.reporting.commands import GROUPS, Commands, commands
 from explorer.reporting.details import details
 from explorer.reporting.page import Subject
 from explorer.reporting.parts import canonical
-from explorer.reporting.spent import duration, spent, within
+from explorer.results.record import StudyRecord
+from explorer.results.spent import duration, spent, within
 from tests.sample import finished_study, study, trial
 
 PRESETS = {group: known.options(folder("conf") / group) for group in GROUPS}
@@ -273,8 +273,8 @@ def test_two_studies_that_were_trained_differently_say_so() -> None:
 
 
 def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
-    from explorer.compression.outcome import Compressed
     from explorer.report import _compressed
+    from explorer.results.compressed import Compressed
     from explorer.samplers.shadow import DIRECTIONS
     from explorer.storage import open_storage
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.config import folder, load_space
-from explorer.front import hypervolume
+from explorer.results.pareto import hypervolume
 from explorer.samplers import SAMPLERS, Outcome, Proposal, Proposer, SamplerError
 from explorer.samplers.improvement import Staircase
 from explorer.samplers.scale import MARGINS, Scale, learned_margin, scale_above

@@ -15,13 +15,13 @@ from sqlalchemy import event
 from benchmarks import simulated
 from benchmarks.scale import controller
 from explorer.arch import cost, totals
-from explorer.budget import Budget
 from explorer.config import load_space, space_files
-from explorer.front import Covered, front_trials, hypervolume
 from explorer.loop import Rows
 from explorer.plots import pareto
 from explorer.plots.marks import MOST
-from explorer.record import read_trial
+from explorer.results.budget import Budget
+from explorer.results.pareto import Covered, front_trials, hypervolume
+from explorer.results.record import read_trial
 from explorer.storage import open_storage
 from explorer.store import Store
 from tests.sample import study, trial

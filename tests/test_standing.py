@@ -6,9 +6,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.front import front_trials
-from explorer.record import StudyRecord, TrialRecord
-from explorer.standing import Standing, changed
+from explorer.results.archive import Standing, changed
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord, TrialRecord
 from tests.sample import study, trial
 
 ENDS = st.sampled_from(["RUNNING", "COMPLETE", "COMPLETE", "PRUNED", "FAIL"])

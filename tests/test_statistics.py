@@ -14,7 +14,7 @@ from explorer import findings
 from explorer.plots import distribution as distribution_plot
 from explorer.plots import importance as importance_plot
 from explorer.plots import page
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import add_files, mirror
 from explorer.tracking.tracker import connect
 from tests.processes import SHORT, SPACE, run

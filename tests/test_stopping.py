@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from explorer.config import folder
 from explorer.domain import Domain
-from explorer.front import Point, pareto_front, ranks, spread_order
 from explorer.loop import Loop
 from explorer.parameter import Parameter
+from explorer.results.pareto import Point, pareto_front, ranks, spread_order
 from explorer.samplers import Proposal, Proposer
 from explorer.stopping import RULES, Asha, NoStopping, ParetoStopping, RankStopping, StoppingError, make
 

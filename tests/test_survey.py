@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from explorer.arch import cost
 from explorer.plots import traits as traits_plot
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 from explorer.space import parse
 from explorer.survey import equal_size, traits
 from explorer.survey.distribution import uniform_sample

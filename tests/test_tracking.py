@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from explorer import front
-from explorer.record import StudyRecord, TrialRecord
-from explorer.standing import Standing
+from explorer.results import pareto
+from explorer.results.archive import Standing
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
 from explorer.tracking.tracker import connect, open_mirror
 from tests.mlflow_server import free_port, server
@@ -117,7 +117,7 @@ def test_a_study_is_shown_whole(uri: str) -> None:
     assert children[0].info.run_name == "0 SqueezeNet v1.0 98.1 % 727k"
 
     on_front = {number for number, run in children.items() if run.data.tags["on_front"] == "true"}
-    assert on_front == {trial.number for trial in front.front_trials(record)}
+    assert on_front == {trial.number for trial in pareto.front_trials(record)}
     assert parent.info.status == "FINISHED"
     described = parent.data.tags["mlflow.note.content"]
     assert "**SqueezeNet v1.0**" in described
@@ -130,7 +130,7 @@ def test_a_study_is_shown_whole(uri: str) -> None:
     assert parent.data.params["git_commit"] == "cb17646"
     volumes = client.get_metric_history(parent.info.run_id, "hypervolume")
     assert [point.step for point in volumes] == list(range(1, len(record.finished) + 1))
-    assert volumes[-1].value == pytest.approx(front.study_hypervolume(record))
+    assert volumes[-1].value == pytest.approx(pareto.study_hypervolume(record))
 
 
 def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
     client = connect(uri)
     parent, children = parent_and_trials(uri)
     rows = json.loads(text(client, parent, "front.json"))
-    assert [row["trial"] for row in rows] == [trial.number for trial in front.front_trials(record)]
+    assert [row["trial"] for row in rows] == [trial.number for trial in pareto.front_trials(record)]
     table = text(client, parent, "front.csv").splitlines()
     assert len(table) == len(rows) + 1
     assert table[0].startswith("trial,anchor,params,bytes,macs,val_acc,error,epochs,seconds,identity")

@@ -23,7 +23,7 @@ import pyte
 import pytest
 from rich.console import Console
 
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 from explorer.terminal import ASCII_LEVELS, LEVELS, clock, front_table, plot, sparkline
 from explorer.view import View
 from tests.sample import finished_study, study, trial

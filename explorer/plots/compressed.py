@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from explorer.compression.outcome import Compressed
-from explorer.front import pareto_front
 from explorer.plots.labels import published_name
 from explorer.plots.marks import scatter
 from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, SLATE, VERMILLION, faded, size_ticks
 from explorer.plots.style import html as html
-from explorer.record import StudyRecord
+from explorer.results.compressed import Compressed
+from explorer.results.pareto import pareto_front
+from explorer.results.record import StudyRecord
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

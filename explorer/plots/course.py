@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from explorer.plots import curves, history, page, parallel
 from explorer.plots.page import Section
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 
 WIDTH = 900  # px of a figure
 

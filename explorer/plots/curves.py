@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from explorer.front import front_trials
 from explorer.plots.labels import published_name
 from explorer.plots.marks import spaced
 from explorer.plots.style import AXIS, BLUE, GREEN, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
-from explorer.record import StudyRecord, TrialRecord
-from explorer.targets import CANONICAL
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.selection import CANONICAL
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -10,8 +10,8 @@ from explorer.plots.history import COLOURS
 from explorer.plots.marks import Mark, accuracy_axis, marks
 from explorer.plots.style import AXIS, faded, size_ticks
 from explorer.plots.sweep import layout
-from explorer.record import StudyRecord
-from explorer.targets import CANONICAL
+from explorer.results.record import StudyRecord
+from explorer.results.selection import CANONICAL
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

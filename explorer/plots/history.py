@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from explorer.front import by_end, hypervolume_history, point, reference_point
 from explorer.plots.style import AXIS, BLUE
 from explorer.plots.sweep import OCHRE, layout
-from explorer.record import StudyRecord
+from explorer.results.pareto import by_end, hypervolume_history, point, reference_point
+from explorer.results.record import StudyRecord
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from explorer.front import pareto_front
 from explorer.plots.history import COLOURS
 from explorer.plots.labels import published_name
 from explorer.plots.marks import accuracy_axis, marks
 from explorer.plots.style import AXIS, FONT, GREY, INK, SLATE, faded, size_ticks
 from explorer.plots.style import html as html
-from explorer.record import StudyRecord
-from explorer.targets import CANONICAL
-from explorer.timing.outcome import RUNTIMES, Latency, Timed
+from explorer.results.latency import RUNTIMES, Latency, Timed
+from explorer.results.pareto import pareto_front
+from explorer.results.record import StudyRecord
+from explorer.results.selection import CANONICAL
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

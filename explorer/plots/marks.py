@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from explorer.plots.labels import published_name
 from explorer.plots.style import faded
-from explorer.record import StudyRecord, TrialRecord
-from explorer.standing import Standing
+from explorer.results.archive import Standing
+from explorer.results.record import StudyRecord, TrialRecord
 
 MOST = 400
 """Networks that a figure of a study shows: the front, the published ones, and of the others evenly spaced ones."""

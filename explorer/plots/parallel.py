@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from explorer.front import front_trials
 from explorer.plots.labels import si
 from explorer.plots.marks import spaced
 from explorer.plots.style import BLUE, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

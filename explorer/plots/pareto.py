@@ -12,9 +12,9 @@ from explorer.plots.labels import ABOVE, ASIDE, label_places, published_name
 from explorer.plots.marks import Mark, accuracy_axis, marks, scatter
 from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, SLATE, VERMILLION, size_ticks
 from explorer.plots.style import html as html
-from explorer.record import StudyRecord
-from explorer.standing import Standing
-from explorer.targets import CANONICAL
+from explorer.results.archive import Standing
+from explorer.results.record import StudyRecord
+from explorer.results.selection import CANONICAL
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
 from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, faded
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.space import DesignSpace, SpaceError, parse
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 
 GROUPS = ("data", "recipe", "sampler", "stopping")
 DEFAULTS = {"data": "digits", "recipe": "fast", "sampler": "front", "stopping": "pareto"}

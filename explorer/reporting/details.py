@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from explorer.arch import Architecture
-from explorer.front import front_trials
 from explorer.layer_table import rows
 from explorer.plots.labels import published_name, shorthand
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord, TrialRecord
 
 ROOM = 2_400_000
 """Bytes that the details of all studies of a page may take, so that it stays below 8 MB with plotly's 4.7 MB."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from explorer import advantage, findings
-from explorer.front import front_trials
 from explorer.plots import course, fronts, history, page
 from explorer.plots.page import Section
-from explorer.record import StudyRecord
 from explorer.reporting import details, parts
 from explorer.reporting.commands import Commands
 from explorer.reporting.script import NARROW, SCRIPT, STYLE
-from explorer.reporting.spent import spent, within
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord
+from explorer.results.spent import spent, within
 from explorer.space import SpaceError
 
 CHOICE = '<p class="screen"><label>network <select aria-label="network"></select></label></p>'

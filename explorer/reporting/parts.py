@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from explorer import advantage
 from explorer.arch import Architecture, architecture
-from explorer.front import front_trials, study_hypervolume
 from explorer.layer_table import times_smaller_than_alexnet
 from explorer.plots import network, pareto
 from explorer.plots.chain import chain
 from explorer.plots.labels import published_name, shorthand, si
-from explorer.record import StudyRecord, TrialRecord
 from explorer.reporting.commands import Commands
 from explorer.reporting.details import title
-from explorer.reporting.spent import duration, spent
-from explorer.targets import CANONICAL
+from explorer.results.pareto import front_trials, study_hypervolume
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.selection import CANONICAL
+from explorer.results.spent import duration, spent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from explorer.domain import Domain, key
-from explorer.front import Point, pareto_front
+from explorer.results.pareto import Point, pareto_front
 from explorer.samplers.candidates import Candidates, Sized
 from explorer.samplers.distributions import distributions
 from explorer.samplers.final import final_accuracies

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
-from explorer.front import Point, pareto_front
+from explorer.results.pareto import Point, pareto_front
 from explorer.samplers.surrogate import Array
 
 

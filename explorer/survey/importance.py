@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.space import DesignSpace
 from explorer.survey.distribution import Sample, inside
 from explorer.survey.equal_size import Importance, Importances, effects, relative

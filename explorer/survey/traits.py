@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from explorer.arch import ArchitectureError, Shape, cost
 from explorer.parameter import Parameter
-from explorer.record import TrialRecord
+from explorer.results.record import TrialRecord
 from explorer.space import DesignSpace
 from explorer.survey.equal_size import shown
 

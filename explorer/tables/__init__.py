@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from explorer.arch.families import nearest
 from explorer.domain import key
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.space import DesignSpace, parse
 
 HERE = Path(__file__).parent

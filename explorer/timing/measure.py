@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
-from explorer.timing.outcome import RUNTIMES, Latency, Timed
+from explorer.results.latency import RUNTIMES, Latency, Timed
 
 if TYPE_CHECKING:
     from torch import Tensor

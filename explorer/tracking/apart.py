@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.record import StudyRecord, TrialRecord
-from explorer.standing import changed
+from explorer.results.archive import changed
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking.address import reason
 
 if TYPE_CHECKING:

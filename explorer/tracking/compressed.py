@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from explorer.compression.outcome import Compressed
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.compressed import Compressed
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking.address import resolve, told_as_one_line
 from explorer.tracking.mirror import PARENT, STUDY, study_key
 from explorer.tracking.tracker import connect, open_mirror

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from explorer.record import StudyRecord
+from explorer.results.record import StudyRecord
 from explorer.tracking.address import TrackingError, check_uri, redact, told_as_one_line
 from explorer.tracking.tracker import existing_runs
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.plots import pareto
-from explorer.record import StudyRecord, TrialRecord
-from explorer.standing import Standing
+from explorer.results.archive import Standing
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import view
 from explorer.tracking.address import artifact_location
 

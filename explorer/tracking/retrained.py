@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from explorer.outcome import Outcome
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.retrained import Outcome
 from explorer.tracking.address import resolve, told_as_one_line
 from explorer.tracking.mirror import PARENT, STUDY, study_key
 from explorer.tracking.registered import WEIGHTS, digest, register
@@ -30,7 +30,7 @@ def log_retrain(record: StudyRecord, trial: TrialRecord, outcome: Mapping[str, A
     Args:
         record: the study; mirrored first where it is not there yet.
         trial: the trial.
-        outcome: fields of `explorer.outcome.Outcome`, and `reproduced`.
+        outcome: fields of `explorer.results.retrained.Outcome`, and `reproduced`.
         folder: that holds FILES.
         uri: of the tracking server.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from explorer.record import StudyRecord
-from explorer.timing.outcome import Timed
+from explorer.results.latency import Timed
+from explorer.results.record import StudyRecord
 from explorer.tracking.address import check_uri, told_as_one_line
 from explorer.tracking.tracker import existing_runs
 

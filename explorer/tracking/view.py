@@ -12,13 +12,13 @@ from typing import Any
 
 from explorer.advantage import advantages, name
 from explorer.arch import Architecture, cost
-from explorer.front import Covered, by_end, point, reference_point
 from explorer.plots import course
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.plots.page import Section
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.archive import Standing
+from explorer.results.pareto import Covered, by_end, point, reference_point
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.space import SpaceError
-from explorer.standing import Standing
 
 # Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
 STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUNNING": "RUNNING"}

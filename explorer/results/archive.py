@@ -9,8 +9,8 @@ from bisect import bisect_left, insort
 from itertools import compress
 from operator import attrgetter, is_not
 
-from explorer.front import point
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.pareto import point
+from explorer.results.record import StudyRecord, TrialRecord
 
 PARAMS = attrgetter("params")
 
@@ -27,7 +27,7 @@ class Standing:
         record: the study; None: none yet.
 
     Attributes:
-        front: the finished trials on the front, by rising params; see `explorer.front.front_trials`.
+        front: the finished trials on the front, by rising params; see `explorer.results.pareto.front_trials`.
         known: trials with an accuracy, by number.
         running: trials that have not ended, by number.
         published: numbers of published networks with an accuracy.

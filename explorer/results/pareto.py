@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import dist, inf, isfinite, log10
 from typing import TypeAlias
 
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 
 Point: TypeAlias = tuple[float, float]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from explorer.front import by_end
-from explorer.record import StudyRecord
+from explorer.results.pareto import by_end
+from explorer.results.record import StudyRecord
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from explorer.record import TrialRecord
+from explorer.results.record import TrialRecord
 
 
 @dataclass

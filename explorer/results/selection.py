@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from explorer.front import front_trials, knee, point
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.pareto import front_trials, knee, point
+from explorer.results.record import StudyRecord, TrialRecord
 
 CANONICAL = "squeezenet_v1_0"
 WORDS = ("best", "knee", "smallest", "canonical")

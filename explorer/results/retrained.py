@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from explorer.record import StudyRecord, TrialRecord
+from explorer.results.record import StudyRecord, TrialRecord
 
 
 @dataclass(frozen=True)
