@@ -32,11 +32,11 @@ from typing import Any
 from benchmarks import simulated
 from benchmarks.row import Row, versus, within
 from explorer import stopping
-from explorer.domain import Domain
 from explorer.loop import Loop
 from explorer.results.budget import Budget
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
+from explorer.space.domain import Domain
 from explorer.store import Store
 from explorer.study import Controller
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from explorer import layer_table
+    from explorer.arch import layer_table
+    from explorer.arch.chain import chain
     from explorer.config import ConfigError, plain, write
     from explorer.plots import network as drawing
-    from explorer.plots.chain import chain
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explorer.arch import Architecture
-from explorer.layer_table import times_smaller_than_alexnet
+from explorer.arch.layer_table import times_smaller_than_alexnet
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.plots.marks import Mark, accuracy_axis, marks
 from explorer.results.pareto import front_trials

@@ -9,10 +9,10 @@ import pytest
 
 from explorer.arch import Architecture, architecture, cost
 from explorer.arch import layers as L
+from explorer.arch.chain import chain
 from explorer.arch.families import named
 from explorer.arch.families.fire import fire
-from explorer.layer_table import as_json, rows, table, times_smaller_than_alexnet
-from explorer.plots.chain import chain
+from explorer.arch.layer_table import as_json, rows, table, times_smaller_than_alexnet
 from explorer.plots.network import svg, text
 
 # The paper's Table 1 (227 px, 13x13 after maxpool8): layer, output, filter/stride, s1x1, e1x1, e3x3, params.

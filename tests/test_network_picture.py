@@ -11,8 +11,8 @@ import pytest
 
 from explorer.arch import Architecture, architecture, cost
 from explorer.arch import layers as L
+from explorer.arch.chain import Arc, chain
 from explorer.arch.families import families, named
-from explorer.plots.chain import Arc, chain
 from explorer.plots.network import BODY, WIDTH, svg, text
 
 NS = "{http://www.w3.org/2000/svg}"

@@ -9,11 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from explorer.config import folder
-from explorer.domain import Domain
 from explorer.loop import Loop
-from explorer.parameter import Parameter
 from explorer.results.pareto import Point, pareto_front, ranks, spread_order
 from explorer.samplers import Proposal, Proposer
+from explorer.space.domain import Domain
+from explorer.space.parameter import Parameter
 from explorer.stopping import RULES, Asha, NoStopping, ParetoStopping, RankStopping, StoppingError, make
 
 POINTS = st.lists(

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from html import escape
 from itertools import pairwise
 
+from explorer.arch.chain import Arc, Chain, Kind, Piece, Unit
 from explorer.arch.cost import show
-from explorer.plots.chain import Arc, Chain, Kind, Piece, Unit
 from explorer.plots.labels import si
 
 # Okabe and Ito's colours, the light ones: dark letters stand out from all of them.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from explorer.arch import Architecture
-from explorer.layer_table import rows
+from explorer.arch.layer_table import rows
 from explorer.plots.labels import published_name, shorthand
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord, TrialRecord

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from explorer import advantage
 from explorer.arch import Architecture, architecture
-from explorer.layer_table import times_smaller_than_alexnet
+from explorer.arch.chain import chain
+from explorer.arch.layer_table import times_smaller_than_alexnet
 from explorer.plots import network, pareto
-from explorer.plots.chain import chain
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.reporting.commands import Commands
 from explorer.reporting.details import title

@@ -8,12 +8,12 @@ from random import Random
 from typing import Any, TypeAlias
 
 from explorer.arch.families import nearest
-from explorer.domain import ENUMERABLE, Domain
 from explorer.samplers.distributions import distributions
 from explorer.samplers.front import FrontSampler, Mutation
 from explorer.samplers.proposal import Outcome, Proposal, Sampler, SamplerError, Size, Taken
 from explorer.samplers.shadow import ShadowStudy, gp, nsga2, tpe
 from explorer.samplers.uniform import Grid, Uniform
+from explorer.space.domain import ENUMERABLE, Domain
 
 __all__ = ["SAMPLERS", "Outcome", "Proposal", "Proposer", "Sampler", "SamplerError", "Size", "Taken"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from explorer.domain import Domain, Key, key
-from explorer.parameter import Parameter
 from explorer.samplers.proposal import Size
+from explorer.space.domain import Domain, Key, key
+from explorer.space.parameter import Parameter
 
 DRAWN, MUTATED, CROSSED = 64, 192, 64
 """New candidates of an ask."""
@@ -27,7 +27,7 @@ class Sized:
     """A point whose size is known.
 
     Attributes:
-        key: see `explorer.domain.key`.
+        key: see `explorer.space.domain.key`.
         params: the point.
         decades: log10 of its size.
         vector: see `Candidates.columns`; its size is the last column.

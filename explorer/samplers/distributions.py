@@ -7,8 +7,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from explorer.domain import Domain
-from explorer.parameter import Parameter, SpaceError
+from explorer.space.domain import Domain
+from explorer.space.parameter import Parameter, SpaceError
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from explorer.domain import Domain, key
 from explorer.results.pareto import Point, pareto_front
 from explorer.samplers.candidates import Candidates, Sized
 from explorer.samplers.distributions import distributions
@@ -20,6 +19,7 @@ from explorer.samplers.improvement import Staircase
 from explorer.samplers.proposal import Outcome, Proposal, Size
 from explorer.samplers.scale import Scale, learned_margin, scale_above
 from explorer.samplers.surrogate import Array, Surrogate, fit
+from explorer.space.domain import Domain, key
 
 MUTANTS = 100
 """Mutations looked at before a new one is given up."""

@@ -16,8 +16,8 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState, create_trial
 
-from explorer.domain import Domain
 from explorer.samplers.proposal import Outcome, Proposal, Size
+from explorer.space.domain import Domain
 
 ATTEMPTS = 16
 DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from explorer.domain import Domain
 from explorer.samplers.distributions import distributions
 from explorer.samplers.proposal import Outcome, Proposal, Size
+from explorer.space.domain import Domain
 
 
 class Uniform:

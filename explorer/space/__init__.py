@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from explorer.arch.families import families, metaparameters, named, nearest
-from explorer.parameter import Parameter, SpaceError, read_parameter
 from explorer.space.design import LIMITS, DesignSpace
 from explorer.space.family import FamilySpace
+from explorer.space.parameter import Parameter, SpaceError, read_parameter
 from explorer.space.union import UnionSpace
 
 __all__ = ["DesignSpace", "FamilySpace", "SpaceError", "UnionSpace", "parse"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Cost, Shape, Totals, cost
-from explorer.domain import Domain
-from explorer.parameter import SpaceError
+from explorer.space.domain import Domain
+from explorer.space.parameter import SpaceError
 
 LIMITS = ("params", "bytes", "macs")
 

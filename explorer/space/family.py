@@ -11,8 +11,8 @@ from typing import Any
 
 from explorer.arch import Architecture, Shape, architecture
 from explorer.arch.families import families, metaparameters, named
-from explorer.parameter import as_plain
 from explorer.space.design import DesignSpace
+from explorer.space.parameter import as_plain
 
 PROBED = 4096
 """Points of a space that are looked at one by one; of a larger one so many corners at most, and DRAWN draws."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from explorer.arch import Architecture, Shape, architecture
 from explorer.arch.families import metaparameters, named
-from explorer.parameter import Parameter
 from explorer.space.design import DesignSpace
 from explorer.space.family import FamilySpace
+from explorer.space.parameter import Parameter
 
 FAMILY = "family"
 

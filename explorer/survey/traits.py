@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.arch import ArchitectureError, Shape, cost
-from explorer.parameter import Parameter
 from explorer.results.record import TrialRecord
 from explorer.space import DesignSpace
+from explorer.space.parameter import Parameter
 from explorer.survey.equal_size import shown
 
 DRAWS = 1_000

@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from explorer.arch.families import nearest
-from explorer.domain import key
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.space import DesignSpace, parse
+from explorer.space.domain import key
 
 HERE = Path(__file__).parent
 CURVES = ("val_acc", "val_loss", "train_loss", "seconds")

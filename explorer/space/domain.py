@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
-from explorer.parameter import Parameter, SpaceError
+from explorer.space.parameter import Parameter, SpaceError
 
 Point = Mapping[str, Any]
 Key: TypeAlias = tuple[tuple[str, Any], ...]
