@@ -18,12 +18,13 @@ import torch
 import yaml
 
 from explorer import data as datasets
-from explorer import load_space, train
-from explorer import recipe as recipes
+from explorer import load_space
 from explorer.arch import cost
 from explorer.compress import accuracy
 from explorer.compression import container, deep
 from explorer.config import folder
+from explorer.training import job
+from explorer.training import recipe as recipes
 
 POINTS: tuple[dict[str, Any], ...] = (
     {"base_e": 32, "incr_e": 32, "freq": 2, "pct_3x3": 0.5, "squeeze_ratio": 0.25},
@@ -57,8 +58,8 @@ def lost(point: dict[str, Any], ratios: list[float], recipe: dict[str, Any], opt
     with tempfile.TemporaryDirectory() as home:
         for seed in SEEDS:
             place, epochs = str(Path(home) / str(seed)), recipe["epochs"]
-            train.run(train.Job(network.to_json(), recipe, options, seed, 0, epochs, epochs, place))
-            weights = train.weights(place)
+            job.run(job.Job(network.to_json(), recipe, options, seed, 0, epochs, epochs, place))
+            weights = job.weights(place)
             before = accuracy(network, {name: value.numpy() for name, value in weights.items()}, data)
             for ratio in ratios:
                 plan = deep.Plan(int(fp32 / ratio), epochs=EPOCHS)

@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 from benchmarks.networks import recipe
 from benchmarks.plain import twin
-from explorer import recipe as recipes
 from explorer.arch import Architecture
-from explorer.classifier import channels_last, initialise, revive
 from explorer.data import load
 from explorer.data.module import generator
-from explorer.nets import build
+from explorer.training import recipe as recipes
+from explorer.training.classifier import channels_last, initialise, revive
+from explorer.training.network import build
 
 
 def train(architecture: str, epochs: int, seed: int, device: torch.device, tricks: bool) -> float:

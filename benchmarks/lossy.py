@@ -32,8 +32,8 @@ def main() -> None:
     from explorer.compression.quantize import quantize
     from explorer.data import load
     from explorer.data.files import FilesDataModule
-    from explorer.nets import build
-    from explorer.weights import load as load_weights
+    from explorer.training.network import build
+    from explorer.training.weights import load as load_weights
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", help="a published network")

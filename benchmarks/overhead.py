@@ -23,9 +23,7 @@ from benchmarks.row import Row, print_rows, versus, within
 COMMAND = "python -m benchmarks.overhead"
 LIMIT = 60.0
 EPOCHS = 2
-FRESH = (
-    "import json, sys; from explorer.worker import train; print(); print(json.dumps(train(json.loads(sys.argv[1]))))"
-)
+FRESH = "import json, sys; from explorer.training.worker import train; print(); print(json.dumps(train(json.loads(sys.argv[1]))))"
 SEARCH = ["+space=overhead", "sampler=random", "stopping=none", "launcher.devices=[cpu]", f"epochs={EPOCHS}"]
 SPACE = """
 family: fire
@@ -45,7 +43,7 @@ def rows(quick: bool) -> list[Row]:
 def measure(quick: bool) -> list[Row]:
     """Measures, as the controller of a search would see it."""
     from explorer.launchers.local import LocalLauncher
-    from explorer.worker import train
+    from explorer.training.worker import train
 
     launcher = LocalLauncher(["cpu"])
     warm: list[float] = []

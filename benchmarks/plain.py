@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from explorer.arch import Architecture, cost
 from explorer.arch import layers as L
-from explorer.nets import leaf, merge
+from explorer.training.network import leaf, merge
 
 
 def plain(architecture: Architecture) -> nn.Sequential:

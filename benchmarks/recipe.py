@@ -30,7 +30,7 @@ AT_CHANCE = 0.2
 
 def train(task: tuple[str, dict[str, Any], dict[str, Any], int]) -> dict[str, float]:
     """Trains one network to the end: val_acc, seconds of the training, of the processor."""
-    from explorer.train import Job, run
+    from explorer.training.job import Job, run
 
     network, recipe, data, seed = task
     started, processor = time.perf_counter(), time.process_time()

@@ -70,7 +70,7 @@ def measure(quick: bool) -> list[Row]:
     """Measures on the device that this process sees."""
     import torch
 
-    from explorer.train import device_name
+    from explorer.training.job import device_name
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network, batch = list(NETWORKS.values())[-1](), recipe()["batch_size"]

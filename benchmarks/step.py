@@ -54,7 +54,7 @@ def measure(quick: bool) -> list[Row]:
     """Measures on the device that this process sees."""
     import torch
 
-    from explorer.train import device_name
+    from explorer.training.job import device_name
 
     gpu = torch.cuda.is_available()
     device = torch.device("cuda" if gpu else "cpu")
@@ -83,7 +83,7 @@ def trainings(architecture: str, epochs: int, device: torch.device) -> dict[str,
     import torch
 
     from benchmarks import hand, peer
-    from explorer.train import Job, run
+    from explorer.training.job import Job, run
 
     torch.set_flush_denormal(True)  # as a worker does; all of them gain
 

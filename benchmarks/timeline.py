@@ -22,15 +22,15 @@ os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEV
 from benchmarks.networks import NETWORKS, recipe
 
 PARTS = (
-    ("checkpoint", "explorer/checkpoint.py", ""),
-    ("progress and numbers", "explorer/recorder.py", ""),
-    ("build and initial weights", "explorer/nets.py", "build"),
-    ("build and initial weights", "explorer/classifier.py", "__init__"),
-    ("build and initial weights", "explorer/classifier.py", "revive"),
-    ("Trainer", "explorer/train.py", "_trainer"),
+    ("checkpoint", "explorer/training/checkpoint.py", ""),
+    ("progress and numbers", "explorer/training/callback.py", ""),
+    ("build and initial weights", "explorer/training/network.py", "build"),
+    ("build and initial weights", "explorer/training/classifier.py", "__init__"),
+    ("build and initial weights", "explorer/training/classifier.py", "revive"),
+    ("Trainer", "explorer/training/job.py", "_trainer"),
     ("evaluation", "evaluation_loop.py", "run"),
     ("batches", "explorer/data/memory.py", ""),
-    ("forward", "explorer/nets.py", "forward"),
+    ("forward", "explorer/training/network.py", "forward"),
     ("backward", "torch/autograd/graph.py", ""),
     ("clipping", "torch/nn/utils/clip_grad.py", ""),
     ("optimizer", "torch/optim/adam.py", "_fused_adam"),
@@ -58,7 +58,7 @@ def main() -> None:
 
 def profile(network: str, epochs: int, trials: int) -> Counter[str]:
     """Milliseconds of each part in a trial, mean over `trials`."""
-    from explorer.train import Job, run
+    from explorer.training.job import Job, run
 
     def trial() -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explorer.arch import Architecture, Cost, architecture, cost
     from explorer.config import load_space
-    from explorer.nets import build
     from explorer.objective import Study, optimize
     from explorer.results.pareto import hypervolume, pareto_front
     from explorer.space import DesignSpace
+    from explorer.training.network import build
 
 __all__ = [
     "Architecture",
@@ -39,7 +39,7 @@ _HOMES = {
     "explorer.arch": ("Architecture", "Cost", "architecture", "cost"),
     "explorer.config": ("load_space",),
     "explorer.results.pareto": ("hypervolume", "pareto_front"),
-    "explorer.nets": ("build",),
+    "explorer.training.network": ("build",),
     "explorer.objective": ("Study", "optimize"),
     "explorer.space": ("DesignSpace",),
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from explorer.compression.deep import Plan
     from explorer.data.module import DataModule
-    from explorer.nets import Network
+    from explorer.training.network import Network
 
 FRESH = 1000
 """Seeds beyond the study's start so far above them."""
@@ -136,7 +136,7 @@ def _compress(
     import torch
 
     from explorer import data as datasets
-    from explorer import recipe as recipes
+    from explorer.training import recipe as recipes
 
     torch.set_num_threads(1)  # as in a search: the same weights, and small networks gain nothing from more
     architecture = Architecture.from_json(trial.architecture)
@@ -168,8 +168,8 @@ def _compress(
 
 def _trained(record: StudyRecord, trial: TrialRecord, seed: int, folder: Path) -> tuple[dict[str, Any], float]:
     """A network's weights after the study's training with a seed, and its val_acc; trained once, then kept."""
-    from explorer.checkpoint import CheckpointError
-    from explorer.train import Job, run, weights
+    from explorer.training.checkpoint import CheckpointError
+    from explorer.training.job import Job, run, weights
 
     epochs, result = record.config["epochs"], folder / "val_acc.json"
     facts = {"identity": trial.identity, "recipe": record.config["recipe"] | trial.adjusted, "epochs": epochs}
@@ -219,7 +219,7 @@ def network(architecture: Architecture, values: dict[str, Any]) -> Network:
     """The torch module with decoded tensors."""
     import torch
 
-    from explorer.nets import build
+    from explorer.training.network import build
 
     made = build(architecture)
     made.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()}, strict=False)

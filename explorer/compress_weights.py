@@ -28,8 +28,8 @@ def main(config: DictConfig, budget: int | None) -> int:
     from explorer.compression.header import tensor_shapes
     from explorer.compression.quantize import quantize
     from explorer.config import ConfigError, plain
-    from explorer.nets import build
-    from explorer.weights import assign
+    from explorer.training.network import build
+    from explorer.training.weights import assign
 
     if budget is None:
         raise ConfigError("budget is null, expected bytes such as budget=0.4MB with weights=FILE")

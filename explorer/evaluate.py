@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from explorer.data.module import DataModule
-    from explorer.nets import Network
+    from explorer.training.network import Network
 
 PARTS = ("train", "val", "test")
 
@@ -66,13 +66,13 @@ def main(config: DictConfig) -> int:
         raise ConfigError(f"options is {options!r}, expected metaparameters such as +options.conv10_padding=1")
     file = _weights_file(target, config.weights)
 
-    from explorer.weights import WeightsError, assign
+    from explorer.training.weights import WeightsError, assign
 
     tensors = _read(file)
     data, part = _data(plain(config.data), config.part, batch_size)
     network_of, notes = _architecture(target, options, data, config.classes, tensors)
     _check(network_of, data)
-    from explorer.nets import build
+    from explorer.training.network import build
 
     network = build(network_of)
     try:
@@ -97,7 +97,7 @@ def evaluate(network: Network, data: DataModule, part: str, console: Console) ->
     from torch.nn import functional as F
 
     from explorer.data import DataError
-    from explorer.train import device_name
+    from explorer.training.job import device_name
 
     images = data.images[part]
     if not images:
@@ -146,7 +146,7 @@ def _weights_file(target: str, weights: Any) -> Path:
 
 def _read(file: Path) -> Mapping[str, Tensor]:
     """The network's tensors in a file; of a training's checkpoint those of its model."""
-    from explorer.weights import WeightsError, read
+    from explorer.training.weights import WeightsError, read
 
     try:
         tensors = read(file)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from explorer.plots.latency import LatencyInfo
     from explorer.results.record import StudyRecord, TrialRecord
-    from explorer.timing.measure import Subject
+    from explorer.training.latency import Subject
 
 KEY = "latency"
 """Beginning of the study's attributes that hold what was measured."""
@@ -126,7 +126,7 @@ def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
     from explorer.describe import resolve
     from explorer.results import selection
     from explorer.results.pareto import front_trials
-    from explorer.timing.measure import Subject
+    from explorer.training.latency import Subject
 
     target = str(config.target)
     if Path(target).is_dir():
@@ -150,7 +150,7 @@ def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
 def _trial(trial: TrialRecord) -> Subject:
     from explorer.arch import Architecture
     from explorer.plots.labels import published_name
-    from explorer.timing.measure import Subject
+    from explorer.training.latency import Subject
 
     name = f"trial {trial.number}" + (f", {published_name(trial.anchor)}" if trial.anchor else "")
     return Subject(name, Architecture.from_json(trial.architecture), trial.number)
@@ -159,8 +159,8 @@ def _trial(trial: TrialRecord) -> Subject:
 def _retrained(folder: Path) -> Subject:
     """The network of a folder that retrain wrote, with its weights."""
     from explorer.describe import read_architecture
-    from explorer.timing.measure import Subject
-    from explorer.weights import WeightsError, read
+    from explorer.training.latency import Subject
+    from explorer.training.weights import WeightsError, read
 
     network, file = read_architecture(folder / "architecture.json"), folder / "weights.safetensors"
     try:
@@ -171,7 +171,7 @@ def _retrained(folder: Path) -> Subject:
 
 def _measured(config: DictConfig, subjects: Sequence[Subject]) -> list[Timed]:
     from explorer.progress import steps
-    from explorer.timing.measure import measure, prepare
+    from explorer.training.latency import measure, prepare
 
     with steps("networks to ONNX", len(subjects)) as advance:
         ready = prepare(subjects, config.threads, config.batch_size, advance)

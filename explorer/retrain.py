@@ -112,7 +112,7 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher) -> list[dict[str,
     from explorer.launchers import WorkerDied
     from explorer.progress import steps
     from explorer.recovery import TRIES
-    from explorer.worker import train
+    from explorer.training.worker import train
 
     tries = [0] * len(jobs)
     free = list(range(len(launcher.slots)))
@@ -142,8 +142,8 @@ def _save(record: StudyRecord, trial: TrialRecord, outcome: Outcome, folder: Pat
     """Writes the network of the first fresh seed, which no test result chose, and all that is known of it."""
     import yaml
 
-    from explorer.export import save
-    from explorer.train import weights
+    from explorer.training.export import save
+    from explorer.training.job import weights
 
     trained = weights(folder / "training" / f"fresh_{outcome.seeds[0]}")
     difference = save(Architecture.from_json(trial.architecture), trained, folder)

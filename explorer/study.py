@@ -26,7 +26,7 @@ from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
 from explorer.stopping import Stopping
 from explorer.store import Store
-from explorer.worker import data_facts, train
+from explorer.training.worker import data_facts, train
 
 LOOK = 0.5
 """Seconds from one look of a view to the next."""

@@ -39,8 +39,8 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     from explorer.compression import table_2
     from explorer.compression.header import tensor_shapes
     from explorer.config import ConfigError
-    from explorer.nets import build
-    from explorer.weights import load
+    from explorer.training.network import build
+    from explorer.training.weights import load
 
     if options["images"] is None or options["labels"] is None:
         raise ConfigError("table_2.weights needs table_2.images, a folder, and table_2.labels, a CSV")
@@ -66,11 +66,11 @@ def _trained() -> dict[str, Any]:
     import yaml
 
     from explorer import data as datasets
-    from explorer import recipe as recipes
-    from explorer import train
     from explorer.arch import architecture
     from explorer.compression import table_2_trained
     from explorer.config import folder
+    from explorer.training import job
+    from explorer.training import recipe as recipes
 
     torch.set_num_threads(1)  # the same weights as in a search
     recipe = yaml.safe_load((folder("conf") / "recipe/fast.yaml").read_text())
@@ -81,8 +81,8 @@ def _trained() -> dict[str, Any]:
     trained, epochs = [], recipe["epochs"]
     for seed in SEEDS:
         with TemporaryDirectory() as place:
-            train.run(train.Job(network.to_json(), recipe, options, seed, 0, epochs, epochs, place))
-            trained.append((seed, train.weights(place)))
+            job.run(job.Job(network.to_json(), recipe, options, seed, 0, epochs, epochs, place))
+            trained.append((seed, job.weights(place)))
     lines = table_2_trained.measure(network, trained, data, recipes.read(recipe), _told)
     return _plain("digits", "SqueezeNet v1.0 on digits", SEEDS, network, lines)
 

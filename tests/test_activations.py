@@ -51,7 +51,7 @@ def test_in_place_layers_write_nothing_unless_their_input_is_needed():
 def test_all_outputs_are_torchs(name):
     import torch
 
-    from explorer.nets import build
+    from explorer.training.network import build
 
     network = architecture(name, (3, 64, 64), 10)
     module = build(network).eval()

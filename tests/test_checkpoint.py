@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer import checkpoint as checkpoints
-from explorer.checkpoint import Checkpoint, CheckpointError
+from explorer.training import checkpoint as checkpoints
+from explorer.training.checkpoint import Checkpoint, CheckpointError
 
 TENSORS = {
     "model.conv1.weight": torch.arange(12.0).reshape(3, 4),

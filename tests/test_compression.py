@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer import data as datasets
-from explorer import recipe as recipes
 from explorer.arch import Architecture, cost
 from explorer.compression import allocate, codebook, container, deep, finetune
 from explorer.compression.coded import CodedTensor, CompressionError
-from explorer.nets import Network, build
 from explorer.plots import compressed
 from explorer.results.compressed import Compressed
+from explorer.training import recipe as recipes
+from explorer.training.network import Network, build
 from tests.sample import finished_study
 
 RECIPE = {"epochs": 2, "batch_size": 64, "optimizer": "adamw", "lr": 0.003, "clip": 1.0, "init": "orthogonal"}

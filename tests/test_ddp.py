@@ -21,10 +21,10 @@ from explorer.arch.families.fire import fire
 from explorer.data import DataError, load
 from explorer.launchers import LauncherError
 from explorer.launchers.local import LocalLauncher
-from explorer.ranks import RankDied, together
-from explorer.recipe import TrainingError
-from explorer.train import Job, Result, run, weights
-from explorer.train import train as train_rank
+from explorer.training.distributed import RankDied, together
+from explorer.training.job import Job, Result, run, weights
+from explorer.training.job import train as train_rank
+from explorer.training.recipe import TrainingError
 
 NETWORK = fire((1, 8, 8), 10, modules=2, base_e=16, final_relu=False)
 RECIPE = {

@@ -7,13 +7,13 @@ import pytest
 import torch
 import yaml
 
-from explorer import checkpoint as checkpoints
 from explorer.arch.families.fire import fire
 from explorer.config import load_space
-from explorer.nets import build
-from explorer.recipe import Phase, RecipeError, read
-from explorer.sparsity import hold_at_zero, set_to_zero, smallest
-from explorer.train import Job, run
+from explorer.training import checkpoint as checkpoints
+from explorer.training.job import Job, run
+from explorer.training.network import build
+from explorer.training.recipe import Phase, RecipeError, read
+from explorer.training.sparsity import hold_at_zero, set_to_zero, smallest
 
 CONF = Path(__file__).parents[1] / "conf" / "recipe"
 FAST: dict[str, Any] = yaml.safe_load((CONF / "fast.yaml").read_text())

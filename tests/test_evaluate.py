@@ -22,8 +22,8 @@ from explorer.arch import architecture
 from explorer.arch.families.fire import fire
 from explorer.config import folder
 from explorer.evaluate import evaluate, main
-from explorer.nets import build
-from explorer.weights import WeightsError
+from explorer.training.network import build
+from explorer.training.weights import WeightsError
 
 SMALL = {"side": 20, "crop": 16}
 

@@ -10,20 +10,20 @@ import torch
 import yaml
 from PIL import Image
 
-from explorer import checkpoint as checkpoints
 from explorer import data as datasets
-from explorer import recipe as recipes
 from explorer.arch import Architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families import families, metaparameters
 from explorer.compression import container, deep, finetune
 from explorer.compression.header import tensor_shapes
 from explorer.compression.quantize import quantize
-from explorer.export import save
-from explorer.nets import build
 from explorer.results.latency import RUNTIMES
-from explorer.timing import measure
-from explorer.train import Job, run, weights
+from explorer.training import checkpoint as checkpoints
+from explorer.training import latency
+from explorer.training import recipe as recipes
+from explorer.training.export import save
+from explorer.training.job import Job, run, weights
+from explorer.training.network import build
 from tests.test_nets import assert_cost_equals_torch
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -158,9 +158,9 @@ def test_the_imagenet_recipe_trains_it(family: str, coloured: Path, tmp_path: Pa
 def test_latency_of_each() -> None:
     shape = (3, 32, 32)
     subjects = [
-        measure.Subject(family, small(family, shape), weights=trained(small(family, shape))) for family in SEARCHED
+        latency.Subject(family, small(family, shape), weights=trained(small(family, shape))) for family in SEARCHED
     ]
-    found = measure.measure(measure.prepare(subjects, threads=1, batch_size=2), rounds=2)
+    found = latency.measure(latency.prepare(subjects, threads=1, batch_size=2), rounds=2)
     assert [one.network for one in found] == SEARCHED
     assert [one.identity for one in found] == [subject.architecture.identity for subject in subjects]
     for one in found:

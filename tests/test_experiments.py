@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from explorer.config import load_space
-from explorer.recipe import read
 from explorer.stopping import make
+from explorer.training.recipe import read
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))

@@ -28,7 +28,7 @@ from explorer.storage import open_storage
 from explorer.store import Store
 from explorer.study import Controller
 from explorer.tracking.tracker import connect
-from explorer.worker import data_facts
+from explorer.training.worker import data_facts
 from tests.processes import SHORT, SPACE, WHOLE, children, run, search, start, study, training, wait_for
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.
@@ -131,7 +131,7 @@ def test_an_infinite_loss_fails_one_trial_and_says_why(controlled: Any) -> None:
 
     def inflate(job: dict[str, Any]) -> None:
         if of_trial(job, 2) and job["first_epoch"] == 1:
-            from explorer import checkpoint
+            from explorer.training import checkpoint
 
             trained = checkpoint.load(job["folder"], 1)
             trained.tensors["model.conv10.bias"][0] = 8e37

@@ -65,7 +65,7 @@ def test_the_page_builds_what_it_says(site: Path, tmp_path: Path) -> None:
     code = """
 from explorer.arch import architecture, cost
 from explorer.arch.families import metaparameters
-from explorer.nets import build
+from explorer.training.network import build
 print(metaparameters("dense"))
 for side in (8, 32, 224):
     network = architecture("dense_12", (3, side, side), 10)

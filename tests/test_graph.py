@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from explorer.classifier import Classifier
-from explorer.graph import WARM_UP, Replayed, Step, replayed
-from explorer.train import run
+from explorer.training.classifier import Classifier
+from explorer.training.cuda_graph import WARM_UP, Replayed, Step, replayed
+from explorer.training.job import run
 from tests.test_train import FAST, job, state, without_time
 
 
@@ -83,7 +83,7 @@ def test_a_training_of_replayed_steps(recipe: dict[str, Any], tmp_path: Any, mon
         steps.append(Replayed(step, lambda call: call, lambda own, *given: own(*given)))
         return steps[-1]
 
-    monkeypatch.setattr("explorer.classifier.replayed", always)
+    monkeypatch.setattr("explorer.training.classifier.replayed", always)
     replays = run(job(tmp_path / "replayed", 0, 3, 3, recipe=recipe))
     assert without_time(plain.curve) == without_time(replays.curve)
     assert state(tmp_path / "plain", 3) == state(tmp_path / "replayed", 3)

@@ -9,7 +9,7 @@ import pytest
 
 from explorer.data.files import DataError
 from explorer.launchers import WorkerDied, jobs
-from explorer.worker import data_facts, train
+from explorer.training.worker import data_facts, train
 
 
 def test_every_function_on_the_list_is_there() -> None:
@@ -20,7 +20,7 @@ def test_every_function_on_the_list_is_there() -> None:
 
 def test_a_job_is_json_and_its_answer_is_json() -> None:
     job = jobs.pack(data_facts, ({"name": "digits"},))
-    assert json.loads(job) == {"function": "explorer.worker:data_facts", "arguments": [{"name": "digits"}]}
+    assert json.loads(job) == {"function": "explorer.training.worker:data_facts", "arguments": [{"name": "digits"}]}
     assert jobs.unpack(jobs.run(job))["classes"] == 10
 
 

@@ -16,9 +16,9 @@ from explorer.arch import architecture, cost
 from explorer.latency import latest, results, verdict
 from explorer.plots import latency
 from explorer.results.latency import RUNTIMES, Latency, Timed
-from explorer.timing import measure
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
+from explorer.training import latency
 from tests.sample import finished_study
 from tests.stored import stored
 
@@ -49,10 +49,10 @@ def test_a_known_time_is_measured() -> None:
         order.append(which)
         time.sleep(seconds)
 
-    subject = measure.Subject("any", architecture("squeezenet_v1_0", (1, 8, 8), 10), 3)
+    subject = latency.Subject("any", architecture("squeezenet_v1_0", (1, 8, 8), 10), 3)
     ended: list[int] = []
-    ready = measure.Ready(subject, 1, 1, (lambda: call(0, 0.002), lambda: call(1, 0.006)))
-    (found,) = measure.measure([ready], 4, ended.append)
+    ready = latency.Ready(subject, 1, 1, (lambda: call(0, 0.002), lambda: call(1, 0.006)))
+    (found,) = latency.measure([ready], 4, ended.append)
     fast, slow = (found.latencies[runtime] for runtime in RUNTIMES)
     assert 2 <= fast.p10 <= fast.median <= fast.p90
     assert 6 <= slow.p10 <= slow.median <= slow.p90
@@ -65,8 +65,8 @@ def test_a_known_time_is_measured() -> None:
 def test_both_runtimes_and_their_threads() -> None:
     before = torch.get_num_threads()
     small, large = (architecture("squeezenet_v1_0", shape, 10) for shape in ((1, 8, 8), (3, 64, 64)))
-    ready = measure.prepare([measure.Subject("small", small), measure.Subject("large", large)], 1, 2)
-    found = measure.measure(ready, 3)
+    ready = latency.prepare([latency.Subject("small", small), latency.Subject("large", large)], 1, 2)
+    found = latency.measure(ready, 3)
     assert [one.network for one in found] == ["small", "large"]
     for runtime in RUNTIMES:
         assert found[0].latencies[runtime].median < found[1].latencies[runtime].median
@@ -145,8 +145,8 @@ def test_the_front_of_a_study(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_retrain_wrote(tmp_path: Path) -> None:
-    from explorer.export import save
-    from explorer.nets import build
+    from explorer.training.export import save
+    from explorer.training.network import build
 
     network = architecture("squeezenet_v1_1", (1, 8, 8), 10)
     save(network, build(network).state_dict(), tmp_path / "winner")

@@ -18,8 +18,8 @@ from explorer.arch.families.fire import fire
 from explorer.data.files import DataError
 from explorer.launchers import Launcher, jobs
 from explorer.store import load
-from explorer.train import weights
-from explorer.worker import data_facts, train
+from explorer.training.job import weights
+from explorer.training.worker import data_facts, train
 from tests.launched import CONFIGS, MARK, died, ended, marked, need, start, wait_for
 
 

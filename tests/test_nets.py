@@ -15,7 +15,7 @@ from explorer.arch import Architecture, ArchitectureError, architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
 from explorer.config import load_space, space_files
-from explorer.nets import build
+from explorer.training.network import build
 from tests.test_arch import fire_points
 
 # Trees as no family writes them: what a stored architecture may hold.

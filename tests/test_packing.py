@@ -8,7 +8,7 @@ import pytest
 from explorer.launchers import LauncherError
 from explorer.launchers.local import LocalLauncher
 from explorer.launchers.packing import MOST, trainings, usage
-from explorer.worker import train
+from explorer.training.worker import train
 from tests.test_launchers import job
 
 # As nvidia-smi answers; while the flag exists a training is on the GPU.

@@ -16,8 +16,8 @@ from explorer.compression.propagate import propagate
 from explorer.compression.quantize import quantize
 from explorer.compression.rate import Rate
 from explorer.data import load
-from explorer.nets import build
-from explorer.weights import load as load_weights
+from explorer.training.network import build
+from explorer.training.weights import load as load_weights
 
 # Every kind of layer that has weights: a bypass, groups, batch norm without bias, a flat map.
 MIXED = Architecture(

@@ -15,12 +15,12 @@ import torch
 
 from explorer import data as datasets
 from explorer.arch import Architecture
-from explorer.export import save
-from explorer.nets import Network, build
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Outcome, model_card
 from explorer.tracking import log_again, log_retrain, mirror
 from explorer.tracking.tracker import connect
+from explorer.training.export import save
+from explorer.training.network import Network, build
 from tests.mlflow_server import free_port, server
 from tests.sample import finished_study
 

@@ -13,7 +13,7 @@ from explorer.arch.families.inverted_residual import inverted_residual
 from explorer.arch.families.regnet import regnet
 from explorer.arch.families.residual import residual
 from explorer.arch.families.shuffle import shuffle
-from explorer.nets import build
+from explorer.training.network import build
 
 
 def copy_in_order(source, target):

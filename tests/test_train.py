@@ -10,16 +10,16 @@ import pytest
 import torch
 import yaml
 
-from explorer import checkpoint as checkpoints
 from explorer.arch import ArchitectureError, architecture
 from explorer.arch.families import families
-from explorer.checkpoint import CheckpointError
-from explorer.classifier import Classifier, initialise, revive
 from explorer.data import DataError
 from explorer.data.module import generator
-from explorer.nets import build
-from explorer.recipe import Recipe, RecipeError, TrainingError, read
-from explorer.train import Job, Result, run, weights
+from explorer.training import checkpoint as checkpoints
+from explorer.training.checkpoint import CheckpointError
+from explorer.training.classifier import Classifier, initialise, revive
+from explorer.training.job import Job, Result, run, weights
+from explorer.training.network import build
+from explorer.training.recipe import Recipe, RecipeError, TrainingError, read
 
 CONF = Path(__file__).parents[1] / "conf"
 DIGITS = {"name": "digits"}

@@ -10,8 +10,8 @@ from torchvision import models
 
 from explorer.arch import architecture
 from explorer.arch.families.fire import fire
-from explorer.nets import build
-from explorer.weights import WeightsError, assign, load, read
+from explorer.training.network import build
+from explorer.training.weights import WeightsError, assign, load, read
 
 
 def tiny(**options):

@@ -57,7 +57,7 @@ def write(path: str | Path, architecture: Architecture, tensors: Mapping[str, Te
         CompressionError: if the tensors are not the network's, or a value is not finite.
         OSError: if the file cannot be written; what was there before is intact.
     """
-    from explorer.checkpoint import replace
+    from explorer.training.checkpoint import replace
 
     content = pack(architecture, tensors)
     replace(Path(path), content)

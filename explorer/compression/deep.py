@@ -18,8 +18,8 @@ from explorer.compression.codebook import share as share_weights
 from explorer.compression.coded import CodedTensor, CompressionError, Floats
 from explorer.compression.header import tensor_shapes
 from explorer.data.module import DataModule
-from explorer.nets import Network, build
-from explorer.recipe import Recipe
+from explorer.training.network import Network, build
+from explorer.training.recipe import Recipe
 
 CALIBRATION = 192
 """Training images that sensitivity is measured on."""

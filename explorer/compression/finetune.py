@@ -14,8 +14,8 @@ from torch.nn.utils import parametrize, prune
 from explorer.compression.codebook import Doubles
 from explorer.compression.coded import CodedTensor
 from explorer.data.module import DataModule, generator
-from explorer.nets import Network
-from explorer.recipe import Recipe
+from explorer.training.network import Network
+from explorer.training.recipe import Recipe
 
 
 def layers(network: Network) -> dict[str, nn.Conv2d | nn.Linear]:

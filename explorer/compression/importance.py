@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from explorer.compression.coded import CompressionError
 from explorer.compression.compensate import Doubles
-from explorer.nets import Network
+from explorer.training.network import Network
 
 BATCH = 10
 """Images at a time."""

@@ -13,7 +13,7 @@ from explorer.arch import Architecture, cost
 from explorer.arch import layers as L
 from explorer.compression.compensate import Doubles
 from explorer.compression.importance import unfolded
-from explorer.nets import build, merge
+from explorer.training.network import build, merge
 
 BATCH = 10
 """Images at a time."""

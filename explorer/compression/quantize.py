@@ -24,7 +24,7 @@ from explorer.compression.header import tensor_shapes
 from explorer.compression.importance import importance, weighted
 from explorer.compression.propagate import Moments, propagate
 from explorer.compression.rate import Rate
-from explorer.nets import build
+from explorer.training.network import build
 
 PRICE = 0.06
 """Cost of a bit in squares of the fineness; rounding alone would be 0, a rate-distortion optimum at high rate 0.12."""

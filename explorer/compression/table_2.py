@@ -15,7 +15,7 @@ from explorer.compression import codebook, container
 from explorer.compression.codebook import Doubles
 from explorer.compression.coded import CodedTensor, Floats
 from explorer.compression.quantize import quantize
-from explorer.nets import build
+from explorer.training.network import build
 
 ENERGY = 0.95
 """Share of a weight matrix's squares that its singular value decomposition keeps."""

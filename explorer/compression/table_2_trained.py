@@ -14,8 +14,8 @@ from explorer.compression import deep, finetune, table_2
 from explorer.compression.coded import Floats
 from explorer.compression.table_2 import Line
 from explorer.data.module import DataModule
-from explorer.nets import Network, build
-from explorer.recipe import Recipe
+from explorer.training.network import Network, build
+from explorer.training.recipe import Recipe
 
 SMALLER = 2.0
 """What singular value decomposition shall come to; these weights, unlike AlexNet's, have nearly full rank."""

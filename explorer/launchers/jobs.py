@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 FUNCTIONS = (
-    "explorer.worker:train",
-    "explorer.worker:data_facts",
+    "explorer.training.worker:train",
+    "explorer.training.worker:data_facts",
     "explorer.launchers.jobs:warm_up",
     "explorer.launchers.jobs:look_around",
 )

@@ -20,11 +20,11 @@ from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied
 from explorer.launchers.packing import Watch
-from explorer.ranks import DEVICES, end_with_parent
+from explorer.training.distributed import DEVICES, end_with_parent
 
 T = TypeVar("T")
 PRELOAD = "explorer.launchers.preload"
-TRAINING = "explorer.worker:train"
+TRAINING = "explorer.training.worker:train"
 """What is watched to find how many share a GPU."""
 
 log = logging.getLogger(__name__)

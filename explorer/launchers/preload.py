@@ -8,6 +8,6 @@ import os
 # A pool of threads would not survive the fork; each worker sets its own number of threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import explorer.recorder
-import explorer.train
-import explorer.worker  # noqa: F401 - to be there already when a job asks for them
+import explorer.training.callback
+import explorer.training.job
+import explorer.training.worker  # noqa: F401 - to be there already when a job asks for them

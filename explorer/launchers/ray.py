@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied, WorkerTaken, devices_of_trial, jobs
-from explorer.ranks import DEVICES
+from explorer.training.distributed import DEVICES
 
 T = TypeVar("T")
 

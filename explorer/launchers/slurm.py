@@ -22,7 +22,7 @@ from explorer.launchers import LauncherError, WorkerDied, devices_of_trial, jobs
 from explorer.launchers.mailbox import read, write
 from explorer.launchers.slurm_queue import ENDED
 from explorer.launchers.slurm_slots import SETTLE_SECONDS, Allocation, Job, Slot
-from explorer.ranks import DEVICES
+from explorer.training.distributed import DEVICES
 
 T = TypeVar("T")
 

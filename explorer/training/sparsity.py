@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from explorer.nets import Network
+from explorer.training.network import Network
 
 Removed: TypeAlias = dict[str, Tensor]
 """By the name of a parameter: True where the weight is held at zero."""

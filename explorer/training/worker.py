@@ -9,12 +9,12 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from explorer.ranks import DEVICES, RankDied
+from explorer.training.distributed import DEVICES, RankDied
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
-    """Runs a job on all devices of the worker's slot: the fields of an `explorer.train.Job`, then of its result."""
-    from explorer.train import Job, run
+    """Runs a job on all devices of the worker's slot: the fields of an `explorer.training.job.Job`, then of its result."""
+    from explorer.training.job import Job, run
 
     devices = int(os.environ.get(DEVICES, "1"))
     try:
@@ -25,7 +25,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
 
 def data_facts(data: dict[str, Any]) -> dict[str, Any]:
     """What a study needs to know of a data set, asked of a worker so that the controller never imports torch."""
-    from explorer.train import read_data
+    from explorer.training.job import read_data
 
     module = read_data(data)
     return {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}

@@ -11,9 +11,9 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from explorer import checkpoint as checkpoints
-from explorer.checkpoint import Checkpoint, CheckpointError
-from explorer.classifier import Classifier
+from explorer.training import checkpoint as checkpoints
+from explorer.training.checkpoint import Checkpoint, CheckpointError
+from explorer.training.classifier import Classifier
 
 PROGRESS = "progress.jsonl"
 

@@ -89,7 +89,7 @@ def measure(ready: Sequence[Ready], rounds: int, done: Callable[[int], None] = l
     """
     import torch
 
-    from explorer.train import device_name
+    from explorer.training.job import device_name
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     with _threads(ready[0].threads), torch.inference_mode():
@@ -132,8 +132,8 @@ def _calls(subject: Subject, folder: Path, threads: int, batch_size: int) -> lis
     """A network in each of RUNTIMES, ready to be called with the same images."""
     import torch
 
-    from explorer.export import save
-    from explorer.nets import build
+    from explorer.training.export import save
+    from explorer.training.network import build
 
     network = build(subject.architecture)
     if subject.weights is not None:

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from explorer.arch import Architecture
 from explorer.data.module import generator
-from explorer.graph import replayed
-from explorer.nets import Network, build
-from explorer.recipe import Recipe, TrainingError
-from explorer.sparsity import Removed, hold_at_zero, set_to_zero, smallest
+from explorer.training.cuda_graph import replayed
+from explorer.training.network import Network, build
+from explorer.training.recipe import Recipe, TrainingError
+from explorer.training.sparsity import Removed, hold_at_zero, set_to_zero, smallest
 
 
 class Classifier(LightningModule):

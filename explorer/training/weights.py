@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.nets import Network
+from explorer.training.network import Network
 
 Layers = dict[str, dict[str, Tensor]]
 """{'conv1': {'weight': ..., 'bias': ...}}, in the order of the network."""

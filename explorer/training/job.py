@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer import checkpoint as checkpoints
 from explorer import data as datasets
-from explorer import recipe as recipes
 from explorer.arch import Architecture, cost
-from explorer.checkpoint import CheckpointError
-from explorer.ranks import together
-from explorer.recipe import TrainingError
+from explorer.training import checkpoint as checkpoints
+from explorer.training import recipe as recipes
+from explorer.training.checkpoint import CheckpointError
+from explorer.training.distributed import together
+from explorer.training.recipe import TrainingError
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from explorer.data.module import DataModule
-    from explorer.recorder import Recorder
+    from explorer.training.callback import Recorder
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Job:
 
     Attributes:
         architecture: JSON of an Architecture.
-        recipe: see `explorer.recipe.Recipe`.
+        recipe: see `explorer.training.recipe.Recipe`.
         data: see `explorer.data.load`.
         seed: of initial weights, order, augmentation and dropout.
         first_epoch: epochs trained before; above 0 their checkpoint is in `folder`.
@@ -102,9 +102,9 @@ def train(rank: int, ranks: int, job: Job) -> Result:
         if network != images:
             raise datasets.DataError(f"the network has {what} {network}, data {data.name} needs {images}")
 
-    from explorer.classifier import Classifier, revive
     from explorer.data.memory import MemoryDataModule, WholeEpochs
-    from explorer.recorder import Recorder
+    from explorer.training.callback import Recorder
+    from explorer.training.classifier import Classifier, revive
 
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
     facts |= {"split": job.split, "seed": job.seed, "epochs": job.epochs}

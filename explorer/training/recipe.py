@@ -57,7 +57,7 @@ class Recipe:
         init: `he` (normal, variance 2 / fan in), `xavier` (Caffe's: uniform, variance 1 / fan in), `orthogonal`, or
             `torch` (its default); biases start from 0 but for `torch`.
         revive: whether filters that are dead for the whole first batch are turned around before the training; see
-            `explorer.classifier.revive`.
+            `explorer.training.classifier.revive`.
         last_std: standard deviation of the normal the last layer starts from, null for `init`.
         dropout: rate where the network has a dropout.
         label_smoothing: of the cross entropy trained on.

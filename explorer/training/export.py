@@ -36,7 +36,7 @@ def save(architecture: Architecture, weights: dict[str, Tensor], folder: Path) -
     import torch
     from safetensors.torch import save as packed
 
-    from explorer.nets import build
+    from explorer.training.network import build
 
     folder.mkdir(parents=True, exist_ok=True)
     network = build(architecture)

@@ -1,1 +1,0 @@
-"""How long a network takes on this machine."""
