@@ -24,9 +24,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from explorer import store
 from explorer.results.record import StudyRecord
-from explorer.storage import StudyError
+from explorer.storage.patient import StudyError, study_store
 
 SPACE = """
 defaults: [fire_micro, _self_]
@@ -133,7 +132,7 @@ def finish(folder: Path, trials: int) -> StudyRecord:
 
 def load(folder: Path) -> StudyRecord:
     """The study of a folder."""
-    return store.load(f"sqlite:///{folder}/study.db", "chaos")
+    return study_store.load(f"sqlite:///{folder}/study.db", "chaos")
 
 
 def torment(folder: Path, trials: int, kills: int, rng: random.Random) -> list[Kill]:

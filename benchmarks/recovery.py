@@ -27,8 +27,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.chaos import workers
-from explorer import store
-from explorer.storage import StudyError
+from explorer.storage.patient import StudyError, study_store
 
 SPACE = """
 defaults: [fire_micro, _self_]
@@ -165,7 +164,7 @@ def _way_back(folder: Path, process: subprocess.Popen[bytes], dead: set[int]) ->
 def in_flight(folder: Path) -> tuple[int, int]:
     """The trial that is being trained, and the epochs of it that are stored; (-1, 0) before the first."""
     try:
-        trials = store.load(f"sqlite:///{folder}/study.db", "recovery").trials
+        trials = study_store.load(f"sqlite:///{folder}/study.db", "recovery").trials
     except StudyError:  # not made yet
         return -1, 0
     running = [own for own in trials if own.state == "RUNNING"]

@@ -37,7 +37,7 @@ from explorer.results.budget import Budget
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.space.domain import Domain
-from explorer.store import Store
+from explorer.storage.study_store import Store
 from explorer.study import Controller
 
 COMMAND = "python -m benchmarks.scale"

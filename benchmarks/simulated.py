@@ -24,7 +24,7 @@ from explorer.results.record import TrialRecord
 from explorer.samplers import Proposal
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace, parse
-from explorer.store import Store
+from explorer.storage.study_store import Store
 
 SERIAL = {"trials": "", "trial_params": "param_id"}
 """Columns that number a table's rows, where they are not called after the table."""

@@ -29,8 +29,8 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer import store
     from explorer.results import selection
+    from explorer.storage.patient import study_store
 
     _check(config)
     room = budget(config.budget)
@@ -39,7 +39,7 @@ def main(config: DictConfig) -> int:
 
         return rounding(config, room)
     console = Console()
-    record = store.load(config.storage, config.study)
+    record = study_store.load(config.storage, config.study)
     if config.trial == "front":
         return _front(config, record, console)
     trial = selection.find(record, str(config.trial), config.within)
@@ -66,7 +66,7 @@ def budget(text: Any) -> int | None:
 
 def results(storage: str, study: str) -> list[Compressed]:
     """What was found for a study's networks, by trial and size."""
-    from explorer.storage import open_storage
+    from explorer.storage.patient import open_storage
 
     opened = open_storage(storage)
     number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)
@@ -228,7 +228,7 @@ def network(architecture: Architecture, values: dict[str, Any]) -> Network:
 
 def _store(storage: str, found: Compressed) -> None:
     """Keeps a result with its study, in place of an earlier one of the same trial and plan."""
-    from explorer.storage import open_storage
+    from explorer.storage.patient import open_storage
 
     opened = open_storage(storage)
     number = next(each._study_id for each in opened.get_all_studies() if each.study_name == found.study)

@@ -53,8 +53,8 @@ def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: st
         raise ConfigError(f"input and classes go with a published network ({', '.join(named())}), {target} has its own")
     if target.endswith(".json"):
         return read_architecture(Path(target))
-    from explorer import store
     from explorer.results import selection
+    from explorer.storage.patient import study_store
 
     if (
         not target.isdigit()
@@ -65,7 +65,7 @@ def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: st
         raise ArchitectureError(
             f"network is {target!r}, expected one of {', '.join(named())}, a trial of a study or a .json file"
         )
-    return Architecture.from_json(selection.find(store.load(storage, study), target).architecture)
+    return Architecture.from_json(selection.find(study_store.load(storage, study), target).architecture)
 
 
 def read_architecture(path: Path) -> Architecture:

@@ -75,7 +75,7 @@ def table(found: Sequence[Timed]) -> Table:
 
 def results(storage: str, study: str) -> list[Timed]:
     """What was measured of a study's networks, those measured last at the end."""
-    from explorer.storage import open_storage
+    from explorer.storage.patient import open_storage
 
     opened = open_storage(storage)
     number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)
@@ -120,12 +120,12 @@ def _check(config: DictConfig) -> None:
 
 def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
     """The networks that are meant, and the study that they are of."""
-    from explorer import store
     from explorer.arch.families import named
     from explorer.config import ConfigError, plain
     from explorer.describe import resolve
     from explorer.results import selection
     from explorer.results.pareto import front_trials
+    from explorer.storage.patient import study_store
     from explorer.training.latency import Subject
 
     target = str(config.target)
@@ -138,7 +138,7 @@ def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
         words = ", ".join((*selection.WORDS, *MANY))
         what = "a trial number, an identity, a published network, an architecture.json or a folder that retrain wrote"
         raise ConfigError(f"target is {target!r}, expected {words}, {what}")
-    record = store.load(str(config.storage), config.study)
+    record = study_store.load(str(config.storage), config.study)
     if target not in MANY:
         return record, [_trial(selection.find(record, target, config.within))]
     selection.find(record, "best")  # says what is missing where nothing has finished
@@ -210,7 +210,7 @@ def _store(storage: str, study: str, found: Sequence[Timed]) -> None:
     """Keeps what was measured with the study, in place of what was measured before under the same conditions."""
     import time
 
-    from explorer.storage import open_storage
+    from explorer.storage.patient import open_storage
 
     opened = open_storage(storage)
     number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)

@@ -57,11 +57,10 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
         StudyError: if the storage is not there, unless it is the default one, or cannot be read.
         SweepError, ConfigError: if a study or the names are not what they should be.
     """
-    from explorer import store
     from explorer.config import ConfigError
     from explorer.plots import sweep
     from explorer.reproduction.sweeps import PARAMETERS
-    from explorer.storage import open_storage
+    from explorer.storage.patient import open_storage, study_store
 
     if not isinstance(names, dict) or set(names) != set(PARAMETERS):
         raise ConfigError(f"studies is {names!r}, expected a name for each of {', '.join(PARAMETERS)}")
@@ -69,7 +68,9 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
         return dict.fromkeys(PARAMETERS)
     known = {study.study_name for study in open_storage(storage).get_all_studies()}
     return {
-        parameter: sweep.info(store.load(storage, names[parameter]), parameter) if names[parameter] in known else None
+        parameter: sweep.info(study_store.load(storage, names[parameter]), parameter)
+        if names[parameter] in known
+        else None
         for parameter in PARAMETERS
     }
 

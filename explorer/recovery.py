@@ -11,7 +11,7 @@ from typing import Any
 
 from explorer.launchers import Launcher, WorkerDied, WorkerTaken
 from explorer.results.record import TrialRecord
-from explorer.store import Store
+from explorer.storage.study_store import Store
 
 TRIES = 10
 """Times that a rung is started before its trial is given up."""

@@ -29,16 +29,16 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer import store
     from explorer.config import ConfigError, write
     from explorer.progress import working
+    from explorer.storage.patient import study_store
 
     if not isinstance(config.text, bool):
         raise ConfigError(f"text is {config.text!r}, expected true or false")
     storages = [str(config.storage), str(config.other_storage or config.storage)]
-    records = [store.load(storages[0], config.study)]
+    records = [study_store.load(storages[0], config.study)]
     if config.other is not None:
-        records.append(store.load(storages[1], str(config.other)))
+        records.append(study_store.load(storages[1], str(config.other)))
         if records[0].name == records[1].name and storages[0] == storages[1]:
             raise ConfigError(f"other is {config.other}, the study itself; expected another, or another other_storage")
     elif config.other_storage is not None:

@@ -49,7 +49,7 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer import launchers
-    from explorer.lock import sole_controller
+    from explorer.storage.lock import sole_controller
     from explorer.tracking.address import check_uri
 
     plan = read(config)
@@ -145,7 +145,7 @@ def _prepare(plan: Plan, launcher: Launcher, console: Console) -> tuple[Controll
     """The study, made or read, and who is to work on it."""
     from explorer.provenance import git_commit, versions
     from explorer.samplers import Proposer
-    from explorer.store import Store, stored_facts
+    from explorer.storage.study_store import Store, stored_facts
     from explorer.study import Controller, ask_facts
     from explorer.tracking import Tracker
 

@@ -21,15 +21,15 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer import store
     from explorer.config import ConfigError, write
+    from explorer.storage.patient import study_store
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")
     console = Console(stderr=config.format == "json")
     if not console.is_terminal:
         console = Console(stderr=config.format == "json", width=160)
-    record = store.load(str(config.storage), config.study)
+    record = study_store.load(str(config.storage), config.study)
     other = _other(config, record)
     from explorer import findings
     from explorer.plots import page
@@ -132,8 +132,8 @@ def _heading(record: StudyRecord, other: StudyRecord | None) -> tuple[str, str]:
 
 def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
     """The study to compare with."""
-    from explorer import store
     from explorer.config import ConfigError
+    from explorer.storage.patient import study_store
 
     if config.against is None:
         if config.against_storage is not None:
@@ -144,7 +144,7 @@ def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
         raise ConfigError(
             f"against is {record.name}, the study itself; expected another one, or another against_storage"
         )
-    return store.load(storage, str(config.against))
+    return study_store.load(storage, str(config.against))
 
 
 if __name__ == "__main__":

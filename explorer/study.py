@@ -25,7 +25,7 @@ from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
 from explorer.stopping import Stopping
-from explorer.store import Store
+from explorer.storage.study_store import Store
 from explorer.training.worker import data_facts, train
 
 LOOK = 0.5
@@ -56,7 +56,7 @@ class Controller:
     """Runs one study to its budget.
 
     While the study's database is away, the controller waits in the call that it was making (see
-    `explorer.storage.PatientStorage`): rungs in flight go on to their ends and are stored when it is back, but no other
+    `explorer.storage.patient.PatientStorage`): rungs in flight go on to their ends and are stored when it is back, but no other
     is begun. Going on would mean to keep results in memory alone, where a crash loses them.
 
     Args:

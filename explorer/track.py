@@ -13,14 +13,14 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer import store
     from explorer.compress import results
     from explorer.progress import working
+    from explorer.storage.patient import study_store
     from explorer.tracking import log_again, mirror
     from explorer.tracking.compressed import log_results
 
     console = Console()
-    record = store.load(config.storage, config.study)
+    record = study_store.load(config.storage, config.study)
     with working(f"study {record.name}: {len(record.trials)} trials to MLflow"):
         mirror(record, config.tracking)
         retrained = log_again(record, Path(str(config.retrained)), config.tracking)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.chaos import workers as children
-from explorer import store
 from explorer.results.record import StudyRecord
+from explorer.storage.patient import study_store
 
 __all__ = ["SHORT", "SPACE", "WHOLE", "children", "run", "search", "start", "study", "training", "wait_for"]
 
@@ -43,7 +43,7 @@ def search(folder: Path, *words: str, code: int = 0) -> str:
 
 
 def study(folder: Path) -> StudyRecord:
-    return store.load(f"sqlite:///{folder}/study.db", "small")
+    return study_store.load(f"sqlite:///{folder}/study.db", "small")
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 180) -> None:

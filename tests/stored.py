@@ -6,7 +6,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal
-from explorer.store import Store, load
+from explorer.storage.study_store import Store, load
 from tests.sample import SEARCH
 
 

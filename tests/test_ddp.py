@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 from torch import distributed
 
-from explorer import store
 from explorer.arch.families.fire import fire
 from explorer.data import DataError, load
 from explorer.launchers import LauncherError
 from explorer.launchers.local import LocalLauncher
+from explorer.storage.patient import study_store
 from explorer.training.distributed import RankDied, together
 from explorer.training.job import Job, Result, run, weights
 from explorer.training.job import train as train_rank
@@ -247,7 +247,7 @@ def test_the_imagenet_run_on_a_small_folder(imagenet: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    (trial,) = store.load(f"sqlite:///{folder}/study.db", "imagenet_squeezenet").trials
+    (trial,) = study_store.load(f"sqlite:///{folder}/study.db", "imagenet_squeezenet").trials
     assert (trial.anchor, trial.state) == ("squeezenet_v1_0", "COMPLETE")
     assert trial.device.startswith("2 x cpu")
     # 17 images are 3 batches of 5 or 6, which are 2 steps of an epoch; the rate falls linearly over 4.

@@ -24,8 +24,8 @@ from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord
 from explorer.samplers import Proposer
 from explorer.stopping import NoStopping
-from explorer.storage import open_storage
-from explorer.store import Store
+from explorer.storage.patient import open_storage
+from explorer.storage.study_store import Store
 from explorer.study import Controller
 from explorer.tracking.tracker import connect
 from explorer.training.worker import data_facts

@@ -17,7 +17,7 @@ from explorer import launchers
 from explorer.arch.families.fire import fire
 from explorer.data.files import DataError
 from explorer.launchers import Launcher, jobs
-from explorer.store import load
+from explorer.storage.study_store import load
 from explorer.training.job import weights
 from explorer.training.worker import data_facts, train
 from tests.launched import CONFIGS, MARK, died, ended, marked, need, start, wait_for

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from explorer import store
 from explorer.results.record import TrialRecord
-from explorer.storage import StudyError
+from explorer.storage.patient import StudyError, study_store
 from explorer.tracking.tracker import connect
 from tests.mlflow_server import free_port
 from tests.mlflow_server import server as mlflow_server
@@ -61,7 +60,7 @@ def locked_sqlite(folder: Path) -> Iterator[Database]:
 def finished(url: str) -> list[TrialRecord]:
     """Trials that are told."""
     try:
-        return [trial for trial in store.load(url, "small").trials if trial.state == "COMPLETE"]
+        return [trial for trial in study_store.load(url, "small").trials if trial.state == "COMPLETE"]
     except StudyError:  # not made yet
         return []
 
@@ -107,7 +106,7 @@ def test_half_a_minute_without_database_and_tracker(database: Any, empty: bool, 
             study.give_back()
             assert search.wait(300) == 0, log.read_text()
             runs = mlflow_runs(address)
-        trials = store.load(study.url, "small").trials
+        trials = study_store.load(study.url, "small").trials
         again = run(tmp_path, *words[1:])
     assert [trial.state for trial in trials] == ["COMPLETE"] * TRIALS
     assert [len(trial.curves[0]) for trial in trials] == [EPOCHS] * TRIALS

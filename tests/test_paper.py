@@ -483,7 +483,7 @@ def test_bad_input(argument, words, tmp_path):
 
 
 def test_studies_of_a_storage(tmp_path):
-    from explorer.store import Store
+    from explorer.storage.study_store import Store
 
     record = sweep_study("bypass", {"none": [0.90, 0.91, 0.92], "simple": [0.93, 0.94, 0.95]})
     store = Store(f"sqlite:///{tmp_path}/study.db", "mine", record.config, record.facts)

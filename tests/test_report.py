@@ -276,7 +276,7 @@ def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
     from explorer.report import _compressed
     from explorer.results.compressed import Compressed
     from explorer.samplers.shadow import DIRECTIONS
-    from explorer.storage import open_storage
+    from explorer.storage.patient import open_storage
 
     record, url = finished_study(12), f"sqlite:///{tmp_path}/study.db"
     storage = open_storage(url, create=True)

@@ -22,8 +22,8 @@ from explorer.plots.marks import MOST
 from explorer.results.budget import Budget
 from explorer.results.pareto import Covered, front_trials, hypervolume
 from explorer.results.record import read_trial
-from explorer.storage import open_storage
-from explorer.store import Store
+from explorer.storage.patient import open_storage
+from explorer.storage.study_store import Store
 from tests.sample import study, trial
 
 EXTRA = {"architecture": "{}", "seeds": [0], "uniform": False}

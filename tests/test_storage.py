@@ -11,9 +11,8 @@ import optuna
 import pytest
 import sqlalchemy
 
-from explorer import storage, store
-from explorer.storage import StudyError, open_storage
-from explorer.store import Store
+from explorer.storage.patient import StudyError, open_storage, patient, study_store
+from explorer.storage.study_store import Store
 from tests.mlflow_server import free_port
 from tests.postgresql import PASSWORD, QUOTED, Server, postgresql
 
@@ -59,14 +58,14 @@ def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connec
     own.finish(trial.number, "COMPLETE")
     own.flush()
     release.join()
-    (stored,) = store.load(url, "study").trials
+    (stored,) = study_store.load(url, "study").trials
     assert (stored.number, stored.state, stored.accuracy) == (0, "COMPLETE", 0.5)
 
 
 def test_patience_ends_with_one_line_and_then_holds_nothing_up(
     tmp_path: Path, lock: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "PATIENCE", 2.0)
+    monkeypatch.setattr(patient, "PATIENCE", 2.0)
     own = new(f"sqlite:///{tmp_path}/study.db")
     lock.execute("BEGIN EXCLUSIVE")
     own.create(None, attributes(0))
@@ -78,7 +77,7 @@ def test_patience_ends_with_one_line_and_then_holds_nothing_up(
     assert time.monotonic() - began < 1.9
     lock.execute("COMMIT")
     own.flush()
-    assert [trial.number for trial in store.load(f"sqlite:///{tmp_path}/study.db", "study").trials] == [0]
+    assert [trial.number for trial in study_store.load(f"sqlite:///{tmp_path}/study.db", "study").trials] == [0]
 
 
 def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
@@ -88,7 +87,7 @@ def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
     connection.close()
     began = time.monotonic()
     own.create(None, attributes(0))
-    with pytest.raises(storage.DATABASE_ERRORS):
+    with pytest.raises(patient.DATABASE_ERRORS):
         own.flush()
     assert time.monotonic() - began < 20  # Optuna itself tries five times
 
@@ -104,14 +103,14 @@ def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
 
     def once(name: str) -> None:
         """The next call of a method is carried out, and its answer lost."""
-        method = getattr(storage.RDBStorage, name)
+        method = getattr(patient.RDBStorage, name)
 
         def call(*arguments: object, **options: object) -> object:
-            monkeypatch.setattr(storage.RDBStorage, name, method)
+            monkeypatch.setattr(patient.RDBStorage, name, method)
             method(*arguments, **options)
             raise lost
 
-        monkeypatch.setattr(storage.RDBStorage, name, call)
+        monkeypatch.setattr(patient.RDBStorage, name, call)
 
     once("create_new_study")
     own = new(url, "twice")
@@ -123,7 +122,7 @@ def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
         once("set_trial_state_values")
         own.finish(number, "COMPLETE")
         own.flush()
-    assert [trial.state for trial in store.load(url, "twice").trials] == ["COMPLETE", "COMPLETE"]
+    assert [trial.state for trial in study_store.load(url, "twice").trials] == ["COMPLETE", "COMPLETE"]
 
 
 WRITES = ("create_new_trial", "set_trial_user_attr", "set_trial_state_values")
@@ -140,19 +139,19 @@ def test_what_ctrl_c_interrupts_is_written_at_the_end(
         own.create(None, attributes(number))
         own.save_curve(number, 0, [{"epoch": 1, "val_acc": 0.5}], "cpu")
         own.finish(number, "COMPLETE")
-    method = getattr(storage.PatientStorage, name)
+    method = getattr(patient.PatientStorage, name)
 
     def interrupted(*arguments: object, **options: object) -> None:
-        monkeypatch.setattr(storage.PatientStorage, name, method)
+        monkeypatch.setattr(patient.PatientStorage, name, method)
         if done:
             method(*arguments, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage.PatientStorage, name, interrupted)
+    monkeypatch.setattr(patient.PatientStorage, name, interrupted)
     with pytest.raises(KeyboardInterrupt):
         own.flush()
     own.release()
-    read = store.load(url, "study").trials
+    read = study_store.load(url, "study").trials
     assert [(trial.number, trial.state, trial.accuracy, trial.device) for trial in read] == [
         (0, "COMPLETE", 0.5, "cpu"),
         (1, "COMPLETE", 0.5, "cpu"),

@@ -11,8 +11,8 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.lock import alone
 from explorer.results.record import StudyRecord
+from explorer.storage.lock import alone
 from explorer.tracking.address import check_uri, reason, redact, resolve, sqlite_path, told_as_one_line
 from explorer.tracking.apart import Apart
 from explorer.tracking.mirror import Mirror, study_key, study_runs

@@ -22,7 +22,7 @@ from explorer.results.budget import Spent
 from explorer.results.record import StudyRecord, TrialRecord, read, read_trial
 from explorer.samplers import Proposal
 from explorer.samplers.shadow import DIRECTIONS
-from explorer.storage import DATABASE_ERRORS, StudyError, open_storage, why
+from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, why
 
 DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""

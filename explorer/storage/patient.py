@@ -23,8 +23,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
-from explorer.lock import alone
-from explorer.trials import read_trials
+from explorer.storage.bulk_read import read_trials
+from explorer.storage.lock import alone
 
 T = TypeVar("T")
 
