@@ -31,14 +31,13 @@ from typing import Any
 
 from benchmarks import simulated
 from benchmarks.row import Row, versus, within
-from explorer import stopping
-from explorer.loop import Loop
 from explorer.results.budget import Budget
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.space.domain import Domain
 from explorer.storage.study_store import Store
-from explorer.study import Controller
+from explorer.study.controller import Controller, stopping
+from explorer.study.loop import Loop
 
 COMMAND = "python -m benchmarks.scale"
 TRIALS = (100, 1_000, 10_000)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explorer.arch import Architecture, Cost, architecture, cost
     from explorer.config import load_space
-    from explorer.objective import Study, optimize
     from explorer.results.pareto import hypervolume, pareto_front
     from explorer.space import DesignSpace
+    from explorer.study.optimize import Study, optimize
     from explorer.training.network import build
 
 __all__ = [
@@ -40,7 +40,7 @@ _HOMES = {
     "explorer.config": ("load_space",),
     "explorer.results.pareto": ("hypervolume", "pareto_front"),
     "explorer.training.network": ("build",),
-    "explorer.objective": ("Study", "optimize"),
+    "explorer.study.optimize": ("Study", "optimize"),
     "explorer.space": ("DesignSpace",),
 }
 

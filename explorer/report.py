@@ -50,8 +50,8 @@ def main(config: DictConfig) -> int:
         for record in records:
             show(record, console)
         return 0
-    from explorer.provenance import versions
     from explorer.reporting import page
+    from explorer.study.provenance import versions
 
     with working("drawing the page"):
         subjects = [subject(record, url) for record, url in zip(records, storages, strict=False)]

@@ -112,7 +112,7 @@ def _train_all(jobs: list[dict[str, Any]], launcher: Launcher) -> list[dict[str,
     """Results of the jobs, in their order, trained on all slots."""
     from explorer.launchers import WorkerDied
     from explorer.progress import steps
-    from explorer.recovery import TRIES
+    from explorer.study.recovery import TRIES
     from explorer.training.worker import train
 
     tries = [0] * len(jobs)

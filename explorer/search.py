@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.results.budget import Budget
 from explorer.space import DesignSpace
-from explorer.stopping import Stopping
+from explorer.study.stopping import Stopping
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
     from explorer.launchers import Launcher
-    from explorer.study import Controller
+    from explorer.study.controller import Controller
     from explorer.tracking import Tracker
 
 
@@ -77,8 +77,8 @@ def read(config: DictConfig) -> Plan:
     Raises:
         ConfigError, SpaceError, StoppingError: naming what is wrong.
     """
-    from explorer import stopping
     from explorer.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
+    from explorer.study.controller import stopping
 
     name = space_choice()
     if name is None:
@@ -143,10 +143,10 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
 
 def _prepare(plan: Plan, launcher: Launcher, console: Console) -> tuple[Controller, Tracker]:
     """The study, made or read, and who is to work on it."""
-    from explorer.provenance import git_commit, versions
     from explorer.samplers import Proposer
     from explorer.storage.study_store import Store, stored_facts
-    from explorer.study import Controller, ask_facts
+    from explorer.study.controller import Controller, ask_facts
+    from explorer.study.provenance import git_commit, versions
     from explorer.tracking import Tracker
 
     lag = len(launcher.slots) if plan.deterministic else None

@@ -19,7 +19,7 @@ from explorer.results.record import StudyRecord, TrialRecord
 from explorer.terminal import clock, cut, front_table, point_name, sparkline
 
 if TYPE_CHECKING:
-    from explorer.study import Controller
+    from explorer.study.controller import Controller
 
 SLOTS = 6
 """Slots that are shown one by one."""

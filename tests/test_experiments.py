@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from explorer.config import load_space
-from explorer.stopping import make
+from explorer.study.stopping import make
 from explorer.training.recipe import read
 
 ROOT = Path(__file__).parents[1]

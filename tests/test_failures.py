@@ -23,10 +23,10 @@ from explorer.launchers.local import LocalLauncher
 from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord
 from explorer.samplers import Proposer
-from explorer.stopping import NoStopping
 from explorer.storage.patient import open_storage
 from explorer.storage.study_store import Store
-from explorer.study import Controller
+from explorer.study.controller import Controller
+from explorer.study.stopping import NoStopping
 from explorer.tracking.tracker import connect
 from explorer.training.worker import data_facts
 from tests.processes import SHORT, SPACE, WHOLE, children, run, search, start, study, training, wait_for

@@ -32,7 +32,8 @@ def test_numbers_come_back_as_they_were() -> None:
 
 
 @pytest.mark.parametrize(
-    "function", ["os:system", "builtins:eval", "explorer.study:Controller", "explorer.launchers.jobs:run", "", 3, None]
+    "function",
+    ["os:system", "builtins:eval", "explorer.study.controller:Controller", "explorer.launchers.jobs:run", "", 3, None],
 )
 def test_a_worker_runs_nothing_but_what_is_on_its_list(function: object) -> None:
     with pytest.raises(jobs.JobError, match=r"workers do not run .*, expected one of explorer\.worker:train"):

@@ -8,11 +8,11 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 import explorer
-from explorer.objective import OptimizeError, Study, Trial
 from explorer.results.pareto import hypervolume, pareto_front
 from explorer.samplers import SamplerError
 from explorer.space import SpaceError, parse
-from explorer.stopping import StoppingError
+from explorer.study.optimize import OptimizeError, Study, Trial
+from explorer.study.stopping import StoppingError
 
 PARAMETERS = {
     "width": IntDistribution(4, 64, step=4),

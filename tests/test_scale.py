@@ -16,7 +16,6 @@ from benchmarks import simulated
 from benchmarks.scale import controller
 from explorer.arch import cost, totals
 from explorer.config import load_space, space_files
-from explorer.loop import Rows
 from explorer.plots import pareto
 from explorer.plots.marks import MOST
 from explorer.results.budget import Budget
@@ -24,6 +23,7 @@ from explorer.results.pareto import Covered, front_trials, hypervolume
 from explorer.results.record import read_trial
 from explorer.storage.patient import open_storage
 from explorer.storage.study_store import Store
+from explorer.study.loop import Rows
 from tests.sample import study, trial
 
 EXTRA = {"architecture": "{}", "seeds": [0], "uniform": False}

@@ -9,12 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from explorer.config import folder
-from explorer.loop import Loop
 from explorer.results.pareto import Point, pareto_front, ranks, spread_order
 from explorer.samplers import Proposal, Proposer
 from explorer.space.domain import Domain
 from explorer.space.parameter import Parameter
-from explorer.stopping import RULES, Asha, NoStopping, ParetoStopping, RankStopping, StoppingError, make
+from explorer.study.loop import Loop
+from explorer.study.stopping import RULES, Asha, NoStopping, ParetoStopping, RankStopping, StoppingError, make
 
 POINTS = st.lists(
     st.tuples(st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)), min_size=1, max_size=25

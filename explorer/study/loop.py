@@ -1,7 +1,7 @@
 """The loop of every search: ask for a point, train it to a rung, let it go on or stop it, tell.
 
-It knows accuracies and sizes, not what a trial is or where it trains: `explorer.study` drives it with trainings on
-workers, `explorer.objective` with any objective.
+It knows accuracies and sizes, not what a trial is or where it trains: `explorer.study.controller` drives it with trainings on
+workers, `explorer.study.optimize` with any objective.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.samplers import Outcome, Proposal, Proposer, Size, Taken
-from explorer.stopping import Stopping
+from explorer.study.stopping import Stopping
 
 Array: TypeAlias = NDArray[np.float64]
 

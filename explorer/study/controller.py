@@ -17,15 +17,15 @@ from typing import Any, TypeAlias
 
 from explorer.arch import Architecture, Cost, cost, totals
 from explorer.launchers import Launcher, WorkerDied
-from explorer.loop import Loop
-from explorer.recovery import TRIES, InFlight, Recovery
 from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
-from explorer.stopping import Stopping
 from explorer.storage.study_store import Store
+from explorer.study.loop import Loop
+from explorer.study.recovery import TRIES, InFlight, Recovery
+from explorer.study.stopping import Stopping
 from explorer.training.worker import data_facts, train
 
 LOOK = 0.5

@@ -9,12 +9,12 @@ from inspect import Parameter as Argument
 from inspect import signature
 from typing import Any
 
-from explorer.loop import Loop
 from explorer.results.pareto import pareto_front
 from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.space.domain import Domain, key
-from explorer.stopping import make
+from explorer.study.loop import Loop
+from explorer.study.stopping import make
 
 POSITIONAL = (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD)
 

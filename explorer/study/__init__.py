@@ -1,0 +1,1 @@
+"""A search: what is tried next, what stops early, what is done after a failure."""
