@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from explorer.analysis.distribution import ENOUGH, Difference, Sample, difference, shared, uniform_sample
+from explorer.analysis.importance import LARGE, LEAST, importances
+from explorer.analysis.traits import FEWEST, Trait
+from explorer.analysis.traits import draws as uniform_draws
+from explorer.analysis.traits import traits as traits_of
 from explorer.plots import distribution, importance, traits
 from explorer.plots.page import Section
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord
 from explorer.space import parse
-from explorer.survey.distribution import ENOUGH, Difference, Sample, difference, shared, uniform_sample
-from explorer.survey.importance import LARGE, LEAST, importances
-from explorer.survey.traits import FEWEST, Trait
-from explorer.survey.traits import draws as uniform_draws
-from explorer.survey.traits import traits as traits_of
 
 TRAINING = ("data", "recipe", "epochs", "seeds")
 """Keys of a study's config by which errors of two studies are the same measurement, or are not."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explorer.analysis import distribution
 from explorer.results.record import StudyRecord
-from explorer.survey import distribution
 from tests.sample import study, trial
 from tests.survey_sample import space_of, uniform
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explorer.analysis import equal_size, traits
+from explorer.analysis.distribution import uniform_sample
+from explorer.analysis.importance import importances
 from explorer.arch import cost
 from explorer.plots import traits as traits_plot
 from explorer.results.record import StudyRecord
 from explorer.space import parse
-from explorer.survey import equal_size, traits
-from explorer.survey.distribution import uniform_sample
-from explorer.survey.importance import importances
 from tests.sample import finished_study, study, trial
 from tests.survey_sample import planted, space_of, uniform
 

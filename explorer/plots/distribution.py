@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.analysis.distribution import Edf, Sample, bins, edf, places, shared
 from explorer.plots.style import AXIS, BLUE, VERMILLION, faded
 from explorer.plots.sweep import layout
-from explorer.survey.distribution import Edf, Sample, bins, edf, places, shared
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from explorer.analysis.equal_size import Effect, Importance, Importances
 from explorer.plots.style import AXIS, BLUE, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
-from explorer.survey.equal_size import Effect, Importance, Importances
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.analysis.equal_size import shown, shown_range
+from explorer.analysis.traits import Trait
 from explorer.plots.style import AXIS, BLUE, GREY, faded
 from explorer.plots.sweep import layout
-from explorer.survey.equal_size import shown, shown_range
-from explorer.survey.traits import Trait
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.analysis.equal_size import shown
 from explorer.arch import ArchitectureError, Shape, cost
 from explorer.results.record import TrialRecord
 from explorer.space import DesignSpace
 from explorer.space.parameter import Parameter
-from explorer.survey.equal_size import shown
 
 DRAWS = 1_000
 """Uniform draws that stand for the space."""

@@ -17,10 +17,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.analysis.distribution import Sample, inside
+from explorer.analysis.equal_size import Importance, Importances, effects, relative
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.space import DesignSpace
-from explorer.survey.distribution import Sample, inside
-from explorer.survey.equal_size import Importance, Importances, effects, relative
 
 Column: TypeAlias = NDArray[np.float64]
 
