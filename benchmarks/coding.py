@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from explorer.arch import architecture
-from explorer.compression import coding, container
-from explorer.compression.coded import CodedTensor, Codes
+from explorer.compression.codec import coding, container
+from explorer.compression.codec.coded import CodedTensor, Codes
 
 
 def main() -> int:

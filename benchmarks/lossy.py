@@ -28,7 +28,7 @@ from torch import Tensor  # noqa: E402
 def main() -> None:
     """Measures and prints."""
     from explorer.arch import architecture
-    from explorer.compression import container
+    from explorer.compression.codec import container
     from explorer.compression.quantize import quantize
     from explorer.data import load
     from explorer.data.files import FilesDataModule

@@ -35,7 +35,7 @@ def main(config: DictConfig) -> int:
     _check(config)
     room = budget(config.budget)
     if config.weights is not None:
-        from explorer.compress_weights import main as rounding
+        from explorer.compression.given_weights import main as rounding
 
         return rounding(config, room)
     console = Console()
@@ -115,7 +115,7 @@ def _plan(config: DictConfig, architecture: Architecture, epochs: int) -> tuple[
 
 def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
     """Compresses every network on the front; 1 if none could be."""
-    from explorer.compression.coded import CompressionError
+    from explorer.compression.codec.coded import CompressionError
     from explorer.results.pareto import front_trials
 
     folder, done = Path(config.output or "compressed"), 0
@@ -197,7 +197,8 @@ def _one(
     console: Console,
 ) -> tuple[int, int, float]:
     """Compresses one training's network: bytes of its file, nonzero weights, val_acc of what the file decodes to."""
-    from explorer.compression import container, deep
+    from explorer.compression import deep
+    from explorer.compression.codec import container
 
     tensors = deep.compress(architecture, trained, data, recipe, plan, seed)
     size = container.write(file, architecture, tensors)

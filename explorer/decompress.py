@@ -14,7 +14,7 @@ def main(config: DictConfig) -> int:
     from safetensors.numpy import save
 
     from explorer.arch import cost
-    from explorer.compression import container
+    from explorer.compression.codec import container
     from explorer.config import ConfigError
 
     file = Path(str(config.file))

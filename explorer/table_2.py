@@ -37,7 +37,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     from explorer import data as datasets
     from explorer.arch import architecture
     from explorer.compression import table_2
-    from explorer.compression.header import tensor_shapes
+    from explorer.compression.codec.header import tensor_shapes
     from explorer.config import ConfigError
     from explorer.training.network import build
     from explorer.training.weights import load

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from explorer.compression import coding, floats, mixing
-from explorer.compression.coded import CodedTensor, Codes, CompressionError
-from explorer.compression.prediction import solve
+from explorer.compression.codec import coding, floats, mixing
+from explorer.compression.codec.coded import CodedTensor, Codes, CompressionError
+from explorer.compression.codec.prediction import solve
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=6)
 

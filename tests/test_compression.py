@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from explorer import data as datasets
 from explorer.arch import Architecture, cost
-from explorer.compression import allocate, codebook, container, deep, finetune
-from explorer.compression.coded import CodedTensor, CompressionError
+from explorer.compression import allocate, codebook, deep, finetune
+from explorer.compression.codec import container
+from explorer.compression.codec.coded import CodedTensor, CompressionError
 from explorer.plots import compressed
 from explorer.results.compressed import Compressed
 from explorer.training import recipe as recipes
@@ -325,8 +326,8 @@ def test_weights_name_their_network_by_their_shapes() -> None:
     from typing import Any
 
     from explorer.arch import architecture
-    from explorer.compress_weights import _target
-    from explorer.compression.header import tensor_shapes
+    from explorer.compression.codec.header import tensor_shapes
+    from explorer.compression.given_weights import _target
     from explorer.config import ConfigError
 
     data: Any = SimpleNamespace(input_shape=(3, 227, 227))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from explorer.arch import Architecture, architecture
 from explorer.arch.families import named
-from explorer.compression import container, header
-from explorer.compression.coded import CodedTensor, CompressionError
+from explorer.compression.codec import container, header
+from explorer.compression.codec.coded import CodedTensor, CompressionError
 from explorer.training.network import build
 
 SHARED = Path(__file__).parents[2] / "shared/reference/squeezenet_v1_0.npz"

@@ -14,8 +14,9 @@ from explorer import data as datasets
 from explorer.arch import Architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families import families, metaparameters
-from explorer.compression import container, deep, finetune
-from explorer.compression.header import tensor_shapes
+from explorer.compression import deep, finetune
+from explorer.compression.codec import container
+from explorer.compression.codec.header import tensor_shapes
 from explorer.compression.quantize import quantize
 from explorer.results.latency import RUNTIMES
 from explorer.training import checkpoint as checkpoints

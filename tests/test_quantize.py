@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from explorer.arch import Architecture, architecture
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
-from explorer.compression import container
-from explorer.compression.coded import CodedTensor, CompressionError
+from explorer.compression.codec import container
+from explorer.compression.codec.coded import CodedTensor, CompressionError
 from explorer.compression.compensate import Curvature, compensate
 from explorer.compression.importance import importance
 from explorer.compression.propagate import propagate

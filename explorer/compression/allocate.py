@@ -9,7 +9,7 @@ from math import log2
 import numpy as np
 
 from explorer.compression.codebook import Doubles
-from explorer.compression.coded import CompressionError, Floats
+from explorer.compression.codec.coded import CompressionError, Floats
 
 DENSITIES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.33, 0.27, 0.22, 0.18, 0.15, 0.12, 0.1, 0.08, 0.065, 0.05, 0.04, 0.03, 0.02)
 BITS = (2, 3, 4, 5, 6, 7, 8)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from explorer.compression.coded import CodedTensor, Floats
+from explorer.compression.codec.coded import CodedTensor, Floats
 
 Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]

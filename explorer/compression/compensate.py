@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from explorer.compression.coded import Codes, Floats
+from explorer.compression.codec.coded import Codes, Floats
 from explorer.compression.rate import Rate
 
 Doubles = npt.NDArray[np.float64]

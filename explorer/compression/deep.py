@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from explorer.arch import Architecture
-from explorer.compression import container, finetune
+from explorer.compression import finetune
 from explorer.compression.allocate import Choice, allocate, choices
 from explorer.compression.codebook import Doubles, largest
 from explorer.compression.codebook import share as share_weights
-from explorer.compression.coded import CodedTensor, CompressionError, Floats
-from explorer.compression.header import tensor_shapes
+from explorer.compression.codec import container
+from explorer.compression.codec.coded import CodedTensor, CompressionError, Floats
+from explorer.compression.codec.header import tensor_shapes
 from explorer.data.module import DataModule
 from explorer.training.network import Network, build
 from explorer.training.recipe import Recipe

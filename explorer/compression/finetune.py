@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize, prune
 
 from explorer.compression.codebook import Doubles
-from explorer.compression.coded import CodedTensor
+from explorer.compression.codec.coded import CodedTensor
 from explorer.data.module import DataModule, generator
 from explorer.training.network import Network
 from explorer.training.recipe import Recipe

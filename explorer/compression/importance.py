@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.compression.coded import CompressionError
+from explorer.compression.codec.coded import CompressionError
 from explorer.compression.compensate import Doubles
 from explorer.training.network import Network
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from explorer.arch import Architecture
-from explorer.compression import container
-from explorer.compression.coded import CodedTensor, CompressionError, Floats
+from explorer.compression.codec import container
+from explorer.compression.codec.coded import CodedTensor, CompressionError, Floats
+from explorer.compression.codec.header import tensor_shapes
 from explorer.compression.compensate import Curvature, Doubles, compensate
-from explorer.compression.header import tensor_shapes
 from explorer.compression.importance import importance, weighted
 from explorer.compression.propagate import Moments, propagate
 from explorer.compression.rate import Rate

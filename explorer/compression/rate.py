@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer.compression.coded import Codes, Floats
+from explorer.compression.codec.coded import Codes, Floats
 
 
 @dataclass(frozen=True)

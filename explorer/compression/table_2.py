@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from explorer.arch import Architecture, cost
-from explorer.compression import codebook, container
+from explorer.compression import codebook
 from explorer.compression.codebook import Doubles
-from explorer.compression.coded import CodedTensor, Floats
+from explorer.compression.codec import container
+from explorer.compression.codec.coded import CodedTensor, Floats
 from explorer.compression.quantize import quantize
 from explorer.training.network import build
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from explorer.arch import Architecture, cost
 from explorer.compression import deep, finetune, table_2
-from explorer.compression.coded import Floats
+from explorer.compression.codec.coded import Floats
 from explorer.compression.table_2 import Line
 from explorer.data.module import DataModule
 from explorer.training.network import Network, build

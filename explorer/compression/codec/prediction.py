@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from explorer.compression.mixing import Ints
+from explorer.compression.codec.mixing import Ints
 
 NEIGHBOURS = 8
 """So many positions of a kernel, the nearest of those known, predict the next."""

@@ -19,9 +19,9 @@ from typing import TypeAlias
 import numpy as np
 
 from explorer.arch import Architecture
-from explorer.compression import coding, header
-from explorer.compression.coded import CodedTensor, CompressionError, Floats
-from explorer.compression.floats import (
+from explorer.compression.codec import coding, header
+from explorer.compression.codec.coded import CodedTensor, CompressionError, Floats
+from explorer.compression.codec.floats import (
     BitReader,
     BitWriter,
     join_floats,
@@ -30,7 +30,7 @@ from explorer.compression.floats import (
     split_floats,
     split_levels,
 )
-from explorer.compression.header import Entry, tensor_shapes
+from explorer.compression.codec.header import Entry, tensor_shapes
 
 MAGIC = b"SQZ\n"
 VERSION = 1

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from explorer.compression.mixing import ONE, Ints, clip, ln, stretch
-from explorer.compression.prediction import Predictor
+from explorer.compression.codec.mixing import ONE, Ints, clip, ln, stretch
+from explorer.compression.codec.prediction import Predictor
 
 Place: TypeAlias = tuple[slice, int, slice]
 """Rows, position in the kernel, columns of a tile."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, cost
 from explorer.arch import layers as L
-from explorer.compression.coded import CodedTensor, CompressionError, Floats
-from explorer.compression.floats import MANTISSA, width
+from explorer.compression.codec.coded import CodedTensor, CompressionError, Floats
+from explorer.compression.codec.floats import MANTISSA, width
 
 LARGEST = 2**22
 """Bytes of a header's JSON; no real one comes near."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from explorer.compression.coded import Codes, CompressionError, Floats
-from explorer.compression.mixing import Ints
+from explorer.compression.codec.coded import Codes, CompressionError, Floats
+from explorer.compression.codec.mixing import Ints
 
 MANTISSA = 23
 """Bits of a float32 behind its exponent."""

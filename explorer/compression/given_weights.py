@@ -24,8 +24,8 @@ def main(config: DictConfig, budget: int | None) -> int:
     from rich.console import Console
 
     from explorer import evaluate as evaluation
-    from explorer.compression import container
-    from explorer.compression.header import tensor_shapes
+    from explorer.compression.codec import container
+    from explorer.compression.codec.header import tensor_shapes
     from explorer.compression.quantize import quantize
     from explorer.config import ConfigError, plain
     from explorer.training.network import build
@@ -75,7 +75,7 @@ def _target(trial: str, given: Mapping[str, Tensor], data: DataModule) -> str:
     """
     from explorer.arch import ArchitectureError, architecture
     from explorer.arch.families import named
-    from explorer.compression.header import tensor_shapes
+    from explorer.compression.codec.header import tensor_shapes
     from explorer.config import ConfigError
 
     if trial != "best":

@@ -14,9 +14,9 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from explorer.compression.coded import Codes, CompressionError
-from explorer.compression.mixing import LEAST, ONE, BitCoder, Ints, Mixer, clip, ln
-from explorer.compression.scan import Scan, View
+from explorer.compression.codec.coded import Codes, CompressionError
+from explorer.compression.codec.mixing import LEAST, ONE, BitCoder, Ints, Mixer, clip, ln
+from explorer.compression.codec.scan import Scan, View
 
 DIGITS = 24
 """Magnitudes have at most so many binary digits."""

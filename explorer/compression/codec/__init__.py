@@ -1,0 +1,1 @@
+"""The .sqz file (docs/sqz.md): container, header, arithmetic coding, context mixing."""
