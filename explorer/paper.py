@@ -92,7 +92,7 @@ def ways(options: dict[str, Any]) -> list[Measured]:
     file = Path(str(options["kept"]))
     kept = _kept(file)
     if options["weights"] is not None or (options["network"] is not None and not kept):
-        from explorer.table_2 import measure
+        from explorer.reproduction.table_2 import measure
 
         new = measure(options)
         kept = [one for one in kept if bool(one["seeds"]) != bool(new["seeds"])] + [new]

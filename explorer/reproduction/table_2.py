@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.arch import Architecture
-    from explorer.compression.table_2 import Line
+    from explorer.reproduction.table_2_given import Line
 
 SEEDS = (0, 1)
 
@@ -36,9 +36,9 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
     from explorer import data as datasets
     from explorer.arch import architecture
-    from explorer.compression import table_2
     from explorer.compression.codec.header import tensor_shapes
     from explorer.config import ConfigError
+    from explorer.reproduction import table_2_given
     from explorer.training.network import build
     from explorer.training.weights import load
 
@@ -56,7 +56,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     data.arrange("train", 50)
     batches = list(data.evaluation("test"))
     images, labels = torch.cat([batch for batch, _ in batches]), torch.cat([each for _, each in batches])
-    lines = table_2.measure(network, tensors, images[::2], images[1::2], labels[1::2], options["budget"], _told)
+    lines = table_2_given.measure(network, tensors, images[::2], images[1::2], labels[1::2], options["budget"], _told)
     return _plain(file.name, "SqueezeNet here", (), network, lines)
 
 
@@ -67,8 +67,8 @@ def _trained() -> dict[str, Any]:
 
     from explorer import data as datasets
     from explorer.arch import architecture
-    from explorer.compression import table_2_trained
     from explorer.config import folder
+    from explorer.reproduction import table_2_trained
     from explorer.training import job
     from explorer.training import recipe as recipes
 

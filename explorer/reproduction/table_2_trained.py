@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from explorer.arch import Architecture, cost
-from explorer.compression import deep, finetune, table_2
+from explorer.compression import deep, finetune
 from explorer.compression.codec.coded import Floats
-from explorer.compression.table_2 import Line
 from explorer.data.module import DataModule
+from explorer.reproduction import table_2_given
+from explorer.reproduction.table_2_given import Line
 from explorer.training.network import Network, build
 from explorer.training.recipe import Recipe
 
@@ -46,10 +47,10 @@ def measure(
     rows = []
     for seed, weights in trained:
         state = {name: value.numpy() for name, value in weights.items() if value.is_floating_point()}
-        before = table_2.mean(table_2.hits(architecture, state, images, labels))
+        before = table_2_given.mean(table_2_given.hits(architecture, state, images, labels))
         found = []
         for method, size, tensors in _ways(architecture, weights, data, recipe, seed):
-            after = table_2.mean(table_2.hits(architecture, tensors, images, labels))
+            after = table_2_given.mean(table_2_given.hits(architecture, tensors, images, labels))
             found.append((method, size, before, after))
             told(f"seed {seed}, {method}: {size:,} bytes, top-1 {100 * before[0]:.1f} -> {100 * after[0]:.1f} %")
         rows.append(found)
@@ -91,7 +92,7 @@ def _ways(
     finetune.factor(made, ranks)
     train(made, EPOCHS["SVD"])
     finetune.unshare(made)
-    size = others + sum(4 * table_2.factors(value, ranks[name]) for name, value in layers.items())
+    size = others + sum(4 * table_2_given.factors(value, ranks[name]) for name, value in layers.items())
     yield "SVD, 32 bit", size, _floats(made)
     made, densities = network(weights), deep.paper_densities(architecture)
     for share in (0.5, 1.0):
@@ -100,22 +101,22 @@ def _ways(
         train(made, EPOCHS["pruning"] // 2)
         finetune.release(made)
     found = _floats(made)
-    yield "pruning alone, 32 bit", others + sum(table_2.sparse(v) for v in found.values() if v.ndim > 1), found
+    yield "pruning alone, 32 bit", others + sum(table_2_given.sparse(v) for v in found.values() if v.ndim > 1), found
     pruned = {name: value.clone() for name, value in made.state_dict().items()}
     for bits in (8, 6):
         made = network(pruned)
         finetune.share(
             made,
             {
-                n: table_2.shared(layer.weight.detach().numpy(), 2**bits - 1)
+                n: table_2_given.shared(layer.weight.detach().numpy(), 2**bits - 1)
                 for n, layer in finetune.layers(made).items()
             },
         )
         train(made, EPOCHS["codebooks"], LR / 5)
         finetune.unshare(made)
-        yield f"Deep Compression, {bits} bit", *table_2.filed(architecture, deep.as_kept(made))
+        yield f"Deep Compression, {bits} bit", *table_2_given.filed(architecture, deep.as_kept(made))
     plan = deep.Plan(int(dense / RATIO), rounds=3, epochs=EPOCHS["ours"])
-    yield "ours", *table_2.filed(architecture, deep.compress(architecture, weights, data, recipe, plan, seed))
+    yield "ours", *table_2_given.filed(architecture, deep.compress(architecture, weights, data, recipe, plan, seed))
 
 
 def _ranks(layers: Mapping[str, Floats], room: float) -> dict[str, int | None]:
@@ -124,12 +125,12 @@ def _ranks(layers: Mapping[str, Floats], room: float) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for _ in range(12):
         energy = (low + high) / 2
-        ranks = {name: table_2.rank(value, energy) for name, value in layers.items()}
-        if 4 * sum(table_2.factors(value, ranks[name]) for name, value in layers.items()) <= room:
+        ranks = {name: table_2_given.rank(value, energy) for name, value in layers.items()}
+        if 4 * sum(table_2_given.factors(value, ranks[name]) for name, value in layers.items()) <= room:
             low, found = energy, ranks
         else:
             high = energy
-    return found or {name: table_2.rank(value, 0.0) for name, value in layers.items()}
+    return found or {name: table_2_given.rank(value, 0.0) for name, value in layers.items()}
 
 
 def _floats(network: Network) -> dict[str, Floats]:
