@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
-    from explorer.findings import Findings
-    from explorer.plots.page import Section
+    from explorer.reporting.html import Section
+    from explorer.reporting.statistics import Findings
     from explorer.results.record import StudyRecord
 
 PAGE, DATA = "statistics.html", "statistics.json"
@@ -31,14 +31,13 @@ def main(config: DictConfig) -> int:
         console = Console(stderr=config.format == "json", width=160)
     record = study_store.load(str(config.storage), config.study)
     other = _other(config, record)
-    from explorer import findings
-    from explorer.plots import page
     from explorer.progress import working
+    from explorer.reporting import html, statistics
 
     with working(f"study {record.name}: {len(record.trials)} trials"):
-        found = findings.find(record, other)
-        sections = findings.sections(found)
-        text = page.html(*_heading(record, other), sections)
+        found = statistics.find(record, other)
+        sections = statistics.sections(found)
+        text = html.html(*_heading(record, other), sections)
     data = json.dumps(as_data(record, other, found), indent=1)
     if config.format == "json":
         print(data)

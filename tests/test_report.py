@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from explorer.advantage import advantages
 from explorer.arch import cost
 from explorer.config import folder, space_files
 from explorer.plots import curves, history, parallel
 from explorer.report import name_the_other
 from explorer.reporting import known, page
+from explorer.reporting.baseline import advantages
 from explorer.reporting.commands import GROUPS, Commands, commands
 from explorer.reporting.details import details
 from explorer.reporting.page import Subject

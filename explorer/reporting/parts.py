@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from explorer import advantage
 from explorer.arch import Architecture, architecture
 from explorer.arch.chain import chain
 from explorer.arch.layer_table import times_smaller_than_alexnet
 from explorer.plots import network, pareto
 from explorer.plots.labels import published_name, shorthand, si
+from explorer.reporting import baseline
 from explorer.reporting.commands import Commands
 from explorer.reporting.details import title
 from explorer.results.pareto import front_trials, study_hypervolume
@@ -40,14 +40,14 @@ def tiles(record: StudyRecord) -> str:
         shown.append(
             (f"{100 * (best.accuracy or 0):.1f} %", f"best val_acc (trial {best.number}, {si(best.params)} params)")
         )
-    found = [one for one in advantage.advantages(record) if one.gain >= -one.error]
+    found = [one for one in baseline.advantages(record) if one.gain >= -one.error]
     if found:
         one = found[0]
         sign = "within the error" if one.same else "and better"
         shown.append(
             (
                 one.size,
-                f"the params of {advantage.name()} at its accuracy, {sign} (trial {one.trial.number})",
+                f"the params of {baseline.name()} at its accuracy, {sign} (trial {one.trial.number})",
             )
         )
     shown.append((f"{took.epochs:,}", f"epochs, {took.saved:,} saved by stopping"))
@@ -79,9 +79,9 @@ def front_figure(record: StudyRecord, place: int) -> Figure:
 def front_table(record: StudyRecord, place: int) -> str:
     """The front and canonical SqueezeNet as a table; its trials can be clicked."""
     front = front_trials(record)
-    other = advantage.canonical(record)
+    other = baseline.canonical(record)
     shown = {trial.number: trial for trial in [*front, *([other] if other else [])]}
-    heads = ["trial", "network", "val_acc", "params", f"/ {advantage.name()}", "/ AlexNet"]
+    heads = ["trial", "network", "val_acc", "params", f"/ {baseline.name()}", "/ AlexNet"]
     classes = ["word", "word", "", "", "", ""]
     rows = []
     for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
@@ -100,13 +100,13 @@ def front_table(record: StudyRecord, place: int) -> str:
 
 def against_canonical(record: StudyRecord) -> list[str]:
     """The best trade-offs in words."""
-    if advantage.canonical(record) is None:
-        return [f"{advantage.name()} was not trained in this study, so nothing is said against it."]
-    found = advantage.advantages(record)
+    if baseline.canonical(record) is None:
+        return [f"{baseline.name()} was not trained in this study, so nothing is said against it."]
+    found = baseline.advantages(record)
     if not found:
-        size = f"{advantage.NOTABLE} times the params of {advantage.name()}"
+        size = f"{baseline.NOTABLE} times the params of {baseline.name()}"
         return [f"No network below {size} reaches its accuracy within the error."]
-    head = f"Against {advantage.name()}, trained the same way: "
+    head = f"Against {baseline.name()}, trained the same way: "
     return [head + "; ".join(f"trial {one.trial.number}: {one.words()}" for one in found) + "."]
 
 
@@ -119,7 +119,7 @@ def pictures(record: StudyRecord, trials: list[TrialRecord]) -> dict[int, str]:
 
 def canonical(record: StudyRecord) -> Architecture:
     """SqueezeNet v1.0 for the study's images: as trained, else as published."""
-    trained = advantage.canonical(record)
+    trained = baseline.canonical(record)
     if trained:
         return Architecture.from_json(trained.architecture)
     shape = record.facts["input_shape"]
@@ -163,8 +163,8 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
     """
     took = [spent(record) for record in records]
     bests = [front_trials(record)[-1] if record.finished else None for record in records]
-    smaller = [next(iter(advantage.advantages(record)), None) for record in records]
-    same = f"params at the accuracy of {advantage.name()}, within the error"
+    smaller = [next(iter(baseline.advantages(record)), None) for record in records]
+    same = f"params at the accuracy of {baseline.name()}, within the error"
     rows: list[list[str]] = [
         ["trials", *(f"{len(record.trials):,}" for record in records)],
         ["epochs trained", *(f"{one.epochs:,}" for one in took)],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from explorer.plots import page, sweep, tradeoff
+from explorer.plots import sweep, tradeoff
+from explorer.reporting import html
 from explorer.reproduction.sheet import SOURCES, Sheet
 
 STYLE = """
@@ -54,7 +55,7 @@ beside what this program counts and what it measured. Each column belongs to one
 <p class="legend">{legend}</p>
 <p>{escape(caveat)}</p>
 <nav>{links}</nav>"""
-    return page.document(TITLE, f"{head}\n{body}", STYLE)
+    return html.document(TITLE, f"{head}\n{body}", STYLE)
 
 
 def _section(sheet: Sheet) -> str:
@@ -119,5 +120,5 @@ def _figures(sheet: Sheet) -> str:
             '<p class="foot">Bars: one standard error, over the seeds (binomial if there is one). '
             "Faint dots: each seed. Every figure has an axis of its own.</p>"
         )
-    inner = "".join(page.figure_html(f"{sheet.key}_{i}", figure) for i, figure in enumerate(drawn))
+    inner = "".join(html.figure_html(f"{sheet.key}_{i}", figure) for i, figure in enumerate(drawn))
     return f'<div class="figures">{inner}</div>{note}' if drawn else ""

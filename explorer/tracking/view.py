@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from explorer.advantage import advantages, name
 from explorer.arch import Architecture, cost
-from explorer.plots import course
 from explorer.plots.labels import published_name, shorthand, si
-from explorer.plots.page import Section
+from explorer.reporting import course
+from explorer.reporting.baseline import advantages, name
+from explorer.reporting.html import Section
 from explorer.results.archive import Standing
 from explorer.results.pareto import Covered, by_end, point, reference_point
 from explorer.results.record import StudyRecord, TrialRecord
@@ -160,10 +160,10 @@ def note(record: StudyRecord, standing: Standing, links: Mapping[int, str] | Non
 
 def search_page(record: StudyRecord) -> str:
     """How the search went, and what it says of its space, as one page. Equal studies give equal pages."""
-    from explorer import findings  # needs numpy
+    from explorer.reporting import statistics  # needs numpy
 
     try:
-        more = findings.sections(findings.find(record))
+        more = statistics.sections(statistics.find(record))
     except SpaceError as error:  # of a family that is not installed here
         more = (Section("statistics", "Statistics of the space", (str(error),)),)
     return course.html(record, more)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from explorer.plots import curves, history, page, parallel
-from explorer.plots.page import Section
+from explorer.plots import curves, history, parallel
+from explorer.reporting import html
+from explorer.reporting.html import Section
 from explorer.results.record import StudyRecord
 
 WIDTH = 900  # px of a figure
@@ -45,4 +46,4 @@ def html(record: StudyRecord, more: Sequence[Section] = ()) -> str:
     """
     order = [*sorted(sections(record), key=lambda section: section.key != "history"), *more]
     about = f"{len(record.trials):,} trials, {len(record.finished):,} finished"
-    return page.html(f"{record.name}: how the search went", about, order)
+    return html.html(f"{record.name}: how the search went", about, order)
