@@ -20,10 +20,10 @@ import yaml
 from explorer import data as datasets
 from explorer import load_space
 from explorer.arch import cost
+from explorer.cli.config import folder
 from explorer.compress import accuracy
 from explorer.compression import deep
 from explorer.compression.codec import container
-from explorer.config import folder
 from explorer.training import job
 from explorer.training import recipe as recipes
 

@@ -47,7 +47,7 @@ def train(task: tuple[str, dict[str, Any], dict[str, Any], int]) -> dict[str, fl
 def draw(space: str, count: int, seed: int, shape: tuple[int, int, int], classes: int) -> list[tuple[str, int, str]]:
     """(JSON, params, point in words) of random points within the space's limits."""
     from explorer.arch import cost
-    from explorer.config import load_space
+    from explorer.cli.config import load_space
 
     rng, drawn = Random(seed), []
     design = load_space(space)

@@ -44,7 +44,7 @@ if __name__ == "__main__":
 
     launcher = LocalLauncher(["cpu"])
     launcher.warm_up()
-    import explorer.search, explorer.study.controller, explorer.tracking, explorer.view
+    import explorer.search, explorer.study.controller, explorer.tracking, explorer.cli.live_view
     launcher.submit(0, jobs.look_around).result()
     launcher.close()
 """

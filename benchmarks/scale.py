@@ -161,19 +161,19 @@ def mirror(path: Path, folder: Path, repeats: int) -> list[float]:
 
 def figure(path: Path, repeats: int) -> list[float]:
     """Milliseconds to take the front with one more trial and draw its figure."""
-    from explorer.plots import pareto
+    from explorer.plots import front
     from explorer.results.archive import Standing
 
     store = simulated.opened(path)
     store.release()
     record, spent = store.record, list[float]()
     standing = Standing(replace(record, trials=record.trials[:-repeats]))
-    pareto.html(pareto.figure(pareto.info(record, standing)))  # imports what it needs
+    front.html(front.figure(front.info(record, standing)))  # imports what it needs
     for count in reversed(range(repeats)):
         now = replace(record, trials=record.trials[: len(record.trials) - count])
         begun = time.process_time()
         standing.update(now)
-        pareto.html(pareto.figure(pareto.info(now, standing)))
+        front.html(front.figure(front.info(now, standing)))
         spent.append(1000 * (time.process_time() - begun))
     return spent
 

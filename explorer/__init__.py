@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explorer.arch import Architecture, Cost, architecture, cost
-    from explorer.config import load_space
+    from explorer.cli.config import load_space
     from explorer.results.pareto import hypervolume, pareto_front
     from explorer.space import DesignSpace
     from explorer.study.optimize import Study, optimize
@@ -37,7 +37,7 @@ __all__ = [
 
 _HOMES = {
     "explorer.arch": ("Architecture", "Cost", "architecture", "cost"),
-    "explorer.config": ("load_space",),
+    "explorer.cli.config": ("load_space",),
     "explorer.results.pareto": ("hypervolume", "pareto_front"),
     "explorer.training.network": ("build",),
     "explorer.study.optimize": ("Study", "optimize"),

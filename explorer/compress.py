@@ -53,7 +53,7 @@ def budget(text: Any) -> int | None:
     Raises:
         ConfigError: if it is none.
     """
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
 
     if text is None:
         return None
@@ -76,7 +76,7 @@ def results(storage: str, study: str) -> list[Compressed]:
 
 
 def _check(config: DictConfig) -> None:
-    from explorer.config import ConfigError, positive, whole
+    from explorer.cli.config import ConfigError, positive, whole
 
     for key in ("seeds", "rounds", "images"):
         whole(config, key, 1)
@@ -263,6 +263,6 @@ def _show_front(record: StudyRecord, found: list[Compressed], folder: Path, cons
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("compress", main, bare="trial")

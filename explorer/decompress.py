@@ -14,8 +14,8 @@ def main(config: DictConfig) -> int:
     from safetensors.numpy import save
 
     from explorer.arch import cost
+    from explorer.cli.config import ConfigError
     from explorer.compression.codec import container
-    from explorer.config import ConfigError
 
     file = Path(str(config.file))
     if config.out is None and file.suffix != ".sqz":
@@ -36,6 +36,6 @@ def main(config: DictConfig) -> int:
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("decompress", main, bare="file")

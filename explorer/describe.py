@@ -16,7 +16,7 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer.arch import layer_table
     from explorer.arch.chain import chain
-    from explorer.config import ConfigError, plain, write
+    from explorer.cli.config import ConfigError, plain, write
     from explorer.plots import network as drawing
 
     if config.format not in ("table", "json"):
@@ -39,7 +39,7 @@ def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: st
     Raises:
         ArchitectureError, StudyError, TargetError, ConfigError: if there is none.
     """
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
 
     if target in named():
         shape = [3, 227, 227] if input_shape is None else input_shape
@@ -85,6 +85,6 @@ def read_architecture(path: Path) -> Architecture:
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("describe", main, bare="target")

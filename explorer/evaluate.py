@@ -52,7 +52,7 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.config import ConfigError, plain, whole
+    from explorer.cli.config import ConfigError, plain, whole
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")
@@ -135,7 +135,7 @@ def _mean(values: Tensor) -> tuple[float, float]:
 
 
 def _weights_file(target: str, weights: Any) -> Path:
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
 
     if weights is not None:
         return Path(str(weights))
@@ -171,7 +171,7 @@ def _architecture(
     target: str, options: dict[str, Any], data: DataModule, classes: int | None, tensors: Mapping[str, Tensor]
 ) -> tuple[Architecture, list[str]]:
     """The network that a target names, and what has to be said of it."""
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
 
     if target not in named():
         from explorer.describe import read_architecture
@@ -199,7 +199,7 @@ def _architecture(
 
 def _check(network: Architecture, data: DataModule) -> None:
     """Raises ConfigError if the images are not the network's."""
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
 
     outputs = cost(network).output_shape[0]
     if network.input_shape != data.input_shape:
@@ -228,6 +228,6 @@ def _words(facts: dict[str, Any], scores: Scores) -> str:
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("evaluate", main, bare="target")

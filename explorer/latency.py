@@ -105,7 +105,7 @@ def verdict(info: LatencyInfo) -> list[str]:
 
 
 def _check(config: DictConfig) -> None:
-    from explorer.config import ConfigError, whole
+    from explorer.cli.config import ConfigError, whole
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")
@@ -121,7 +121,7 @@ def _check(config: DictConfig) -> None:
 def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
     """The networks that are meant, and the study that they are of."""
     from explorer.arch.families import named
-    from explorer.config import ConfigError, plain
+    from explorer.cli.config import ConfigError, plain
     from explorer.describe import resolve
     from explorer.results import selection
     from explorer.results.pareto import front_trials
@@ -170,7 +170,7 @@ def _retrained(folder: Path) -> Subject:
 
 
 def _measured(config: DictConfig, subjects: Sequence[Subject]) -> list[Timed]:
-    from explorer.progress import steps
+    from explorer.cli.progress import steps
     from explorer.training.latency import measure, prepare
 
     with steps("networks to ONNX", len(subjects)) as advance:
@@ -183,7 +183,7 @@ def _write(
     config: DictConfig, record: StudyRecord | None, found: Sequence[Timed], name: str, console: Console
 ) -> str | None:
     """Writes the JSON and, of several networks of a study, the page, which it returns."""
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
     from explorer.plots import latency
 
     page = None
@@ -237,6 +237,6 @@ def _log(record: StudyRecord, found: Sequence[Timed], page: str | None, uri: str
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("latency", main, bare="target")

@@ -23,8 +23,8 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.config import ConfigError, plain, write
-    from explorer.progress import working
+    from explorer.cli.config import ConfigError, plain, write
+    from explorer.cli.progress import working
     from explorer.reproduction import page, text
     from explorer.reproduction.caveat import caveat
 
@@ -57,7 +57,7 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
         StudyError: if the storage is not there, unless it is the default one, or cannot be read.
         SweepError, ConfigError: if a study or the names are not what they should be.
     """
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
     from explorer.plots import sweep
     from explorer.reproduction.sweeps import PARAMETERS
     from explorer.storage.patient import open_storage, study_store
@@ -83,7 +83,7 @@ def ways(options: dict[str, Any]) -> list[Measured]:
     Raises:
         ConfigError: if the options are not what they should be, or what was kept is no such file.
     """
-    from explorer.config import ConfigError, write
+    from explorer.cli.config import ConfigError, write
 
     if not isinstance(options, dict) or set(options) != {"network", "weights", "images", "labels", "budget", "kept"}:
         raise ConfigError(f"table_2 is {options!r}, expected network, weights, images, labels, budget and kept")
@@ -102,7 +102,7 @@ def ways(options: dict[str, Any]) -> list[Measured]:
 
 def _kept(file: Path) -> list[dict[str, Any]]:
     """What the file holds, if it is there."""
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
 
     if not file.is_file():
         return []
@@ -129,6 +129,6 @@ def build(studies: dict[str, SweepInfo | None], measured: Sequence[Measured] = (
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("paper", main)

@@ -29,8 +29,8 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.config import ConfigError, write
-    from explorer.progress import working
+    from explorer.cli.config import ConfigError, write
+    from explorer.cli.progress import working
     from explorer.storage.patient import study_store
 
     if not isinstance(config.text, bool):
@@ -70,9 +70,9 @@ def main(config: DictConfig) -> int:
 
 def show(record: StudyRecord, console: Console) -> None:
     """The front as a plot and as a table, and what it took."""
+    from explorer.cli.terminal import front_table, plot
     from explorer.reporting.parts import against_canonical
     from explorer.results.spent import spent
-    from explorer.terminal import front_table, plot
 
     plain = not console.encoding.lower().startswith("utf")
     console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)
@@ -85,7 +85,7 @@ def show(record: StudyRecord, console: Console) -> None:
 
 def subject(record: StudyRecord, storage: str) -> Subject:
     """A study with what the page says beside its trials."""
-    from explorer.config import folder, space_files
+    from explorer.cli.config import folder, space_files
     from explorer.reporting import known
     from explorer.reporting.commands import GROUPS, commands
     from explorer.reporting.page import Subject
@@ -168,7 +168,7 @@ def _of_option(words: list[str], place: int) -> bool:
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     sys.argv[1:] = name_the_other(sys.argv[1:])
     command("report", main, bare="study")

@@ -29,8 +29,8 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer import launchers
-    from explorer.config import ConfigError, plain, whole
-    from explorer.progress import working
+    from explorer.cli.config import ConfigError, plain, whole
+    from explorer.cli.progress import working
     from explorer.results import selection
     from explorer.storage.patient import study_store
 
@@ -110,8 +110,8 @@ def _job(record: StudyRecord, trial: TrialRecord, seed: int, split: str, folder:
 
 def _train_all(jobs: list[dict[str, Any]], launcher: Launcher) -> list[dict[str, Any]]:
     """Results of the jobs, in their order, trained on all slots."""
+    from explorer.cli.progress import steps
     from explorer.launchers import WorkerDied
-    from explorer.progress import steps
     from explorer.study.recovery import TRIES
     from explorer.training.worker import train
 
@@ -159,7 +159,7 @@ def _log(
     record: StudyRecord, trial: TrialRecord, outcome: Outcome, folder: Path, tracking: str, console: Console
 ) -> None:
     """Logs an MLflow run beside the trial's and a model; a tracker that is down costs a line, not the result."""
-    from explorer.progress import working
+    from explorer.cli.progress import working
     from explorer.tracking import TrackingError, log_retrain
 
     found = asdict(outcome) | {"reproduced": outcome.reproduced}
@@ -195,6 +195,6 @@ def _report(
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("retrain", main, bare="trial")

@@ -77,7 +77,7 @@ def read(config: DictConfig) -> Plan:
     Raises:
         ConfigError, SpaceError, StoppingError: naming what is wrong.
     """
-    from explorer.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
+    from explorer.cli.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
     from explorer.study.controller import stopping
 
     name = space_choice()
@@ -120,11 +120,11 @@ def read(config: DictConfig) -> Plan:
 def search(plan: Plan, launcher: Launcher, console: Console) -> int:
     """Searches, then shows the front and how to look at it; returns the exit code."""
     launcher.warm_up()  # importing what training needs takes seconds, so it begins before our own imports
-    from explorer.progress import working
+    from explorer.cli.progress import working
 
     with working("starting the workers, reading the data", plain=False):
         controller, tracker = _prepare(plan, launcher, console)
-    from explorer.view import View
+    from explorer.cli.live_view import View
 
     stopped = False
     try:
@@ -165,7 +165,7 @@ def _prepare(plan: Plan, launcher: Launcher, console: Console) -> tuple[Controll
 
 
 def _closing_words(console: Console, controller: Controller, stopped: bool, plan: Plan) -> None:
-    from explorer.terminal import front_table
+    from explorer.cli.terminal import front_table
     from explorer.tracking.address import redact
 
     record = controller.record
@@ -185,6 +185,6 @@ def _closing_words(console: Console, controller: Controller, stopped: bool, plan
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("search", main)

@@ -21,7 +21,7 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.config import ConfigError, write
+    from explorer.cli.config import ConfigError, write
     from explorer.storage.patient import study_store
 
     if config.format not in ("table", "json"):
@@ -31,7 +31,7 @@ def main(config: DictConfig) -> int:
         console = Console(stderr=config.format == "json", width=160)
     record = study_store.load(str(config.storage), config.study)
     other = _other(config, record)
-    from explorer.progress import working
+    from explorer.cli.progress import working
     from explorer.reporting import html, statistics
 
     with working(f"study {record.name}: {len(record.trials)} trials"):
@@ -131,7 +131,7 @@ def _heading(record: StudyRecord, other: StudyRecord | None) -> tuple[str, str]:
 
 def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
     """The study to compare with."""
-    from explorer.config import ConfigError
+    from explorer.cli.config import ConfigError
     from explorer.storage.patient import study_store
 
     if config.against is None:
@@ -147,6 +147,6 @@ def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("statistics", main, bare="study")

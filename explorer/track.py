@@ -13,8 +13,8 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
+    from explorer.cli.progress import working
     from explorer.compress import results
-    from explorer.progress import working
     from explorer.storage.patient import study_store
     from explorer.tracking import log_again, mirror
     from explorer.tracking.compressed import log_results
@@ -36,6 +36,6 @@ def main(config: DictConfig) -> int:
 
 
 if __name__ == "__main__":
-    from explorer.config import command
+    from explorer.cli.config import command
 
     command("track", main)

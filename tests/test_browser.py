@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from explorer.plots import latency, pareto
+from explorer.plots import front, latency
 from explorer.results.pareto import front_trials
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
@@ -95,7 +95,7 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
         label = wait_for(browser, ".annotation-text", "SqueezeNet v1.0")
         assert label.is_displayed()
         drawn = browser.find_elements("css selector", ".scatterlayer .points path.point")
-        assert len(drawn) >= len(pareto.info(record).marks)
+        assert len(drawn) >= len(front.info(record).marks)
         browser.switch_to.default_content()
         browser.save_screenshot(str(PICTURES / "mlflow_pareto.png"))
 
@@ -121,7 +121,7 @@ def test_accuracy_over_latency(browser: Any, tmp_path: Path) -> None:
 
 def test_the_page_alone(browser: Any, tmp_path: Path) -> None:
     page = tmp_path / "pareto.html"
-    page.write_text(pareto.html(pareto.figure(pareto.info(finished_study(30)))), encoding="utf-8")
+    page.write_text(front.html(front.figure(front.info(finished_study(30)))), encoding="utf-8")
     size = {"width": 1200, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get(page.as_uri())

@@ -10,7 +10,7 @@ from shutil import which
 
 import pytest
 
-from explorer.config import ConfigError, _override, folder
+from explorer.cli.config import ConfigError, _override, folder
 
 BASH = """
 eval "$(python -m explorer.search -sc install=bash)"

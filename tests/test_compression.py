@@ -303,8 +303,8 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused(
     words: str, complaint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    from explorer.cli.config import command
     from explorer.compress import main
-    from explorer.config import command
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
@@ -326,9 +326,9 @@ def test_weights_name_their_network_by_their_shapes() -> None:
     from typing import Any
 
     from explorer.arch import architecture
+    from explorer.cli.config import ConfigError
     from explorer.compression.codec.header import tensor_shapes
     from explorer.compression.given_weights import _target
-    from explorer.config import ConfigError
 
     data: Any = SimpleNamespace(input_shape=(3, 227, 227))
     for name in ("squeezenet_v1_0", "squeezenet_v1_1"):

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from explorer.arch.families.fire import fire
-from explorer.config import load_space
+from explorer.cli.config import load_space
 from explorer.training import checkpoint as checkpoints
 from explorer.training.job import Job, run
 from explorer.training.network import build
@@ -175,7 +175,7 @@ def test_phases_that_are_none(phases: object, message: str) -> None:
 def test_the_recipe_as_the_command_line_composes_it() -> None:
     import hydra
 
-    from explorer.config import folder, plain
+    from explorer.cli.config import folder, plain
 
     load_space("fire_micro")  # registers the spaces
     with hydra.initialize_config_dir(str(folder("conf").absolute()), version_base="1.3"):

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from explorer import data as datasets
 from explorer.arch import architecture
 from explorer.arch.families.fire import fire
-from explorer.config import folder
+from explorer.cli.config import folder
 from explorer.evaluate import evaluate, main
 from explorer.training.network import build
 from explorer.training.weights import WeightsError

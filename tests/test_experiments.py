@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from explorer.config import load_space
+from explorer.cli.config import load_space
 from explorer.study.stopping import make
 from explorer.training.recipe import read
 

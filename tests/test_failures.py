@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from benchmarks import chaos, recovery
-from explorer.config import folder as folder_of
-from explorer.config import load_space
+from explorer.cli.config import folder as folder_of
+from explorer.cli.config import load_space
 from explorer.launchers.local import LocalLauncher
 from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord

@@ -14,7 +14,7 @@ from benchmarks.plain import twin
 from explorer.arch import Architecture, ArchitectureError, architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
-from explorer.config import load_space, space_files
+from explorer.cli.config import load_space, space_files
 from explorer.training.network import build
 from tests.test_arch import fire_points
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from explorer.plots import pareto
+from explorer.plots import front
 from explorer.plots.labels import label_places, published_name, shorthand, si
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord
@@ -18,13 +18,13 @@ from tests.sample import VAL_IMAGES, finished_study, study, trial
 
 
 def traces(record: StudyRecord) -> dict[str, Any]:
-    figure = pareto.figure(pareto.info(record))
+    figure = front.figure(front.info(record))
     return {trace.name: trace for trace in figure.data if trace.name and trace.visible is not False}
 
 
 def test_info_has_every_network_with_an_accuracy() -> None:
     record = finished_study(20)
-    info = pareto.info(record)
+    info = front.info(record)
     shown = [one for one in record.trials if one.accuracy is not None]
     assert [(mark.trial, mark.params, mark.accuracy) for mark in info.marks] == [
         (one.number, one.params, one.accuracy) for one in shown
@@ -36,7 +36,7 @@ def test_info_has_every_network_with_an_accuracy() -> None:
 
 def test_bars_are_the_standard_errors() -> None:
     one, three = trial(2, accuracy=0.9), trial(3, accuracy=0.9, seeds=(0, 1, 2))
-    marks = pareto.info(study([one, three])).marks
+    marks = front.info(study([one, three])).marks
     assert marks[0].error == pytest.approx(math.sqrt(0.9 * 0.1 / VAL_IMAGES), rel=0.03)
     assert marks[1].error == pytest.approx(0.01 / math.sqrt(3))
     drawn = traces(study([one]))["Pareto front"].error_y
@@ -50,14 +50,14 @@ def test_bars_stay_within_what_an_accuracy_can_be() -> None:
 
 
 def test_98_1_and_98_6_percent_of_360_images_overlap() -> None:
-    low, high = pareto.info(study([trial(2, accuracy=353 / 360), trial(3, accuracy=355 / 360)])).marks
+    low, high = front.info(study([trial(2, accuracy=353 / 360), trial(3, accuracy=355 / 360)])).marks
     assert low.accuracy + low.error > high.accuracy - high.error
 
 
 def test_the_front_is_a_step_line_to_the_largest_network() -> None:
     record = finished_study(20)
-    info = pareto.info(record)
-    (line,) = (trace for trace in pareto.figure(info).data if trace.mode == "lines")
+    info = front.info(record)
+    (line,) = (trace for trace in front.figure(info).data if trace.mode == "lines")
     assert line.line.shape == "hv"
     assert list(line.x) == [mark.params for mark in info.front] + [max(mark.params for mark in info.marks)]
     assert list(line.y) == [mark.accuracy for mark in info.front] + [info.front[-1].accuracy]
@@ -68,7 +68,7 @@ def test_published_networks_are_marked_and_named() -> None:
     drawn = traces(record)
     assert drawn["SqueezeNet"].marker.symbol == "star"
     assert drawn["published networks"].marker.symbol == "diamond-open"
-    notes = pareto.figure(pareto.info(record)).layout.annotations
+    notes = front.figure(front.info(record)).layout.annotations
     named = {note.text: note for note in notes if note.text.startswith("<b>")}
     assert sorted(named) == ["<b>SqueezeNet v1.0</b>", "<b>SqueezeNet v1.1</b>"]
     star = named["<b>SqueezeNet v1.0</b>"]
@@ -77,7 +77,7 @@ def test_published_networks_are_marked_and_named() -> None:
 
 def test_the_pointer_shows_everything() -> None:
     one = trial(7, accuracy=0.95)
-    (mark,) = pareto.info(study([one])).marks
+    (mark,) = front.info(study([one])).marks
     for expected in (
         "trial 7",
         "on the front",
@@ -91,13 +91,13 @@ def test_the_pointer_shows_everything() -> None:
     for name, value in one.metaparameters.items():
         assert f"{name} {value}" in mark.text
     stopped = trial(8, state="PRUNED", epochs=5, reason="behind at <5>")
-    assert "epochs 5 (behind at &lt;5&gt;)" in pareto.info(study([stopped])).marks[0].text
+    assert "epochs 5 (behind at &lt;5&gt;)" in front.info(study([stopped])).marks[0].text
 
 
 def test_a_far_failure_is_an_arrow_on_the_axis() -> None:
     good = [trial(n, accuracy=0.95 + n / 1000) for n in range(2, 12)]
     record = study([*good, trial(12, accuracy=0.1)])
-    info = pareto.info(record)
+    info = front.info(record)
     assert info.floor > 0.9
     assert [mark.trial for mark in info.below] == [12]
     arrow = traces(record)["below the axis"]
@@ -107,20 +107,20 @@ def test_a_far_failure_is_an_arrow_on_the_axis() -> None:
 
 def test_many_failures_are_part_of_the_picture() -> None:
     half = [trial(n, accuracy=0.1 if n % 2 else 0.95) for n in range(2, 20)]
-    assert pareto.info(study(half)).below == []
+    assert front.info(study(half)).below == []
 
 
 def test_the_front_is_shown_but_for_failures_that_are_small() -> None:
     good = [trial(n, accuracy=0.95 + n / 1000) for n in range(2, 12)]
     small, smallest = (replace(trial(n, accuracy=a), params=n) for n, a in ((90, 0.6), (80, 0.1)))
-    info = pareto.info(study([*good, small, smallest]))
+    info = front.info(study([*good, small, smallest]))
     assert {80, 90} <= {mark.trial for mark in info.front}
     assert [mark.trial for mark in info.below] == [80]
 
 
 def test_a_published_network_is_never_cut_off() -> None:
     good = [trial(n, accuracy=0.95 + n / 1000) for n in range(2, 12)]
-    info = pareto.info(study([trial(0, anchor="squeezenet_v1_0", accuracy=0.1), *good]))
+    info = front.info(study([trial(0, anchor="squeezenet_v1_0", accuracy=0.1), *good]))
     assert info.below == []
     assert info.floor < 0.1
 
@@ -130,7 +130,7 @@ def test_stopped_trials_do_not_stretch_the_axis() -> None:
     stopped = [trial(n, state="PRUNED", epochs=2, accuracy=0.2 + n / 100) for n in range(20, 60)]
     seen = trial(60, state="PRUNED", epochs=8, accuracy=0.93)
     record = study([*good, *stopped, seen])
-    alone, info = pareto.info(study(good)), pareto.info(record)
+    alone, info = front.info(study(good)), front.info(record)
     assert (info.floor, info.ceiling) == (alone.floor, alone.ceiling)
     assert {mark.trial for mark in info.below} == set(range(20, 60))
     drawn = traces(record)
@@ -144,7 +144,7 @@ def test_stopped_trials_do_not_stretch_the_axis() -> None:
 
 
 def test_a_study_of_stopped_trials_alone_is_drawn() -> None:
-    info = pareto.info(study([trial(n, state="PRUNED", epochs=2, accuracy=0.2 + n / 100) for n in range(2, 9)]))
+    info = front.info(study([trial(n, state="PRUNED", epochs=2, accuracy=0.2 + n / 100) for n in range(2, 9)]))
     assert info.floor < 0.22
     assert info.below == []
 
@@ -161,21 +161,21 @@ def test_a_study_of_stopped_trials_alone_is_drawn() -> None:
     ids=["empty", "failed", "single", "zero", "equal"],
 )
 def test_small_studies_are_drawn(record: StudyRecord) -> None:
-    page = pareto.html(pareto.figure(pareto.info(record)))
+    page = front.html(front.figure(front.info(record)))
     assert "validation accuracy" in page
 
 
 def test_the_page_is_whole_and_always_the_same() -> None:
-    info = pareto.info(finished_study(5))
-    page = pareto.html(pareto.figure(info))
-    assert page == pareto.html(pareto.figure(info))
+    info = front.info(finished_study(5))
+    page = front.html(front.figure(info))
+    assert page == front.html(front.figure(info))
     assert not re.findall(r"<(?:script|link)[^>]*(?:src|href)=", page)
     assert len(page) > 3_000_000
 
 
 def test_a_study_named_like_markup_is_text() -> None:
     record = replace(study([trial(2)]), name="<img src=x>")
-    assert "&lt;img" in pareto.figure(pareto.info(record)).layout.title.text
+    assert "&lt;img" in front.figure(front.info(record)).layout.title.text
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_names_keep_clear(
 
 
 def test_ticks_are_in_k_and_m() -> None:
-    axis = pareto.figure(pareto.info(finished_study(20))).layout.xaxis
+    axis = front.figure(front.info(finished_study(20))).layout.xaxis
     ticks: Callable[[int], str] = dict(zip(axis.tickvals, axis.ticktext, strict=True)).__getitem__
     assert (ticks(50_000), ticks(1_000_000)) == ("50k", "1M")
     assert axis.type == "log"

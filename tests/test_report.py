@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from explorer.arch import cost
-from explorer.config import folder, space_files
+from explorer.cli.config import folder, space_files
 from explorer.plots import curves, history, parallel
 from explorer.report import name_the_other
 from explorer.reporting import known, page

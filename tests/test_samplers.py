@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.config import folder, load_space
+from explorer.cli.config import folder, load_space
 from explorer.results.pareto import hypervolume
 from explorer.samplers import SAMPLERS, Outcome, Proposal, Proposer, SamplerError
 from explorer.samplers.improvement import Staircase

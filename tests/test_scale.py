@@ -15,8 +15,8 @@ from sqlalchemy import event
 from benchmarks import simulated
 from benchmarks.scale import controller
 from explorer.arch import cost, totals
-from explorer.config import load_space, space_files
-from explorer.plots import pareto
+from explorer.cli.config import load_space, space_files
+from explorer.plots import front
 from explorer.plots.marks import MOST
 from explorer.results.budget import Budget
 from explorer.results.pareto import Covered, front_trials, hypervolume
@@ -118,7 +118,7 @@ def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, s
     rest += [trial(i % 200 + 1, accuracy=0.2, state="PRUNED", epochs=2) for i in range(stopped)]
     numbered = [replace(one, number=i) for i, one in enumerate([anchor, *rest])]
     record = study(numbered)
-    info = pareto.info(record)
+    info = front.info(record)
     front = {one.number for one in front_trials(record)}
     assert {mark.trial for mark in info.marks if mark.on_front} == front
     assert len(info.marks) == MOST
@@ -127,7 +127,7 @@ def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, s
     others = sum(not (mark.on_front or mark.anchor) for mark in info.marks)
     assert sum(mark.stopped for mark in info.marks) == (others // 2 if shown is None else shown)
     left_out = info.networks - len(info.marks)
-    assert f"{left_out:,} of the others left out" in json.dumps(pareto.figure(info).to_plotly_json()["layout"]["title"])
+    assert f"{left_out:,} of the others left out" in json.dumps(front.figure(info).to_plotly_json()["layout"]["title"])
 
 
 def test_a_simulated_search_keeps_its_workers_busy_and_ends(path: Path) -> None:

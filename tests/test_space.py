@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.arch import cost
-from explorer.config import load_space, space_files
+from explorer.cli.config import load_space, space_files
 from explorer.space import SpaceError, UnionSpace, parse
 
 DIGITS = (1, 8, 8)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from explorer.config import folder
+from explorer.cli.config import folder
 from explorer.results.pareto import Point, pareto_front, ranks, spread_order
 from explorer.samplers import Proposal, Proposer
 from explorer.space.domain import Domain

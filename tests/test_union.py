@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from explorer.arch.families import named
-from explorer.config import load_space
+from explorer.cli.config import load_space
 from explorer.space import SpaceError, UnionSpace, parse
 
 DIGITS = (1, 8, 8)

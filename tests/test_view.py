@@ -23,9 +23,9 @@ import pyte
 import pytest
 from rich.console import Console
 
+from explorer.cli.live_view import View
+from explorer.cli.terminal import ASCII_LEVELS, LEVELS, clock, front_table, plot, sparkline
 from explorer.results.record import StudyRecord
-from explorer.terminal import ASCII_LEVELS, LEVELS, clock, front_table, plot, sparkline
-from explorer.view import View
 from tests.sample import finished_study, study, trial
 from tests.stored import stored
 

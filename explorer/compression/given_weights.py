@@ -24,10 +24,10 @@ def main(config: DictConfig, budget: int | None) -> int:
     from rich.console import Console
 
     from explorer import evaluate as evaluation
+    from explorer.cli.config import ConfigError, plain
     from explorer.compression.codec import container
     from explorer.compression.codec.header import tensor_shapes
     from explorer.compression.quantize import quantize
-    from explorer.config import ConfigError, plain
     from explorer.training.network import build
     from explorer.training.weights import assign
 
@@ -75,8 +75,8 @@ def _target(trial: str, given: Mapping[str, Tensor], data: DataModule) -> str:
     """
     from explorer.arch import ArchitectureError, architecture
     from explorer.arch.families import named
+    from explorer.cli.config import ConfigError
     from explorer.compression.codec.header import tensor_shapes
-    from explorer.config import ConfigError
 
     if trial != "best":
         return trial

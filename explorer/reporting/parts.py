@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from explorer.arch import Architecture, architecture
 from explorer.arch.chain import chain
 from explorer.arch.layer_table import times_smaller_than_alexnet
-from explorer.plots import network, pareto
+from explorer.plots import front, network
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.reporting import baseline
 from explorer.reporting.commands import Commands
@@ -59,8 +59,8 @@ def tiles(record: StudyRecord) -> str:
 
 def front_figure(record: StudyRecord, place: int) -> Figure:
     """The Pareto figure on the page's own ground; an id is STUDY'S PLACE|TRIAL."""
-    info = pareto.info(record)
-    figure = pareto.figure(info)
+    info = front.info(record)
+    figure = front.figure(info)
     numbers = {mark.text: mark.trial for mark in info.marks}
     for trace in figure.data:
         if trace.customdata is not None:

@@ -36,8 +36,8 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
     from explorer import data as datasets
     from explorer.arch import architecture
+    from explorer.cli.config import ConfigError
     from explorer.compression.codec.header import tensor_shapes
-    from explorer.config import ConfigError
     from explorer.reproduction import table_2_given
     from explorer.training.network import build
     from explorer.training.weights import load
@@ -67,7 +67,7 @@ def _trained() -> dict[str, Any]:
 
     from explorer import data as datasets
     from explorer.arch import architecture
-    from explorer.config import folder
+    from explorer.cli.config import folder
     from explorer.reproduction import table_2_trained
     from explorer.training import job
     from explorer.training import recipe as recipes

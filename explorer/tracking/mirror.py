@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.plots import pareto
+from explorer.plots import front
 from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import view
@@ -122,7 +122,7 @@ class Mirror:
         return Mirrored(run.info.run_id, tags=tags, name=record.name)
 
     def _sync_study(self, record: StudyRecord, over: Sequence[TrialRecord]) -> None:
-        page = pareto.html(pareto.figure(pareto.info(record, self._standing)))
+        page = front.html(front.figure(front.info(record, self._standing)))
         tags = {FIGURE: _digest(page), NOTE: view.note(record, self._standing, self._links())}
         if tags[FIGURE] != self._parent.tags.get(FIGURE):
             self._upload(self._parent, view.front_files(record, self._standing) | {"pareto.html": page})

@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from explorer.cli.terminal import clock, cut, front_table, point_name, sparkline
 from explorer.results.pareto import by_end, hypervolume_history, point, reference_point
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.terminal import clock, cut, front_table, point_name, sparkline
 
 if TYPE_CHECKING:
     from explorer.study.controller import Controller

@@ -22,8 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from explorer.ascii import degrade
-from explorer.completion import script
+from explorer.cli.ascii import degrade
+from explorer.cli.completion import script
 from explorer.space import DesignSpace, SpaceError, parse
 
 BAD_INPUT = 2

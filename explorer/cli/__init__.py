@@ -1,0 +1,1 @@
+"""The command line: Hydra, options, progress, what a terminal shows."""
