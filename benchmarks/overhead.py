@@ -23,7 +23,8 @@ from benchmarks.row import Row, print_rows, versus, within
 COMMAND = "python -m benchmarks.overhead"
 LIMIT = 60.0
 EPOCHS = 2
-FRESH = "import json, sys; from explorer.training.worker import train; print(); print(json.dumps(train(json.loads(sys.argv[1]))))"
+FRESH = """import json, sys; from explorer.training.worker import train
+print(); print(json.dumps(train(json.loads(sys.argv[1]))))"""
 SEARCH = ["+space=overhead", "sampler=random", "stopping=none", "launcher.devices=[cpu]", f"epochs={EPOCHS}"]
 SPACE = """
 family: fire

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from rich.console import Console
 
-    from explorer.reporting.html import Section
+    from explorer.reporting.document import Section
     from explorer.reporting.page import Subject
     from explorer.results.latency import Timed
     from explorer.results.record import StudyRecord
@@ -103,7 +103,7 @@ def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     """Compressed networks on the bytes axis, if any were made."""
     from explorer.compress import results
     from explorer.plots import compressed
-    from explorer.reporting.html import Section
+    from explorer.reporting.document import Section
 
     found = results(storage, record.name)
     if not found:
@@ -126,7 +126,7 @@ def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     """Accuracy over latency, if it was measured."""
     from explorer.latency import latest, results, verdict
     from explorer.plots import latency
-    from explorer.reporting.html import Section
+    from explorer.reporting.document import Section
     from explorer.results.latency import RUNTIMES
 
     found = latest(results(storage, record.name))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
-    from explorer.reporting.html import Section
+    from explorer.reporting.document import Section
     from explorer.reporting.statistics import Findings
     from explorer.results.record import StudyRecord
 
@@ -32,12 +32,12 @@ def main(config: DictConfig) -> int:
     record = study_store.load(str(config.storage), config.study)
     other = _other(config, record)
     from explorer.cli.progress import working
-    from explorer.reporting import html, statistics
+    from explorer.reporting import document, statistics
 
     with working(f"study {record.name}: {len(record.trials)} trials"):
         found = statistics.find(record, other)
         sections = statistics.sections(found)
-        text = html.html(*_heading(record, other), sections)
+        text = document.html(*_heading(record, other), sections)
     data = json.dumps(as_data(record, other, found), indent=1)
     if config.format == "json":
         print(data)

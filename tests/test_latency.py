@@ -18,7 +18,7 @@ from explorer.plots import latency
 from explorer.results.latency import RUNTIMES, Latency, Timed
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
-from explorer.training import latency
+from explorer.training.latency import Ready, Subject, measure, prepare
 from tests.sample import finished_study
 from tests.stored import stored
 
@@ -49,10 +49,10 @@ def test_a_known_time_is_measured() -> None:
         order.append(which)
         time.sleep(seconds)
 
-    subject = latency.Subject("any", architecture("squeezenet_v1_0", (1, 8, 8), 10), 3)
+    subject = Subject("any", architecture("squeezenet_v1_0", (1, 8, 8), 10), 3)
     ended: list[int] = []
-    ready = latency.Ready(subject, 1, 1, (lambda: call(0, 0.002), lambda: call(1, 0.006)))
-    (found,) = latency.measure([ready], 4, ended.append)
+    ready = Ready(subject, 1, 1, (lambda: call(0, 0.002), lambda: call(1, 0.006)))
+    (found,) = measure([ready], 4, ended.append)
     fast, slow = (found.latencies[runtime] for runtime in RUNTIMES)
     assert 2 <= fast.p10 <= fast.median <= fast.p90
     assert 6 <= slow.p10 <= slow.median <= slow.p90
@@ -65,8 +65,8 @@ def test_a_known_time_is_measured() -> None:
 def test_both_runtimes_and_their_threads() -> None:
     before = torch.get_num_threads()
     small, large = (architecture("squeezenet_v1_0", shape, 10) for shape in ((1, 8, 8), (3, 64, 64)))
-    ready = latency.prepare([latency.Subject("small", small), latency.Subject("large", large)], 1, 2)
-    found = latency.measure(ready, 3)
+    ready = prepare([Subject("small", small), Subject("large", large)], 1, 2)
+    found = measure(ready, 3)
     assert [one.network for one in found] == ["small", "large"]
     for runtime in RUNTIMES:
         assert found[0].latencies[runtime].median < found[1].latencies[runtime].median

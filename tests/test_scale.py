@@ -119,8 +119,8 @@ def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, s
     numbered = [replace(one, number=i) for i, one in enumerate([anchor, *rest])]
     record = study(numbered)
     info = front.info(record)
-    front = {one.number for one in front_trials(record)}
-    assert {mark.trial for mark in info.marks if mark.on_front} == front
+    expected = {one.number for one in front_trials(record)}
+    assert {mark.trial for mark in info.marks if mark.on_front} == expected
     assert len(info.marks) == MOST
     assert info.marks[0].anchor
     assert info.networks == MOST + 501 + stopped

@@ -12,7 +12,7 @@ import pytest
 
 from explorer.plots import distribution as distribution_plot
 from explorer.plots import importance as importance_plot
-from explorer.reporting import html, statistics
+from explorer.reporting import document, statistics
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import add_files, mirror
 from explorer.tracking.tracker import connect
@@ -50,10 +50,10 @@ def test_figures_show_what_was_found() -> None:
     assert [name.split()[0] for name in bars.y] == [one.name for one in found.importances.bars]
     effects = importance_plot.effects_figure(found.importances)
     assert len(effects.data[0].x) == sum(len(one.effects) for one in found.importances.bars)
-    text = html.html("<one>", "about", statistics.sections(found))
+    text = document.html("<one>", "about", statistics.sections(found))
     assert "&lt;one&gt;" in text
     assert text.count("figures.push(") == 4 + len(found.traits)
-    assert text == html.html("<one>", "about", statistics.sections(statistics.find(random_study(60))))
+    assert text == document.html("<one>", "about", statistics.sections(statistics.find(random_study(60))))
 
 
 @pytest.mark.parametrize("trials", [[], [trial(0, state="FAIL")], [trial(2)], [trial(2)] * 3, uniform([trial(2)])])
@@ -63,7 +63,7 @@ def test_small_studies_are_described(trials: list[TrialRecord]) -> None:
     assert "sampler=random" in errors.lines[0]
     assert "too few" in importance.lines[0]
     assert front.title
-    assert html.html("small", "", [errors, importance, front])
+    assert document.html("small", "", [errors, importance, front])
 
 
 def test_files_are_added_to_the_studys_run(tmp_path: Path) -> None:

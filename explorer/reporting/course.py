@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from explorer.plots import curves, history, parallel
-from explorer.reporting import html
-from explorer.reporting.html import Section
+from explorer.reporting import document
+from explorer.reporting.document import Section
 from explorer.results.record import StudyRecord
 
 WIDTH = 900  # px of a figure
@@ -46,4 +46,4 @@ def html(record: StudyRecord, more: Sequence[Section] = ()) -> str:
     """
     order = [*sorted(sections(record), key=lambda section: section.key != "history"), *more]
     about = f"{len(record.trials):,} trials, {len(record.finished):,} finished"
-    return html.html(f"{record.name}: how the search went", about, order)
+    return document.html(f"{record.name}: how the search went", about, order)

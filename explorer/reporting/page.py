@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from explorer.plots import fronts, history
-from explorer.reporting import baseline, course, details, html, parts, statistics
+from explorer.reporting import baseline, course, details, document, parts, statistics
 from explorer.reporting.commands import Commands
-from explorer.reporting.html import Section
+from explorer.reporting.document import Section
 from explorer.reporting.script import NARROW, SCRIPT, STYLE
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord
@@ -48,9 +48,9 @@ def html(subjects: Sequence[Subject], versions: dict[str, str]) -> str:
     data = {str(i): details.details(one.record, one.options, room) for i, one in enumerate(subjects)}
     body = "\n".join(_study(i, subject, subjects, versions) for i, subject in enumerate(subjects))
     both = _comparison(subjects) if len(subjects) > 1 else ""
-    script = f"const details = {html.as_json(data)};\n{NARROW}{html.DRAW}\n{SCRIPT}"
+    script = f"const details = {document.as_json(data)};\n{NARROW}{document.DRAW}\n{SCRIPT}"
     foot = "<noscript>The figures and the details of a network need JavaScript, which the page brings along.</noscript>"
-    return html.document(f"{names}: report", f"{both}\n{body}", STYLE, script, foot)
+    return document.assemble(f"{names}: report", f"{both}\n{body}", STYLE, script, foot)
 
 
 def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: dict[str, str]) -> str:
@@ -74,7 +74,7 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
             parts.tiles(record),
             f"<nav>{nav}</nav>",
             _front(place, record),
-            *(html.section_html(section) for section in sections),
+            *(document.section_html(section) for section in sections),
             f'<section id="made{place}" class="long"><h2>How it was made, and how to make it again</h2>',
             parts.made(record, subject.commands, versions),
             "</section>",
@@ -95,7 +95,7 @@ def _front(place: int, record: StudyRecord) -> str:
     return "\n".join(
         [
             f'<section id="pareto{place}" class="long"><h2>The front: accuracy over size</h2>{words}',
-            f'<div class="picks">{html.figure_html(f"pareto{place}", parts.front_figure(record, place))}</div>',
+            f'<div class="picks">{document.figure_html(f"pareto{place}", parts.front_figure(record, place))}</div>',
             f'<p class="note">{escape(parts.BARS)} A click on a network shows it below.</p>',
             f'<div class="panel" id="panel_{place}" data-first="{first}">{CHOICE}<div class="body"></div></div>',
             parts.front_table(record, place) if front else "<p>No trial has finished yet.</p>",
@@ -134,10 +134,10 @@ def _comparison(subjects: Sequence[Subject]) -> str:
         [
             f"<h1>{escape(one.name)} and {escape(other.name)}</h1>{warning}",
             f'<section id="both"><h2>Both fronts</h2><p>{escape(about)}</p>',
-            f'<div class="picks">{html.figure_html("both", fronts.figure(records))}</div>',
+            f'<div class="picks">{document.figure_html("both", fronts.figure(records))}</div>',
             f'<p class="note">{escape(parts.BARS)}</p>',
-            html.table(Section("both", "", heads=("", one.name, other.name), rows=rows)),
-            html.figure_html("both_history", history.figure(drawn)) if drawn else "",
+            document.table(Section("both", "", heads=("", one.name, other.name), rows=rows)),
+            document.figure_html("both_history", history.figure(drawn)) if drawn else "",
             "</section>",
         ]
     )

@@ -12,7 +12,7 @@ from explorer.analysis.traits import FEWEST, Trait
 from explorer.analysis.traits import draws as uniform_draws
 from explorer.analysis.traits import traits as traits_of
 from explorer.plots import distribution, importance, traits
-from explorer.reporting.html import Section
+from explorer.reporting.document import Section
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord
 from explorer.space import parse

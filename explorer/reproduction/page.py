@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from explorer.plots import sweep, tradeoff
-from explorer.reporting import html
+from explorer.reporting import document
 from explorer.reproduction.sheet import SOURCES, Sheet
 
 STYLE = """
@@ -55,7 +55,7 @@ beside what this program counts and what it measured. Each column belongs to one
 <p class="legend">{legend}</p>
 <p>{escape(caveat)}</p>
 <nav>{links}</nav>"""
-    return html.document(TITLE, f"{head}\n{body}", STYLE)
+    return document.assemble(TITLE, f"{head}\n{body}", STYLE)
 
 
 def _section(sheet: Sheet) -> str:
@@ -120,5 +120,5 @@ def _figures(sheet: Sheet) -> str:
             '<p class="foot">Bars: one standard error, over the seeds (binomial if there is one). '
             "Faint dots: each seed. Every figure has an axis of its own.</p>"
         )
-    inner = "".join(html.figure_html(f"{sheet.key}_{i}", figure) for i, figure in enumerate(drawn))
+    inner = "".join(document.figure_html(f"{sheet.key}_{i}", figure) for i, figure in enumerate(drawn))
     return f'<div class="figures">{inner}</div>{note}' if drawn else ""

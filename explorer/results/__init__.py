@@ -1,1 +1,1 @@
-"""Results as values: a study's trials, its front, which network a word means; what retraining, compressing, timing gave."""
+"""Results as values: a study's trials, its front, the network that a word names; retrained, compressed, timed."""

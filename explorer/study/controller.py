@@ -56,8 +56,8 @@ class Controller:
     """Runs one study to its budget.
 
     While the study's database is away, the controller waits in the call that it was making (see
-    `explorer.storage.patient.PatientStorage`): rungs in flight go on to their ends and are stored when it is back, but no other
-    is begun. Going on would mean to keep results in memory alone, where a crash loses them.
+    `explorer.storage.patient.PatientStorage`): rungs in flight go on to their ends and are stored when it is back,
+    but no other is begun. Going on would mean to keep results in memory alone, where a crash loses them.
 
     Args:
         store: the study.

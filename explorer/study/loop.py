@@ -1,7 +1,7 @@
 """The loop of every search: ask for a point, train it to a rung, let it go on or stop it, tell.
 
-It knows accuracies and sizes, not what a trial is or where it trains: `explorer.study.controller` drives it with trainings on
-workers, `explorer.study.optimize` with any objective.
+It knows accuracies and sizes, not what a trial is or where it trains: `explorer.study.controller` drives it with
+trainings on workers, `explorer.study.optimize` with any objective.
 """
 
 from __future__ import annotations

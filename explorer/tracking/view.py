@@ -14,7 +14,7 @@ from explorer.arch import Architecture, cost
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.reporting import course
 from explorer.reporting.baseline import advantages, name
-from explorer.reporting.html import Section
+from explorer.reporting.document import Section
 from explorer.results.archive import Standing
 from explorer.results.pareto import Covered, by_end, point, reference_point
 from explorer.results.record import StudyRecord, TrialRecord

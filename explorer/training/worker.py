@@ -13,7 +13,7 @@ from explorer.training.distributed import DEVICES, RankDied
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
-    """Runs a job on all devices of the worker's slot: the fields of an `explorer.training.job.Job`, then of its result."""
+    """Runs a job on all devices of the slot: takes the fields of an `explorer.training.job.Job`, gives its Result."""
     from explorer.training.job import Job, run
 
     devices = int(os.environ.get(DEVICES, "1"))

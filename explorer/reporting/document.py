@@ -75,10 +75,10 @@ class Section:
 def html(title: str, about: str, sections: Sequence[Section]) -> str:
     """The page. Equal sections give equal pages."""
     head = f'<h1>{escape(title)}</h1>\n<p class="about">{escape(about)}</p>'
-    return document(title, "\n".join([head, *map(section_html, sections)]))
+    return assemble(title, "\n".join([head, *map(section_html, sections)]))
 
 
-def document(title: str, body: str, style: str = "", script: str = DRAW, foot: str = "") -> str:
+def assemble(title: str, body: str, style: str = "", script: str = DRAW, foot: str = "") -> str:
     """A whole page around a body, plotly.js inside.
 
     Args:
