@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.results.record import StudyRecord
-from explorer.storage.patient import StudyError, study_store
+from explorer.storage import study_store
+from explorer.storage.patient import StudyError
 
 SPACE = """
 defaults: [fire_micro, _self_]

@@ -92,7 +92,7 @@ def _fresh(job: dict[str, Any]) -> float:
 
 def _search(trials: int) -> float:
     """Milliseconds a trial of a search with one worker that are not epochs."""
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "overhead.yaml").write_text(SPACE, encoding="utf-8")

@@ -27,7 +27,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.chaos import workers
-from explorer.storage.patient import StudyError, study_store
+from explorer.storage import study_store
+from explorer.storage.patient import StudyError
 
 SPACE = """
 defaults: [fire_micro, _self_]

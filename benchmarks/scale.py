@@ -36,7 +36,8 @@ from explorer.samplers import Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.space.domain import Domain
 from explorer.storage.study_store import Store
-from explorer.study.controller import Controller, stopping
+from explorer.study import stopping
+from explorer.study.controller import Controller
 from explorer.study.loop import Loop
 
 COMMAND = "python -m benchmarks.scale"

@@ -56,7 +56,7 @@ def measure(rounds: int, trials: int, epochs: int) -> list[Row]:
 
 def search(folder: Path, trials: int, epochs: int) -> tuple[float, float]:
     """Trials a minute of a search; share of the slots' time in which they train."""
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     devices = f"launcher.devices=[{','.join(['cpu'] * WORKERS)}]"
     run(["-m", "explorer.search", *WORDS, devices, f"n_trials={trials}", f"epochs={epochs}"], folder)

@@ -30,7 +30,7 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer.results import selection
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     _check(config)
     room = budget(config.budget)

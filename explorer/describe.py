@@ -54,7 +54,7 @@ def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: st
     if target.endswith(".json"):
         return read_architecture(Path(target))
     from explorer.results import selection
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     if (
         not target.isdigit()

@@ -125,7 +125,7 @@ def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
     from explorer.describe import resolve
     from explorer.results import selection
     from explorer.results.pareto import front_trials
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
     from explorer.training.latency import Subject
 
     target = str(config.target)

@@ -60,7 +60,8 @@ def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
     from explorer.cli.config import ConfigError
     from explorer.plots import sweep
     from explorer.reproduction.sweeps import PARAMETERS
-    from explorer.storage.patient import open_storage, study_store
+    from explorer.storage import study_store
+    from explorer.storage.patient import open_storage
 
     if not isinstance(names, dict) or set(names) != set(PARAMETERS):
         raise ConfigError(f"studies is {names!r}, expected a name for each of {', '.join(PARAMETERS)}")

@@ -31,7 +31,7 @@ def main(config: DictConfig) -> int:
 
     from explorer.cli.config import ConfigError, write
     from explorer.cli.progress import working
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     if not isinstance(config.text, bool):
         raise ConfigError(f"text is {config.text!r}, expected true or false")

@@ -32,7 +32,7 @@ def main(config: DictConfig) -> int:
     from explorer.cli.config import ConfigError, plain, whole
     from explorer.cli.progress import working
     from explorer.results import selection
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     seeds = whole(config, "seeds", 1)
     if not isinstance(config.within, int | float) or not 0 <= config.within < 1:

@@ -78,7 +78,7 @@ def read(config: DictConfig) -> Plan:
         ConfigError, SpaceError, StoppingError: naming what is wrong.
     """
     from explorer.cli.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
-    from explorer.study.controller import stopping
+    from explorer.study import stopping
 
     name = space_choice()
     if name is None:

@@ -22,7 +22,7 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer.cli.config import ConfigError, write
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")
@@ -132,7 +132,7 @@ def _heading(record: StudyRecord, other: StudyRecord | None) -> tuple[str, str]:
 def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
     """The study to compare with."""
     from explorer.cli.config import ConfigError
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
 
     if config.against is None:
         if config.against_storage is not None:

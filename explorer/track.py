@@ -15,7 +15,7 @@ def main(config: DictConfig) -> int:
 
     from explorer.cli.progress import working
     from explorer.compress import results
-    from explorer.storage.patient import study_store
+    from explorer.storage import study_store
     from explorer.tracking import log_again, mirror
     from explorer.tracking.compressed import log_results
 

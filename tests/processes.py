@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.chaos import workers as children
 from explorer.results.record import StudyRecord
-from explorer.storage.patient import study_store
+from explorer.storage import study_store
 
 __all__ = ["SHORT", "SPACE", "WHOLE", "children", "run", "search", "start", "study", "training", "wait_for"]
 

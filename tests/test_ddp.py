@@ -20,7 +20,7 @@ from explorer.arch.families.fire import fire
 from explorer.data import DataError, load
 from explorer.launchers import LauncherError
 from explorer.launchers.local import LocalLauncher
-from explorer.storage.patient import study_store
+from explorer.storage import study_store
 from explorer.training.distributed import RankDied, together
 from explorer.training.job import Job, Result, run, weights
 from explorer.training.job import train as train_rank

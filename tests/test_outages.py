@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from explorer.results.record import TrialRecord
-from explorer.storage.patient import StudyError, study_store
+from explorer.storage import study_store
+from explorer.storage.patient import StudyError
 from explorer.tracking.tracker import connect
 from tests.mlflow_server import free_port
 from tests.mlflow_server import server as mlflow_server

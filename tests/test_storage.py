@@ -11,7 +11,8 @@ import optuna
 import pytest
 import sqlalchemy
 
-from explorer.storage.patient import StudyError, open_storage, patient, study_store
+from explorer.storage import patient, study_store
+from explorer.storage.patient import StudyError, open_storage
 from explorer.storage.study_store import Store
 from tests.mlflow_server import free_port
 from tests.postgresql import PASSWORD, QUOTED, Server, postgresql

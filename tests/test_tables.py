@@ -11,7 +11,7 @@ import pytest
 import explorer
 from benchmarks.table import missing
 from explorer.arch import cost
-from explorer.storage.patient import study_store
+from explorer.storage import study_store
 from explorer.tables import CURVES, HERE, TableError, load, save
 from tests.processes import run
 
