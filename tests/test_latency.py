@@ -19,8 +19,8 @@ from explorer.results.latency import RUNTIMES, Latency, Timed
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
 from explorer.training.latency import Ready, Subject, measure, prepare
-from tests.sample import finished_study
-from tests.stored import stored
+from tests.support.sample import finished_study
+from tests.support.stored import stored
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*noload.*")  # MLflow's own
 
@@ -98,7 +98,7 @@ def test_the_front_over_latency_is_not_that_over_params() -> None:
 
 
 def test_the_verdict_is_about_networks_no_less_accurate() -> None:
-    from tests.sample import study, trial
+    from tests.support.sample import study, trial
 
     record = study([trial(0, anchor="squeezenet_v1_0", accuracy=0.95), trial(1, accuracy=0.96), trial(2, accuracy=0.9)])
     found = [timed(0, 1.0), timed(1, 0.5), timed(2, 0.1)]

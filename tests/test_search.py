@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import SHORT, SPACE, children, run, search, start, study, training, wait_for
+from tests.support.processes import SHORT, SPACE, children, run, search, start, study, training, wait_for
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")

@@ -35,7 +35,7 @@ OPTIONS = (
     "config-name", "config-dir", "experimental-rerun", "info",
 )  # fmt: skip
 """Hydra's."""
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 class ConfigError(ValueError):

@@ -26,7 +26,7 @@ def git_commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     try:
         done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
