@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 FRESH = 1000
 """Seeds beyond the study's start so far above them."""
-KEY = "compressed"
-"""Beginning of the study's attributes that hold results."""
 
 
 def main(config: DictConfig) -> int:
@@ -62,17 +60,6 @@ def budget(text: Any) -> int | None:
     if count < 1:
         raise ConfigError(f"budget is {text!r}, expected bytes such as 20kB or 0.02MB")
     return count
-
-
-def results(storage: str, study: str) -> list[Compressed]:
-    """What was found for a study's networks, by trial and size."""
-    from explorer.storage.patient import open_storage
-
-    opened = open_storage(storage)
-    number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)
-    attributes = opened.get_study_user_attrs(number)
-    found = [Compressed.read(value) for key, value in attributes.items() if key.startswith(f"{KEY}:")]
-    return sorted(found, key=lambda one: (one.trial, one.size))
 
 
 def _check(config: DictConfig) -> None:
@@ -117,6 +104,7 @@ def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
     """Compresses every network on the front; 1 if none could be."""
     from explorer.compression.codec.coded import CompressionError
     from explorer.results.pareto import front_trials
+    from explorer.storage import attributes
 
     folder, done = Path(config.output or "compressed"), 0
     for trial in front_trials(record):
@@ -125,7 +113,7 @@ def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
             done += 1
         except CompressionError as error:  # a network so small that its header is too large
             console.print(f"trial {trial.number}: not compressed, {error}", style="yellow", highlight=False)
-    _show_front(record, results(config.storage, record.name), folder, console)
+    _show_front(record, attributes.compressed(config.storage, record.name), folder, console)
     return 0 if done else 1
 
 
@@ -136,6 +124,7 @@ def _compress(
     import torch
 
     from explorer import data as datasets
+    from explorer.storage import attributes
     from explorer.training import recipe as recipes
 
     torch.set_num_threads(1)  # as in a search: the same weights, and small networks gain nothing from more
@@ -161,7 +150,7 @@ def _compress(
     )  # fmt: skip
     console.print(f"trial {trial.number}: {found.words()}", highlight=False)
     (folder / "compressed.json").write_text(json.dumps(found.plain(), indent=1))
-    _store(config.storage, found)
+    attributes.keep_compressed(config.storage, found)
     _log(record, trial, found, folder, config.tracking, console)
     return found
 
@@ -225,15 +214,6 @@ def network(architecture: Architecture, values: dict[str, Any]) -> Network:
     made = build(architecture)
     made.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()}, strict=False)
     return made
-
-
-def _store(storage: str, found: Compressed) -> None:
-    """Keeps a result with its study, in place of an earlier one of the same trial and plan."""
-    from explorer.storage.patient import open_storage
-
-    opened = open_storage(storage)
-    number = next(each._study_id for each in opened.get_all_studies() if each.study_name == found.study)
-    opened.set_study_user_attr(number, f"{KEY}:{found.trial}:{found.plan}", found.plain())
 
 
 def _log(

@@ -174,15 +174,13 @@ def _architecture(
     from explorer.cli.config import ConfigError
 
     if target not in named():
-        from explorer.describe import read_architecture
-
         if options or classes is not None:
             raise ConfigError(f"options and classes go with a published network, {target} has its own")
         path = Path(target)
         if path.suffix != ".json" and not path.is_dir():
             where = "a folder that retrain wrote, or an architecture.json"
             raise ConfigError(f"target is {target!r}, expected {nearest(target, named())}, {where}")
-        return read_architecture(path if path.suffix == ".json" else path / "architecture.json"), []
+        return Architecture.read(path if path.suffix == ".json" else path / "architecture.json"), []
     family, _ = named()[target]
     for key in options:
         if key not in metaparameters(family):

@@ -16,18 +16,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from explorer.plots.latency import LatencyInfo
     from explorer.results.record import StudyRecord, TrialRecord
     from explorer.training.latency import Subject
 
-KEY = "latency"
-"""Beginning of the study's attributes that hold what was measured."""
 MANY = ("front", "all")
 
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
+
+    from explorer.storage import attributes
 
     _check(config)
     record, subjects = _subjects(config)
@@ -52,7 +51,7 @@ def main(config: DictConfig) -> int:
         name += f"-{found[0].trial}"
     page = _write(config, record, found, name, console)
     if record:
-        _store(str(config.storage), record.name, found)
+        attributes.keep_latencies(str(config.storage), record.name, found)
         if config.tracking is not None:
             _log(record, found, page, str(config.tracking), console)
     return 0
@@ -73,37 +72,6 @@ def table(found: Sequence[Timed]) -> Table:
     return shown
 
 
-def results(storage: str, study: str) -> list[Timed]:
-    """What was measured of a study's networks, those measured last at the end."""
-    from explorer.storage.patient import open_storage
-
-    opened = open_storage(storage)
-    number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)
-    attributes = opened.get_study_user_attrs(number)
-    kept = sorted(
-        (value for key, value in attributes.items() if key.startswith(f"{KEY}:")), key=lambda one: one["time"]
-    )
-    return [Timed.read({key: value for key, value in one.items() if key != "time"}) for one in kept]
-
-
-def latest(found: Sequence[Timed]) -> list[Timed]:
-    """Of many results those that can be compared with the last one."""
-    return [one for one in found if one.conditions == found[-1].conditions]
-
-
-def verdict(info: LatencyInfo) -> list[str]:
-    """The canonical network against the fastest that is as accurate, a line a runtime."""
-    lines = []
-    for runtime in RUNTIMES:
-        other = next((point for point in info.points[runtime] if point.canonical), None)
-        better = [point for point in info.front(runtime) if other and point.accuracy >= other.accuracy]
-        if other and better and not better[0].canonical:
-            times = other.latency.median / better[0].latency.median
-            how = f"{times:.2f} times as fast as SqueezeNet v1.0" if times >= 1 else "no faster than SqueezeNet v1.0"
-            lines.append(f"{runtime}: trial {better[0].trial}, which measured no less accurate, is {how}")
-    return lines
-
-
 def _check(config: DictConfig) -> None:
     from explorer.cli.config import ConfigError, whole
 
@@ -122,7 +90,7 @@ def _subjects(config: DictConfig) -> tuple[StudyRecord | None, list[Subject]]:
     """The networks that are meant, and the study that they are of."""
     from explorer.arch.families import named
     from explorer.cli.config import ConfigError, plain
-    from explorer.describe import resolve
+    from explorer.cli.target import resolve
     from explorer.results import selection
     from explorer.results.pareto import front_trials
     from explorer.storage import study_store
@@ -158,11 +126,11 @@ def _trial(trial: TrialRecord) -> Subject:
 
 def _retrained(folder: Path) -> Subject:
     """The network of a folder that retrain wrote, with its weights."""
-    from explorer.describe import read_architecture
+    from explorer.arch import Architecture
     from explorer.training.latency import Subject
     from explorer.training.weights import WeightsError, read
 
-    network, file = read_architecture(folder / "architecture.json"), folder / "weights.safetensors"
+    network, file = Architecture.read(folder / "architecture.json"), folder / "weights.safetensors"
     try:
         return Subject(str(folder), network, weights=read(file))
     except WeightsError as error:
@@ -190,7 +158,7 @@ def _write(
     if record and str(config.target) in MANY:
         info = latency.info(record, found)
         page = latency.html(latency.figure(info))
-        for line in verdict(info):
+        for line in latency.verdict(info):
             console.print(line, highlight=False)
     if config.output is None:
         return page
@@ -204,20 +172,6 @@ def _write(
         raise ConfigError(f"output {folder}: {error.strerror}, expected a folder that can be written") from None
     console.print(f"{folder / name}.{'html shows them' if page else 'json has them'}", highlight=False)
     return page
-
-
-def _store(storage: str, study: str, found: Sequence[Timed]) -> None:
-    """Keeps what was measured with the study, in place of what was measured before under the same conditions."""
-    import time
-
-    from explorer.storage.patient import open_storage
-
-    opened = open_storage(storage)
-    number = next(each._study_id for each in opened.get_all_studies() if each.study_name == study)
-    for one in found:
-        opened.set_study_user_attr(
-            number, f"{KEY}:{one.trial}:{one.conditions}", one.plain() | {"time": round(time.time(), 3)}
-        )
 
 
 def _log(record: StudyRecord, found: Sequence[Timed], page: str | None, uri: str, console: Console) -> None:

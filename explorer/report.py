@@ -101,11 +101,11 @@ def subject(record: StudyRecord, storage: str) -> Subject:
 
 def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     """Compressed networks on the bytes axis, if any were made."""
-    from explorer.compress import results
     from explorer.plots import compressed
     from explorer.reporting.document import Section
+    from explorer.storage import attributes
 
-    found = results(storage, record.name)
+    found = attributes.compressed(storage, record.name)
     if not found:
         return ()
     info = compressed.info(record, found)
@@ -124,12 +124,12 @@ def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
 
 def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     """Accuracy over latency, if it was measured."""
-    from explorer.latency import latest, results, verdict
     from explorer.plots import latency
     from explorer.reporting.document import Section
-    from explorer.results.latency import RUNTIMES
+    from explorer.results.latency import RUNTIMES, latest
+    from explorer.storage import attributes
 
-    found = latest(results(storage, record.name))
+    found = latest(attributes.latencies(storage, record.name))
     if not found:
         return ()
     info = latency.info(record, found)
@@ -139,7 +139,7 @@ def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     where = f"Measured on {found[0].conditions}; load average {max(one.load for one in found):.1f} at most."
     note = "Bars: 10th to 90th percentile of the calls; ± 1 standard error of val_acc."
     figures = (_on_the_page(latency.figure(info)),)
-    lines = (where, *verdict(info))
+    lines = (where, *latency.verdict(info))
     return (Section("latency", "Accuracy over latency", lines, heads, rows, figures=figures, width=900, note=note),)
 
 

@@ -14,8 +14,7 @@ def main(config: DictConfig) -> int:
     from rich.console import Console
 
     from explorer.cli.progress import working
-    from explorer.compress import results
-    from explorer.storage import study_store
+    from explorer.storage import attributes, study_store
     from explorer.tracking import log_again, mirror
     from explorer.tracking.compressed import log_results
 
@@ -24,7 +23,7 @@ def main(config: DictConfig) -> int:
     with working(f"study {record.name}: {len(record.trials)} trials to MLflow"):
         mirror(record, config.tracking)
         retrained = log_again(record, Path(str(config.retrained)), config.tracking)
-        compressed = results(config.storage, record.name)
+        compressed = attributes.compressed(config.storage, record.name)
         bare = log_results(record, compressed, Path(str(config.compressed)), config.tracking)
     console.print(f"study {record.name}: {len(record.trials)} trials are in MLflow", highlight=False)
     if compressed:

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from explorer.arch import architecture, cost
-from explorer.latency import latest, results, verdict
 from explorer.plots import latency
-from explorer.results.latency import RUNTIMES, Latency, Timed
+from explorer.results.latency import RUNTIMES, Latency, Timed, latest
+from explorer.storage import attributes
 from explorer.tracking import mirror
 from explorer.tracking.tracker import connect
 from explorer.training.latency import Ready, Subject, measure, prepare
@@ -102,9 +102,9 @@ def test_the_verdict_is_about_networks_no_less_accurate() -> None:
 
     record = study([trial(0, anchor="squeezenet_v1_0", accuracy=0.95), trial(1, accuracy=0.96), trial(2, accuracy=0.9)])
     found = [timed(0, 1.0), timed(1, 0.5), timed(2, 0.1)]
-    lines = verdict(latency.info(record, found))
+    lines = latency.verdict(latency.info(record, found))
     assert lines[0] == "torch: trial 1, which measured no less accurate, is 2.00 times as fast as SqueezeNet v1.0"
-    assert verdict(latency.info(record, found[1:])) == []
+    assert latency.verdict(latency.info(record, found[1:])) == []
 
 
 def test_an_empty_figure() -> None:
@@ -122,7 +122,7 @@ def test_the_front_of_a_study(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "SqueezeNet v1.0" in done.stdout
     assert "1 thread), batch size 1, torch 2" in done.stdout
-    found = results(url, record.name)
+    found = attributes.latencies(url, record.name)
     written = json.loads((tmp_path / "latency" / f"{record.name}.json").read_text())
     assert {one["trial"] for one in written} == {one.trial for one in found} >= {0}
     assert (tmp_path / "latency" / f"{record.name}.html").stat().st_size < 6e6
@@ -138,7 +138,7 @@ def test_the_front_of_a_study(tmp_path: Path) -> None:
     again = command("canonical", "rounds=1", "format=json", "tracking=null", "output=null", cwd=tmp_path)
     (one,) = json.loads(again.stdout)
     assert one["trial"] == 0
-    kept = results(url, record.name)
+    kept = attributes.latencies(url, record.name)
     assert len(kept) == len(found)
     assert kept[-1].plain() == one
     assert len(latest(kept)) == len(kept)
@@ -178,13 +178,12 @@ def test_bad_input_is_one_line(words: list[str], said: str, tmp_path: Path) -> N
 
 
 def test_the_report_has_what_was_measured(tmp_path: Path) -> None:
-    from explorer.latency import _store
     from explorer.report import _latency
 
     url = f"sqlite:///{tmp_path}/study.db"
     record = stored(finished_study(6), url)
     assert _latency(record, url) == ()
-    _store(url, record.name, [timed(0, 1.0), timed(3, 0.5)])
+    attributes.keep_latencies(url, record.name, [timed(0, 1.0), timed(3, 0.5)])
     (section,) = _latency(record, url)
     assert [row[0] for row in section.rows] == ["trial 3", "trial 0"]
     assert section.rows[0][2:] == ("0.5", "0.6", "0.1", "0.12")

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import Field, asdict, dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Any, get_args
 
 from explorer.arch import layers as L
@@ -85,6 +86,22 @@ class Architecture:
                 f"identity is {_short(data.get('identity'))}, but the layers give {identity!r}: the file was altered"
             )
         return architecture
+
+    @staticmethod
+    def read(file: str | Path) -> Architecture:
+        """Reads a file that holds what `to_json` wrote.
+
+        Raises:
+            ArchitectureError: naming the file.
+        """
+        try:
+            return Architecture.from_json(Path(file).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise L.ArchitectureError(f"{file}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise L.ArchitectureError(f"{file}: no text, expected an architecture.json") from None
+        except L.ArchitectureError as error:
+            raise L.ArchitectureError(f"{file}: {error}") from None
 
 
 def _encode(layer: L.Layer) -> dict[str, Any]:

@@ -201,3 +201,16 @@ def _layout(info: LatencyInfo) -> dict[str, Any]:
         | {"title": {"text": f"validation accuracy ({info.images:,} images)", "standoff": 14}}
         | {"range": [info.floor, info.ceiling], "tickformat": ".1%" if info.ceiling - info.floor < 0.06 else ".0%"},
     }
+
+
+def verdict(info: LatencyInfo) -> list[str]:
+    """The canonical network against the fastest that is as accurate, a line a runtime."""
+    lines = []
+    for runtime in RUNTIMES:
+        other = next((point for point in info.points[runtime] if point.canonical), None)
+        better = [point for point in info.front(runtime) if other and point.accuracy >= other.accuracy]
+        if other and better and not better[0].canonical:
+            times = other.latency.median / better[0].latency.median
+            how = f"{times:.2f} times as fast as SqueezeNet v1.0" if times >= 1 else "no faster than SqueezeNet v1.0"
+            lines.append(f"{runtime}: trial {better[0].trial}, which measured no less accurate, is {how}")
+    return lines

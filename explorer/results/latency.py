@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,3 +64,8 @@ class Timed:
         """From plain data."""
         latencies = {runtime: Latency(**values) for runtime, values in plain["latencies"].items()}
         return cls(**{**plain, "latencies": latencies})
+
+
+def latest(found: Sequence[Timed]) -> list[Timed]:
+    """Of many results those that can be compared with the last one."""
+    return [one for one in found if one.conditions == found[-1].conditions]

@@ -44,7 +44,7 @@ class StudyError(ValueError):
     """A study that is not there, cannot be read, or is another one than expected."""
 
 
-def open_storage(url: str, create: bool = False) -> RDBStorage:
+def open_storage(url: str, create: bool = False) -> PatientStorage:
     """Opens Optuna's storage.
 
     A call of the storage that is opened waits, up to PATIENCE seconds, for a database that is locked or away.

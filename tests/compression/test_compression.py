@@ -242,7 +242,7 @@ def test_the_front_over_bytes() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
 def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     """A study's network trained, compressed, stored, logged, decompressed: each by its command."""
-    from explorer.compress import results
+    from explorer.storage import attributes
 
     def run(name: str, *words: str) -> str:
         done = subprocess.run(
@@ -259,7 +259,7 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     run("search", "+space=fire_micro", "n_trials=2", "epochs=2", *space)
     out = run("compress", "best", "seeds=2", "epochs=3", "rounds=1", "ratio=8", "tolerance=null")
     assert "points lost (mean of 2 seeds)" in " ".join(out.split())
-    found = results(f"sqlite:///{tmp_path}/study.db", "fire_micro")
+    found = attributes.compressed(f"sqlite:///{tmp_path}/study.db", "fire_micro")
     assert [len(one.seeds) for one in found] == [2]
     folder = next((tmp_path / "compressed").iterdir())
     file = folder / f"{found[0].seeds[0]}.sqz"

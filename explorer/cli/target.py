@@ -1,0 +1,43 @@
+"""The network that a word on the command line names: a published one, a file, a trial of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from explorer.arch import Architecture, ArchitectureError, architecture
+from explorer.arch.families import named
+from explorer.cli.config import ConfigError
+
+
+def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: str | None) -> Architecture:
+    """The architecture that a target names: a published network, a file, or a trial of a study.
+
+    Raises:
+        ArchitectureError, StudyError, TargetError, ConfigError: if there is none.
+    """
+    if target in named():
+        shape = [3, 227, 227] if input_shape is None else input_shape
+        if not (isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)):
+            raise ConfigError(f"input is {shape!r}, expected [channels, height, width] such as [3,227,227]")
+        count = 1000 if classes is None else classes
+        if type(count) is not int or count < 1:
+            raise ConfigError(f"classes is {count!r}, expected a whole number of at least 1")
+        return architecture(target, (shape[0], shape[1], shape[2]), count)
+    if input_shape is not None or classes is not None:
+        raise ConfigError(f"input and classes go with a published network ({', '.join(named())}), {target} has its own")
+    if target.endswith(".json"):
+        return Architecture.read(target)
+    from explorer.results import selection
+    from explorer.storage import study_store
+
+    if (
+        not target.isdigit()
+        and target not in selection.WORDS
+        and not Path("study.db").exists()
+        and storage == "sqlite:///study.db"
+    ):
+        raise ArchitectureError(
+            f"network is {target!r}, expected one of {', '.join(named())}, a trial of a study or a .json file"
+        )
+    return Architecture.from_json(selection.find(study_store.load(storage, study), target).architecture)
