@@ -25,6 +25,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,7 +33,7 @@ from typing import Any
 from benchmarks import simulated
 from benchmarks.row import Row, versus, within
 from explorer.results.budget import Budget
-from explorer.samplers import Proposal, Proposer
+from explorer.samplers import Candidate, Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.space.domain import Domain
 from explorer.storage.study_store import Store
@@ -79,12 +80,13 @@ def ask_and_tell(trials: int, repeats: int) -> list[float]:
         point = domain.sample(rng)
         loop.add(number, Proposal(point, distributions(domain, point)), size(point), ())
         end(number, size(point), accuracy(point))
-    loop.ask(trials, size, lambda params: False)  # it is told all that went before
+    ask = partial(loop.ask, candidate=lambda params: Candidate(params, size(params)), taken=lambda candidate: False)
+    ask(trials)  # it is told all that went before
     for number in range(trials + 1, trials + 1 + repeats):
         begun = time.perf_counter()
-        proposal = loop.ask(number, size, lambda params: False)
-        assert proposal is not None
-        own, reached = size(proposal.params), accuracy(proposal.params)
+        chosen = ask(number)
+        assert chosen is not None
+        own, reached = chosen[1].size, accuracy(chosen[1].params)
         state = loop.settle(number, own, [reached * (1 - 0.5 / epoch) for epoch in range(1, simulated.RUNG + 1)])
         if state == "RUNNING":
             end(number, own, reached)

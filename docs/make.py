@@ -58,7 +58,7 @@ API = {
     "Samplers": (
         "samplers.Proposer",
         "samplers.Proposal",
-        "samplers.Outcome",
+        "samplers.TrialResult",
         "samplers.Sampler",
         "samplers.front",
         "samplers.surrogate",

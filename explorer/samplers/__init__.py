@@ -1,4 +1,4 @@
-"""Which network next: the samplers by name, and the proposer that asks one until a point passes the gate."""
+"""Samplers by name, and the proposer that asks one of them until a point is within the limits and new."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 from explorer.arch.families import nearest
 from explorer.samplers.distributions import distributions
 from explorer.samplers.front import FrontSampler, Mutation
-from explorer.samplers.proposal import Outcome, Proposal, Sampler, SamplerError, Size, Taken
+from explorer.samplers.proposal import C, Candidate, Proposal, Sampler, SamplerError, Size, TrialResult
 from explorer.samplers.shadow import ShadowStudy, gp, nsga2, tpe
 from explorer.samplers.uniform import Grid, Uniform
-from explorer.space.domain import ENUMERABLE, Domain
+from explorer.space.domain import ENUMERABLE, Domain, Key, key
 
-__all__ = ["SAMPLERS", "Outcome", "Proposal", "Proposer", "Sampler", "SamplerError", "Size", "Taken"]
+__all__ = ["SAMPLERS", "Candidate", "Proposal", "Proposer", "Sampler", "SamplerError", "Size", "TrialResult"]
 
 UNIFORM_ATTEMPTS = 2000
 
@@ -64,45 +64,70 @@ class Proposer:
             self.sampler = SAMPLERS[name](domain, {key: value for key, value in config.items() if key != "name"}, seed)
         except TypeError as error:
             raise SamplerError(f"sampler {name}: {error}") from None
-        self._outcomes: dict[int, Outcome] = {}  # not yet told to the sampler
+        self._untold: dict[int, TrialResult] = {}  # results that the sampler does not have yet
         self._ended: set[int] = set()
 
     def add(self, number: int, proposal: Proposal | None, size: float) -> None:
-        """A trial is under way that was not proposed here: an anchor, or one of an earlier process."""
+        """Takes note of a trial that was not proposed here: an anchor, or one of an earlier process."""
         self.sampler.add(number, proposal, size)
 
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """A trial has ended."""
+    def tell(self, number: int, result: TrialResult) -> None:
+        """Takes the result of a trial."""
         self._ended.add(number)
-        self._outcomes[number] = outcome
+        self._untold[number] = result
 
     def last(self, number: int) -> int | None:
-        """The last trial whose result has a say in trial `number`; None: all that are there have."""
+        """The last trial whose result counts for trial `number`; None: every result there is counts."""
         return None if self.lag is None else number - self.lag
 
     def ready(self, number: int) -> bool:
-        """Whether all results are there from which this trial is to be proposed."""
+        """Whether all results that count for this trial are there."""
         return self.lag is None or all(earlier in self._ended for earlier in range(number - self.lag + 1))
 
-    def propose(self, number: int, size: Size, taken: Taken) -> Proposal | None:
-        """A point for trial `number` within the limits and not taken, or None if there are no more such points."""
+    def propose(
+        self, number: int, candidate: Callable[[Mapping[str, Any]], C | None], taken: Callable[[C], bool]
+    ) -> tuple[Proposal, C] | None:
+        """Chooses the point of trial `number`.
+
+        Args:
+            number: of the trial.
+            candidate: what is built at a point, or None if it is over a limit; called once for a point, whether the
+                sampler only wants its size or proposes it.
+            taken: whether such a candidate was tried already.
+
+        Returns:
+            The point and its candidate; None if there is no more such point.
+        """
         last = self.last(number)
-        for told in sorted(self._outcomes):
-            if last is None or told <= last:
-                self.sampler.tell(told, self._outcomes.pop(told))
-        for proposal in self._candidates(number, size):
-            if (own := size(proposal.params)) is not None and not taken(proposal.params):
-                self.sampler.add(number, proposal, own)
-                return proposal
+        for ended in sorted(self._untold):
+            if last is None or ended <= last:
+                self.sampler.tell(ended, self._untold.pop(ended))
+        built: dict[Key, C | None] = {}
+
+        def candidate_at(params: Mapping[str, Any]) -> C | None:
+            name = key(params)
+            if name not in built:
+                built[name] = candidate(params)
+            return built[name]
+
+        def size(params: Mapping[str, Any]) -> float | None:
+            found = candidate_at(params)
+            return None if found is None else found.size
+
+        for proposal in self._proposals(number, size):
+            found = candidate_at(proposal.params)
+            if found is not None and not taken(found):
+                self.sampler.add(number, proposal, found.size)
+                return proposal, found
         return None
 
-    def _candidates(self, number: int, size: Size) -> Iterator[Proposal]:
+    def _proposals(self, number: int, size: Size) -> Iterator[Proposal]:
         rng = Random(f"{self.seed} {number}")
         chosen = rng.random() >= self.uniform
         if chosen:
-            yield from self.sampler.candidates(number, size)
+            yield from self.sampler.proposals(number, size)
         draw = partial(self._draw, uniform=not chosen)
-        # The sampler has no say here, or keeps coming back to what is known: draw, then look at every point left.
+        # A uniform trial, or the sampler proposes only points that were tried: draw, then go through every point.
         for _ in range(UNIFORM_ATTEMPTS):
             yield draw(self.domain.sample(rng))
         if self.domain.size <= ENUMERABLE:

@@ -1,4 +1,4 @@
-"""Samplers that know the size: it is computed, so accuracy alone has to be found out."""
+"""Samplers that know the size of every point: it is computed, so accuracy alone is modelled."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from explorer.results.pareto import Point, pareto_front
-from explorer.samplers.candidates import Candidates, Sized
 from explorer.samplers.distributions import distributions
 from explorer.samplers.final import final_accuracies
 from explorer.samplers.improvement import Staircase
-from explorer.samplers.proposal import Outcome, Proposal, Size
+from explorer.samplers.pool import Pool, Sized
+from explorer.samplers.proposal import Proposal, Size, TrialResult
 from explorer.samplers.scale import Scale, learned_margin, scale_above
 from explorer.samplers.surrogate import Array, Surrogate, fit
 from explorer.space.domain import Domain, key
 
 MUTANTS = 100
-"""Mutations looked at before a new one is given up."""
+"""Mutations tried before the sampler gives up finding a new one."""
 ROWS, NEWEST, FITTED = 300, 100, 100
-"""Trials that the surrogate is made of at most, how many of them are the newest, and those its kernel is fitted on."""
+"""Most trials in the surrogate, how many of them are the newest, and most trials that its kernel is fitted to."""
 REFIT = 8
-"""New results after which the kernel is fitted anew."""
+"""New results after which the kernel is fitted again."""
 FEW = 3
-"""Results below which there is nothing to model."""
+"""Results below which no model is fitted."""
 BLAS = ThreadpoolController()
-"""One thread does for matrices of hundreds; several wait for one another wherever trainings take the cores."""
+"""One thread is enough for matrices of hundreds; several wait for one another where trainings use the cores."""
 
 
 @dataclass
@@ -40,19 +40,19 @@ class Tried:
     Attributes:
         params: its point; None for an anchor outside the space.
         size: of its network.
-        outcome: how it ended, if it has.
-        vector: its point as a `FrontSampler` sees it.
+        result: how it ended, if it has.
+        vector: its point as the surrogate's input; () until it is needed.
     """
 
     params: Mapping[str, Any] | None
     size: float
-    outcome: Outcome | None = None
+    result: TrialResult | None = None
     vector: tuple[float, ...] = ()
 
     @property
     def point(self) -> Point | None:
         """(size, accuracy) at full length."""
-        ended = self.outcome
+        ended = self.result
         return (self.size, ended.curve[-1]) if ended is not None and ended.state == "COMPLETE" else None
 
 
@@ -69,7 +69,7 @@ class Mutation:
         self.domain, self.seed = domain, seed
         self._configure(**arguments)
         self._tried: dict[int, Tried] = {}
-        self._known: set[Any] = set()
+        self._proposed: set[Any] = set()
         self._running: dict[int, Tried] = {}
         self._front: list[Tried] = []
 
@@ -77,22 +77,20 @@ class Mutation:
         self.n_startup_trials = n_startup_trials
 
     def add(self, number: int, proposal: Proposal | None, size: float) -> None:
-        """See `Sampler`."""
         self._tried[number] = self._running[number] = Tried(proposal.params if proposal else None, size)
         if proposal is not None:
-            self._known.add(key(proposal.params))
+            self._proposed.add(key(proposal.params))
 
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """See `Sampler`."""
+    def tell(self, number: int, result: TrialResult) -> None:
         tried = self._running.pop(number)
-        tried.outcome = outcome
+        tried.result = result
         if tried.point is not None:
             ended = [*self._front, tried]
             front = pareto_front([own.point for own in ended if own.point is not None])
             self._front = [ended[index] for index in front]
 
-    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
-        """See `Sampler`; nothing, and so a uniform draw, while there are too few results."""
+    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+        # Nothing while there are too few results: `Proposer` then draws uniformly.
         parents = self._parents()
         if number >= self.n_startup_trials and parents:
             yield from self._mutants(Random(f"{self.seed} {number} mutation"), parents)
@@ -106,25 +104,24 @@ class Mutation:
 
     def _new(self, points: Iterable[Mapping[str, Any]]) -> Iterator[Proposal]:
         for params in points:
-            if key(params) not in self._known:
+            if key(params) not in self._proposed:
                 yield Proposal(params, distributions(self.domain, params))
 
 
 class FrontSampler(Mutation):
     """A `Sampler` that proposes what is expected to add most to the front.
 
-    A Gaussian process models accuracy on a logarithmic scale (`explorer.samplers.scale`); hundreds of candidates,
-    drawn, mutated and crossed, are scored by the area between front and reference that each is expected to add, over
-    log size, which has a closed form since the size is known. Most asks look at one stretch of sizes alone, so that no
-    stretch takes all trials.
+    A Gaussian process models accuracy on a logarithmic scale (`explorer.samplers.scale`). Hundreds of points, drawn,
+    mutated and crossed, are scored by the hypervolume that each is expected to add, which has a closed form because the
+    size is known. Most asks prefer one range of sizes, so that no range takes all trials.
 
-    Trials under way count as if they had their predicted accuracy. A trial that was stopped counts with the accuracy
-    that trials like it went on to have, and with the spread of theirs as noise.
+    Running trials count with their predicted accuracy. A stopped trial counts with the accuracy that trials like it
+    reached in the end, and with their variance as noise.
 
     Args:
         domain: what is searched.
         arguments: n_startup_trials: uniform draws before the first; mutation: share of the asks that mutate a member
-            of the front instead; local: share that looks at one stretch of sizes; width: of that stretch in decades.
+            of the front instead; local: share that prefers one range of sizes; width: of that range in decades.
         seed: of the search.
     """
 
@@ -133,12 +130,11 @@ class FrontSampler(Mutation):
     ) -> None:
         super()._configure(n_startup_trials)
         self.mutation, self.local, self.width = mutation, local, width
-        self._pool = Candidates(self.domain, self.seed)
+        self._pool = Pool(self.domain, self.seed)
         self._results: list[int] = []
         self._fitted: tuple[list[int], float, Array] = ([], 0.0, np.empty(0))
 
-    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
-        """See `Sampler`."""
+    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
         parents = self._parents()
         if number < self.n_startup_trials or len(parents) == 0:
             return
@@ -146,21 +142,20 @@ class FrontSampler(Mutation):
         if rng.random() < self.mutation or len(self._results) < FEW:
             yield from self._mutants(rng, parents)
             return
-        seen = [each for each in self._pool.look(number, parents, size, rng) if each.key not in self._known]
-        if seen:
+        points = [each for each in self._pool.fill(number, parents, size, rng) if each.key not in self._proposed]
+        if points:
             with BLAS.limit(limits=1, user_api="blas"):
-                scores = self._scores(seen, rng)
-            yield from self._new(seen[index].params for index in np.argsort(-scores, kind="stable"))
+                scores = self._scores(points, rng)
+            yield from self._new(points[index].params for index in np.argsort(-scores, kind="stable"))
 
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """See `Sampler`."""
-        super().tell(number, outcome)
-        if outcome.curve and self._tried[number].params is not None:
+    def tell(self, number: int, result: TrialResult) -> None:
+        super().tell(number, result)
+        if result.curve and self._tried[number].params is not None:
             insort(self._results, number)
 
-    def _scores(self, seen: list[Sized], rng: Random) -> Array:
-        """What each candidate is expected to add."""
-        decades = np.array([each.decades for each in seen])
+    def _scores(self, points: list[Sized], rng: Random) -> Array:
+        """The hypervolume that each point is expected to add, weighted towards the ask's range of sizes."""
+        decades = np.array([each.decades for each in points])
         rows = self._results
         if len(rows) > ROWS:
             rows = sorted(rng.sample(rows[:-NEWEST], ROWS - NEWEST)) + rows[-NEWEST:]
@@ -172,7 +167,7 @@ class FrontSampler(Mutation):
         surrogate = Surrogate(self._pool.groups, theta, x, targets, variances)
         front += self._believed(surrogate, scale)
         largest = max(float(10 ** decades.max()), *(self._tried[number].size for number in rows))
-        mean, deviation = surrogate.predict(np.array([each.vector for each in seen]))
+        mean, deviation = surrogate.predict(np.array([each.vector for each in points]))
         added = Staircase(front, (largest, float(accuracy.min()))).expected(decades, mean, deviation, scale.ceiling)
         if rng.random() < self.local:
             centre = rng.uniform(decades.min(), decades.max())
@@ -182,13 +177,13 @@ class FrontSampler(Mutation):
     def _data(self, numbers: list[int]) -> tuple[Array, Array, Array]:
         """Vectors, accuracies and their variances of trials with a result."""
         trials = [self._tried[number] for number in numbers]
-        accuracy, noise = final_accuracies([tried.outcome for tried in trials if tried.outcome])
+        accuracy, noise = final_accuracies([tried.result for tried in trials if tried.result])
         return self._vectors(trials), accuracy, noise
 
     def _kernel(self) -> tuple[float, Array]:
         """The scale's margin and the kernel's parameters, from all results but the newest few.
 
-        A fit for several asks, whoever asks first.
+        Several asks share a fit, and it does not depend on which of them comes first.
         """
         count = len(self._results)
         old = self._results[: count - count % REFIT] or self._results
@@ -202,7 +197,7 @@ class FrontSampler(Mutation):
         return self._fitted[1:]
 
     def _believed(self, surrogate: Surrogate, scale: Scale) -> list[Point]:
-        """The trials under way, at the accuracy that is predicted of them."""
+        """The running trials at their predicted accuracy."""
         running = [tried for tried in self._running.values() if tried.params is not None]
         if not running:
             return []

@@ -1,22 +1,36 @@
-"""What passes between a search and its sampler."""
+"""What a search and its sampler exchange: candidates, proposals, results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Size: TypeAlias = Callable[[Mapping[str, Any]], float | None]
 """The size of the network at a point, known before it is trained; None if it is over a limit."""
-Taken: TypeAlias = Callable[[Mapping[str, Any]], bool]
-"""Whether the network at a point was tried already."""
 
 
 class SamplerError(ValueError):
     """An unknown sampler, or one that does not fit the space."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A point within the limits. A search that builds a network there adds it in a subclass.
+
+    Attributes:
+        params: the point.
+        size: of its network, above 0, known before it is trained.
+    """
+
+    params: Mapping[str, Any]
+    size: float
+
+
+C = TypeVar("C", bound=Candidate)
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,8 @@ class Proposal:
     Attributes:
         params: the point.
         distributions: of its parameters.
-        system_attrs: what an Optuna sampler keeps on its trials.
-        uniform: of the sample for statistics: drawn uniformly, whatever the sampler, and never stopped.
+        system_attrs: what an Optuna sampler stores with its trials.
+        uniform: whether it belongs to the sample for statistics: drawn uniformly, whatever the sampler, never stopped.
     """
 
     params: Mapping[str, Any]
@@ -37,8 +51,8 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a trial.
+class TrialResult:
+    """How a trial ended.
 
     Attributes:
         state: COMPLETE, PRUNED (stopped early) or FAIL.
@@ -52,13 +66,13 @@ class Outcome:
 
 
 class Sampler(Protocol):
-    """Where points come from. Results may be told in any order, and while other trials are under way."""
+    """Chooses points. Results may come in any order, and while other trials are running."""
 
     def add(self, number: int, proposal: Proposal | None, size: float) -> None:
-        """A trial is under way: at a point, or (None) an anchor outside the space."""
+        """Takes note of a trial that has started: at a point, or (None) an anchor outside the space."""
 
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """A trial that was added has ended."""
+    def tell(self, number: int, result: TrialResult) -> None:
+        """Takes the result of a trial that was added."""
 
-    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
-        """Points for trial `number`, the best first. Asked for another one, if the one before was refused."""
+    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+        """Points for trial `number`, the best first; the next one is asked for when the search refuses one."""

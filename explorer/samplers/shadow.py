@@ -1,8 +1,8 @@
-"""Optuna's samplers, asked in a study of their own in memory.
+"""Optuna's samplers, each asked in a study of its own in memory.
 
 So a point that is refused (over a limit, or a network that was trained already) never becomes a trial of the real
-study. Each ask gets a fresh sampler seeded by (seed, trial number, attempt): what is proposed as trial k depends on the
-seed and on the results told so far, not on how often a search was restarted.
+study. Each ask gets a new sampler seeded by (seed, trial number, attempt): trial k depends on the seed and on the
+results so far, not on how often a search was restarted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState, create_trial
 
-from explorer.samplers.proposal import Outcome, Proposal, Size
+from explorer.samplers.proposal import Proposal, Size, TrialResult
 from explorer.space.domain import Domain
 
 ATTEMPTS = 16
@@ -45,7 +45,7 @@ def gp(seed: int, n_startup_trials: int = 10) -> optuna.samplers.BaseSampler:
 
 
 class ShadowStudy:
-    """A `Sampler` out of one of Optuna's.
+    """One of Optuna's samplers as a `Sampler`.
 
     Args:
         domain: what is searched.
@@ -63,10 +63,9 @@ class ShadowStudy:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.study = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
         self._asked: tuple[Trial, Proposal] | None = None
-        self._numbers: dict[int, int] = {}  # of the real study -> of this one
+        self._numbers: dict[int, int] = {}  # trial numbers of the real study -> of this one
 
     def add(self, number: int, proposal: Proposal | None, size: float) -> None:
-        """See `Sampler`."""
         if proposal is None:
             return
         if self._asked is not None and self._asked[1] is proposal:
@@ -83,14 +82,12 @@ class ShadowStudy:
             )
         )
 
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """See `Sampler`."""
+    def tell(self, number: int, result: TrialResult) -> None:
         if number in self._numbers:
-            values = (outcome.curve[-1], outcome.size) if outcome.state == "COMPLETE" else None
-            self.study.tell(self._numbers[number], values, state=None if values else TrialState[outcome.state])
+            values = (result.curve[-1], result.size) if result.state == "COMPLETE" else None
+            self.study.tell(self._numbers[number], values, state=None if values else TrialState[result.state])
 
-    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
-        """See `Sampler`."""
+    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
         for attempt in range(ATTEMPTS):
             self.study.sampler = self._sampler(Random(f"{self.seed} {number} {attempt}").getrandbits(32))
             trial = self.study.ask()

@@ -1,4 +1,4 @@
-"""Points that no result has a say in: uniform draws, and a grid's in order."""
+"""Samplers that use no results: uniform draws, and a grid in order."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from explorer.samplers.distributions import distributions
-from explorer.samplers.proposal import Outcome, Proposal, Size
+from explorer.samplers.proposal import Proposal, Size, TrialResult
 from explorer.space.domain import Domain
 
 
 class Uniform:
-    """A `Sampler` that proposes nothing of its own, so that every point is a uniform draw."""
+    """A `Sampler` that proposes nothing, so that `Proposer` draws every point uniformly."""
 
     def __init__(self, domain: Domain, arguments: Mapping[str, Any], seed: int) -> None:
         if arguments:
@@ -19,18 +19,17 @@ class Uniform:
         self.domain = domain
 
     def add(self, number: int, proposal: Proposal | None, size: float) -> None:
-        """See `Sampler`."""
+        pass
 
-    def tell(self, number: int, outcome: Outcome) -> None:
-        """See `Sampler`."""
+    def tell(self, number: int, result: TrialResult) -> None:
+        pass
 
-    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
-        """See `Sampler`."""
+    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
         yield from ()
 
 
 class Grid(Uniform):
-    """A `Sampler` that goes through the grid, the first parameter changing slowest.
+    """A `Sampler` that goes through the grid; the first parameter changes slowest.
 
     Raises:
         SpaceError: if a parameter is continuous.
@@ -41,7 +40,7 @@ class Grid(Uniform):
         next(domain.points())
         self._left = domain.points()
 
-    def candidates(self, number: int, size: Size) -> Iterator[Proposal]:
-        """See `Sampler`. What was refused once is trained or over a limit, and so never asked for again."""
+    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+        # What was refused once was tried already or is over a limit, so no point is proposed twice.
         for params in self._left:
             yield Proposal(params, distributions(self.domain, params))

@@ -11,15 +11,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from explorer.arch import Architecture, Cost, cost, totals
+from explorer.arch import Architecture, Totals, totals
 from explorer.launchers import Launcher, WorkerDied
 from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.samplers import Proposal, Proposer
+from explorer.samplers import Candidate, Proposal, Proposer
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
 from explorer.storage.study_store import Store
@@ -34,6 +35,19 @@ SIGN = 15.0
 """Seconds after which the controller says at the latest that it is still there."""
 Reading: TypeAlias = Mapping[Future[dict[str, Any]], int]
 """Workers that read the data before their first training, and their slots."""
+
+
+@dataclass(frozen=True)
+class NetworkCandidate(Candidate):
+    """A point and the network there, built once for its limits, its identity and its trial.
+
+    Attributes:
+        architecture: the network.
+        totals: its cost.
+    """
+
+    architecture: Architecture
+    totals: Totals
 
 
 def ask_facts(launcher: Launcher, data: dict[str, Any]) -> tuple[dict[str, Any], Reading]:
@@ -195,30 +209,30 @@ class Controller:
             return None
         point = self.space.point_of(name)
         proposal = Proposal(point, distributions(self.space, point)) if point is not None else None
-        trial = self._create(proposal, architecture, cost(architecture), name)
+        trial = self._create(proposal, architecture, totals(architecture), name)
         self.loop.add(trial.number, proposal, float(trial.params), (), spared=True)
         return trial
 
     def _new_point(self) -> TrialRecord | None:
-        proposal = self.loop.ask(len(self.store.trials), self._size, self._taken)
-        if proposal is None:
+        chosen = self.loop.ask(len(self.store.trials), self._candidate, self._taken)
+        if chosen is None:
             self.ending = "the space holds no other network"
             return None
-        architecture = self._architecture(proposal.params)
-        return self._create(proposal, architecture, cost(architecture), None)
+        proposal, candidate = chosen
+        return self._create(proposal, candidate.architecture, candidate.totals, None)
 
-    def _architecture(self, params: Mapping[str, Any]) -> Architecture:
-        return self.space.architecture(params, self.input_shape, self.classes)
+    def _candidate(self, params: Mapping[str, Any]) -> NetworkCandidate | None:
+        architecture = self.space.architecture(params, self.input_shape, self.classes)
+        costs = totals(architecture)
+        if self.space.over_limit(costs) is not None:
+            return None
+        return NetworkCandidate(params, float(costs.params), architecture, costs)
 
-    def _size(self, params: Mapping[str, Any]) -> float | None:
-        costs = totals(self._architecture(params))
-        return float(costs.params) if self.space.over_limit(costs) is None else None
-
-    def _taken(self, params: Mapping[str, Any]) -> bool:
-        return self._architecture(params).identity in self._identities
+    def _taken(self, candidate: NetworkCandidate) -> bool:
+        return candidate.architecture.identity in self._identities
 
     def _create(
-        self, proposal: Proposal | None, architecture: Architecture, costs: Cost, anchor: str | None
+        self, proposal: Proposal | None, architecture: Architecture, costs: Totals, anchor: str | None
     ) -> TrialRecord:
         attributes: Mapping[str, Any] = {
             "anchor": anchor,

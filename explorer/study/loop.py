@@ -1,18 +1,19 @@
-"""The loop of every search: ask for a point, train it to a rung, let it go on or stop it, tell.
+"""The loop of every search: ask for a point, train it to a rung, let it go on or stop it, tell the sampler.
 
-It knows accuracies and sizes, not what a trial is or where it trains: `explorer.study.controller` drives it with
-trainings on workers, `explorer.study.optimize` with any objective.
+It knows accuracies and sizes alone: `explorer.study.controller` drives it with trainings on workers,
+`explorer.study.optimize` with any objective.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.samplers import Outcome, Proposal, Proposer, Size, Taken
+from explorer.samplers import Proposal, Proposer, TrialResult
+from explorer.samplers.proposal import C
 from explorer.study.stopping import Stopping
 
 Array: TypeAlias = NDArray[np.float64]
@@ -62,17 +63,19 @@ class Loop:
         """Whether trial `number` may be asked for yet; see `Proposer`."""
         return self.proposer.ready(number)
 
-    def ask(self, number: int, size: Size, taken: Taken) -> Proposal | None:
-        """A point for trial `number` within the limits and not taken, or None if there is none left."""
-        proposal = self.proposer.propose(number, size, taken)
-        if proposal is not None and proposal.uniform:
+    def ask(
+        self, number: int, candidate: Callable[[Mapping[str, Any]], C | None], taken: Callable[[C], bool]
+    ) -> tuple[Proposal, C] | None:
+        """The point of trial `number` and its candidate, or None if there is none left; see `Proposer.propose`."""
+        chosen = self.proposer.propose(number, candidate, taken)
+        if chosen is not None and chosen[0].uniform:
             self._spared.add(number)
-        return proposal
+        return chosen
 
     def add(
         self, number: int, proposal: Proposal | None, size: float, curve: Sequence[float], spared: bool = False
     ) -> None:
-        """A trial that was not asked for here, with what is known of it: an anchor, or one of an earlier process.
+        """Adds a trial that was not asked for here: an anchor, or one of an earlier process.
 
         Args:
             number: of the trial.
@@ -89,11 +92,11 @@ class Loop:
             self._rung(epoch).put(number, (size, curve[epoch - 1]))
 
     def next_rung(self, epoch: int) -> int:
-        """The epoch up to which a trial that has reached `epoch` trains before it is looked at again."""
+        """The epoch to which a trial that has reached `epoch` trains before the next decision."""
         return self.stopping.next_rung(epoch, self.epochs)
 
     def settle(self, number: int, size: float, curve: Sequence[float]) -> str:
-        """What becomes of a trial that has reached a rung: RUNNING (it goes on), PRUNED or COMPLETE.
+        """Decides on a trial that has reached a rung: RUNNING (it goes on), PRUNED or COMPLETE.
 
         Args:
             number: of the trial.
@@ -117,8 +120,8 @@ class Loop:
         return self._rungs.setdefault(epoch, Rows(2))
 
     def end(self, number: int, state: str, size: float, curve: Sequence[float] = ()) -> str:
-        """A trial has ended in the given state, which is returned."""
+        """Takes note that a trial has ended; returns its state."""
         if state == "COMPLETE":
             self._complete.put(number, (size, *curve))
-        self.proposer.tell(number, Outcome(state, size, tuple(curve)))
+        self.proposer.tell(number, TrialResult(state, size, tuple(curve)))
         return state

@@ -1,4 +1,4 @@
-"""Any objective: accuracy to be found out, size known before. `explorer.search` runs on the same loop."""
+"""Search with any objective: accuracy is measured, size is computed. `explorer.search` runs on the same loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inspect import signature
 from typing import Any
 
 from explorer.results.pareto import pareto_front
-from explorer.samplers import Proposal, Proposer
+from explorer.samplers import Candidate, Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.space.domain import Domain, key
 from explorer.study.loop import Loop
@@ -25,7 +25,7 @@ class OptimizeError(ValueError):
 
 @dataclass(frozen=True)
 class Trial:
-    """One point that was tried.
+    """A point that was tried.
 
     Attributes:
         number: from 0, in the order in which they were asked for.
@@ -33,7 +33,7 @@ class Trial:
         size: of it.
         curve: its accuracy after each epoch.
         state: COMPLETE, PRUNED (stopped early, or the budget of epochs was spent) or FAIL (accuracy is not a number).
-        system_attrs: what an Optuna sampler keeps on it.
+        system_attrs: what an Optuna sampler stores with it.
     """
 
     number: int
@@ -56,7 +56,7 @@ class Trial:
 
 @dataclass
 class Study:
-    """What was tried.
+    """The trials of a search.
 
     Attributes:
         trials: in the order of their numbers.
@@ -90,7 +90,7 @@ def optimize(
     uniform: float = 0.05,
     study: Study | None = None,
 ) -> Study:
-    """Searches the front of accuracy, which has to be found out, over size, which is computed.
+    """Searches the front of accuracy, which is measured, over size, which is computed.
 
         study = explorer.optimize({"width": IntDistribution(8, 64)}, accuracy=train, size=count, n_trials=50)
         for trial in study.front: print(trial.size, trial.accuracy, trial.params)
@@ -99,7 +99,7 @@ def optimize(
         parameters: Optuna's distributions by name, or a DesignSpace.
         accuracy: `accuracy(params)`, or `accuracy(params, epoch)` called with epoch 1, 2, ... of a training; higher is
             better.
-        size: of a point, above 0; called often, also for points that are never tried.
+        size: of a point, above 0; called often, also at points that are never tried.
         n_trials: trials in all, stopped ones included. Fewer, if the space holds no other point.
         max_epochs: full length of a trial.
         epoch_budget: epochs over all trials; what would go beyond is not begun.
@@ -130,10 +130,15 @@ def optimize(
     for number in range(len(study.trials), n_trials):
         if left < loop.next_rung(0):
             break
-        proposal = loop.ask(number, lambda params: _positive(size(params), params), lambda params: key(params) in tried)
-        if proposal is None:
+        chosen = loop.ask(
+            number,
+            lambda params: Candidate(params, _positive(size(params), params)),
+            lambda candidate: key(candidate.params) in tried,
+        )
+        if chosen is None:
             break
-        trial = _train(loop, number, proposal, size(proposal.params), after, left)
+        proposal, candidate = chosen
+        trial = _train(loop, number, proposal, candidate.size, after, left)
         tried.add(key(trial.params))
         left -= trial.epochs
         study.trials.append(trial)
@@ -141,7 +146,7 @@ def optimize(
 
 
 def _add(loop: Loop, domain: Domain, trial: Trial, max_epochs: int) -> None:
-    """Learns a trial of an earlier search."""
+    """Adds a trial of an earlier search."""
     if not domain.contains(trial.params):
         raise OptimizeError(f"study: trial {trial.number} is at {trial.params}, which is no point of the parameters")
     if trial.epochs > max_epochs or (trial.state == "COMPLETE" and trial.epochs < max_epochs):
@@ -175,8 +180,8 @@ def _train(
 
 def _by_epoch(accuracy: Callable[..., float], max_epochs: int) -> Callable[[dict[str, Any], int], float]:
     """The objective as a function of (params, epoch)."""
-    taken = sum(own.kind in POSITIONAL for own in signature(accuracy).parameters.values())
-    if taken >= 2 or any(own.kind == Argument.VAR_POSITIONAL for own in signature(accuracy).parameters.values()):
+    kinds = [argument.kind for argument in signature(accuracy).parameters.values()]
+    if sum(kind in POSITIONAL for kind in kinds) >= 2 or Argument.VAR_POSITIONAL in kinds:
         return accuracy
     if max_epochs > 1:
         raise OptimizeError(f"max_epochs is {max_epochs}, so accuracy must take (params, epoch); it takes (params)")

@@ -1,6 +1,7 @@
 """Every sampler proposes points of the space, none twice, none that the gate refuses; restarts change nothing."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from explorer.cli.config import folder, load_space
 from explorer.results.pareto import hypervolume
-from explorer.samplers import SAMPLERS, Outcome, Proposal, Proposer, SamplerError
+from explorer.samplers import SAMPLERS, Candidate, Proposal, Proposer, SamplerError, TrialResult
 from explorer.samplers.improvement import Staircase
 from explorer.samplers.scale import MARGINS, Scale, learned_margin, scale_above
 from explorer.samplers.shadow import ShadowStudy
@@ -38,14 +39,30 @@ def size(params: Mapping[str, Any]) -> float:
     return 1000.0 * params["freq"] + 100.0 * params.get("pct_3x3", 0.0)
 
 
-def outcome(params: Mapping[str, Any]) -> Outcome:
-    return Outcome("COMPLETE", size(params), (0.5 + 0.01 * params["freq"] - 0.001 * params.get("pct_3x3", 0.0),))
+def propose(
+    proposer: Proposer,
+    number: int,
+    size: Callable[[Mapping[str, Any]], float | None],
+    tried: Sequence[Mapping[str, Any]] = (),
+) -> Proposal | None:
+    """Asks for a point that is within the limits of `size` and not among those tried."""
+
+    def candidate(params: Mapping[str, Any]) -> Candidate | None:
+        found = size(params)
+        return None if found is None else Candidate(params, found)
+
+    chosen = proposer.propose(number, candidate, lambda candidate: candidate.params in tried)
+    return chosen and chosen[0]
+
+
+def outcome(params: Mapping[str, Any]) -> TrialResult:
+    return TrialResult("COMPLETE", size(params), (0.5 + 0.01 * params["freq"] - 0.001 * params.get("pct_3x3", 0.0),))
 
 
 def told(trials: list[Proposal], proposer: Proposer, count: int) -> list[dict[str, Any]]:
     """Proposes `count` more points, telling each a made-up result."""
     for number in range(len(trials), len(trials) + count):
-        proposal = proposer.propose(number, size, lambda params: params in [own.params for own in trials])
+        proposal = propose(proposer, number, size, [own.params for own in trials])
         if proposal is None:
             break
         trials.append(proposal)
@@ -82,7 +99,7 @@ def test_the_seed_decides(name: str) -> None:
     space = load_space("fire")
 
     def first(seed: int) -> dict[str, Any]:
-        trial = Proposer(space, CONFIGS[name], seed).propose(0, lambda params: 1.0, lambda params: False)
+        trial = propose(Proposer(space, CONFIGS[name], seed), 0, lambda params: 1.0)
         assert trial is not None
         return dict(trial.params)
 
@@ -104,10 +121,11 @@ def test_a_point_over_a_limit_is_not_proposed(name: str) -> None:
     proposer = Proposer(SMALL, CONFIGS[name], 0)
     trials: list[Proposal] = []
     for number in range(4):
-        proposal = proposer.propose(
+        proposal = propose(
+            proposer,
             number,
             lambda params: size(params) if params["freq"] == 3 else None,
-            lambda params: params in [own.params for own in trials],
+            [own.params for own in trials],
         )
         assert proposal is not None
         assert proposal.params["freq"] == 3
@@ -115,9 +133,28 @@ def test_a_point_over_a_limit_is_not_proposed(name: str) -> None:
         trials.append(proposal)
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_candidate_is_built_once_for_a_proposal_and_handed_back(name: str) -> None:
+    proposer = Proposer(SMALL, CONFIGS[name], 0)
+    for number in range(6):
+        built: list[Candidate] = []
+
+        def candidate(params: Mapping[str, Any], built: list[Candidate] = built) -> Candidate:
+            built.append(Candidate(params, size(params)))
+            return built[-1]
+
+        chosen = proposer.propose(number, candidate, lambda candidate: False)
+        assert chosen is not None
+        proposal, own = chosen
+        assert own.params == proposal.params
+        assert any(own is each for each in built)
+        assert set(Counter(tuple(sorted(each.params.items())) for each in built).values()) == {1}
+        proposer.tell(number, outcome(proposal.params))
+
+
 def test_refused_points_are_no_results() -> None:
     proposer = Proposer(SMALL, {"name": "tpe"}, 0)
-    assert proposer.propose(0, lambda params: 1.0 if params["freq"] == 3 else None, lambda params: False) is not None
+    assert propose(proposer, 0, lambda params: 1.0 if params["freq"] == 3 else None) is not None
     assert isinstance(proposer.sampler, ShadowStudy)
     states = [own.state for own in proposer.sampler.study.get_trials()]
     assert states.count(optuna.trial.TrialState.RUNNING) == 1
@@ -127,7 +164,7 @@ def test_refused_points_are_no_results() -> None:
 def test_a_share_of_the_trials_is_drawn_uniformly() -> None:
     space = load_space("fire")
     proposer = Proposer(space, {"name": "tpe", "n_startup_trials": 1}, 0, uniform=0.3)
-    proposals = [proposer.propose(number, lambda params: 1.0, lambda params: False) for number in range(60)]
+    proposals = [propose(proposer, number, lambda params: 1.0) for number in range(60)]
     assert 9 <= sum(proposal.uniform for proposal in proposals if proposal) <= 27
 
 
@@ -152,7 +189,7 @@ def test_with_a_lag_the_order_of_results_does_not_count(name: str) -> None:
         seen: list[dict[str, Any]] = []
         while len(seen) < 9:
             while len(under_way) < 3 and len(seen) < 9 and proposer.ready(len(seen)):
-                trial = proposer.propose(len(seen), size, lambda params: params in seen)
+                trial = propose(proposer, len(seen), size, seen)
                 assert trial is not None
                 under_way.append(len(seen))
                 seen.append(dict(trial.params))
@@ -209,7 +246,7 @@ def test_an_anchor_beyond_the_space_is_no_ceiling() -> None:
     """A network outside the space that is far ahead of all in it: the sampler goes on, and takes no point twice."""
     proposer = Proposer(SMALL, CONFIGS["front"], seed=0)
     proposer.add(0, None, 50.0)
-    proposer.tell(0, Outcome("COMPLETE", 50.0, (0.999,)))
+    proposer.tell(0, TrialResult("COMPLETE", 50.0, (0.999,)))
     trials = [Proposal({"freq": 0})]
     seen = told(trials, proposer, 14)[1:]
     assert len(seen) == 12

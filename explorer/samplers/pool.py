@@ -1,4 +1,4 @@
-"""Candidates by the thousand: drawn, mutated and crossed points with their sizes, as vectors."""
+"""Points to score by the hundred: drawn, mutated and crossed, with their sizes, as vectors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from explorer.space.domain import Domain, Key, key
 from explorer.space.parameter import Parameter
 
 DRAWN, MUTATED, CROSSED = 64, 192, 64
-"""New candidates of an ask."""
+"""New points of an ask."""
 ASKS = 8
-"""Asks whose draws are looked at again, so that sizing is paid for once."""
+"""An ask scores the draws of so many asks again, because their sizes are known."""
 REMEMBERED = 50_000
-"""Points whose size is kept."""
+"""Points whose size is remembered."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Sized:
     """A point whose size is known.
 
     Attributes:
-        key: see `explorer.space.domain.key`.
+        key: of the point; see `explorer.space.domain.key`.
         params: the point.
         decades: log10 of its size.
-        vector: see `Candidates.columns`; its size is the last column.
+        vector: the point as numbers of about one; its size is the last.
     """
 
     key: Key
@@ -39,49 +39,57 @@ class Sized:
     vector: tuple[float, ...]
 
 
-class Candidates:
-    """Points and their vectors.
+class Pool:
+    """The points that a sampler chooses among.
 
     Args:
         domain: what is searched.
         seed: of the search.
 
     Attributes:
-        groups: for each column of a vector the number of its parameter; the size counts as the last one.
+        groups: for each column of a vector the number of its parameter; the size counts as the last parameter.
     """
 
     def __init__(self, domain: Domain, seed: int) -> None:
         self.domain, self.seed = domain, seed
-        self._seen: dict[tuple[str, Any], list[float]] = {}
+        self._encoded: dict[tuple[str, Any], list[float]] = {}
         widths = [len(_columns(parameter, None)) for parameter in domain.parameters]
         self.groups = np.repeat(np.arange(len(widths) + 1), [*widths, 1])
         self._sized: dict[Key, Sized | None] = {}
         self._draws: dict[int, dict[Key, Mapping[str, Any]]] = {}
 
-    def look(self, number: int, parents: Sequence[Mapping[str, Any]], size: Size, rng: Random) -> list[Sized]:
-        """Different candidates for trial `number` that `size` does not refuse."""
+    def fill(self, number: int, parents: Sequence[Mapping[str, Any]], size: Size, rng: Random) -> list[Sized]:
+        """Different points for trial `number`, within the limits.
+
+        Args:
+            number: of the trial.
+            parents: points to mutate and to cross.
+            size: of a point's network.
+            rng: of this ask.
+        """
         if len(self._sized) > REMEMBERED:
             self._sized.clear()
-            self._seen.clear()
-        wanted = self._drawn(number) | {key(params): params for params in self._near(parents, rng)}
-        known = (self._look_up(name, params, size) for name, params in wanted.items())
-        return [each for each in known if each is not None]
+            self._encoded.clear()
+        points = self._drawn(number) | {key(params): params for params in self._near(parents, rng)}
+        sized = (self._look_up(name, params, size) for name, params in points.items())
+        return [each for each in sized if each is not None]
 
     def vector(self, params: Mapping[str, Any], size: float) -> tuple[float, ...]:
-        """A point as numbers of about one in size."""
+        """A point as numbers of about one."""
         columns: list[float] = []
         for parameter in self.domain.parameters:
             name = parameter.name, params.get(parameter.name)
-            if name not in self._seen:
-                self._seen[name] = _columns(parameter, name[1])
-            columns += self._seen[name]
+            if name not in self._encoded:
+                self._encoded[name] = _columns(parameter, name[1])
+            columns += self._encoded[name]
         return (*columns, math.log10(size) / 2)
 
     def _look_up(self, name: Key, params: Mapping[str, Any], size: Size) -> Sized | None:
         if name not in self._sized:
-            own = size(params)
-            made = None if own is None else Sized(name, params, math.log10(own), self.vector(params, own))
-            self._sized[name] = made
+            found = size(params)
+            self._sized[name] = (
+                None if found is None else Sized(name, params, math.log10(found), self.vector(params, found))
+            )
         return self._sized[name]
 
     def _drawn(self, number: int) -> dict[Key, Mapping[str, Any]]:
@@ -98,16 +106,16 @@ class Candidates:
         for _ in range(MUTATED):
             yield self.domain.mutate(rng.choice(parents), rng.choice((1, 1, 2, 3)), rng)
         for _ in range(CROSSED if len(parents) > 1 else 0):
-            one, other = rng.sample(parents, 2)
-            yield self.domain.cross(one, other, rng)
+            first, second = rng.sample(parents, 2)
+            yield self.domain.cross(first, second, rng)
 
 
 def _columns(parameter: Parameter, value: Any) -> list[float]:
-    """One-hot for a categorical, 0 to 1 for a number; where the parameter may be inactive, also whether it is."""
+    """One-hot for a categorical, 0 to 1 for a number; a parameter that may be inactive has a column that says so."""
     if parameter.type == "categorical":
         return [float(value == choice) for choice in parameter.choices]
     flag = [float(value is not None)] if parameter.when else []
     if value is None or parameter.low == parameter.high:
         return [0.5, *flag]
-    low, high, own = (math.log(v) if parameter.log else v for v in (parameter.low, parameter.high, value))
-    return [(own - low) / (high - low), *flag]
+    low, high, x = (math.log(v) if parameter.log else v for v in (parameter.low, parameter.high, value))
+    return [(x - low) / (high - low), *flag]
