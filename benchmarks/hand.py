@@ -14,8 +14,8 @@ from explorer.arch import Architecture
 from explorer.data import load
 from explorer.data.module import generator
 from explorer.training import recipe as recipes
-from explorer.training.classifier import channels_last, initialise, revive
-from explorer.training.network import build
+from explorer.training.classifier import initialise, revive
+from explorer.training.network import build, channels_last
 
 
 def train(architecture: str, epochs: int, seed: int, device: torch.device, tricks: bool) -> float:

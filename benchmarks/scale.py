@@ -36,7 +36,7 @@ from explorer.results.budget import Budget
 from explorer.samplers import Candidate, Proposal, Proposer
 from explorer.samplers.distributions import distributions, from_distributions
 from explorer.space.domain import Domain
-from explorer.storage.study_store import Store
+from explorer.storage.study_store import StudyStore
 from explorer.study import stopping
 from explorer.study.controller import Controller
 from explorer.study.loop import Loop
@@ -94,7 +94,7 @@ def ask_and_tell(trials: int, repeats: int) -> list[float]:
     return spent
 
 
-def controller(store: Store, launcher: simulated.Simulated, folder: Path) -> Controller:
+def controller(store: StudyStore, launcher: simulated.Simulated, folder: Path) -> Controller:
     """As `explorer.search` makes it."""
     space = simulated.space()
     proposer = Proposer(space, {"name": "front"}, 0, uniform=0.05)
@@ -165,18 +165,18 @@ def mirror(path: Path, folder: Path, repeats: int) -> list[float]:
 def figure(path: Path, repeats: int) -> list[float]:
     """Milliseconds to take the front with one more trial and draw its figure."""
     from explorer.plots import front
-    from explorer.results.archive import Standing
+    from explorer.results.trial_index import TrialIndex
 
     store = simulated.opened(path)
     store.release()
     record, spent = store.record, list[float]()
-    standing = Standing(replace(record, trials=record.trials[:-repeats]))
-    front.html(front.figure(front.info(record, standing)))  # imports what it needs
+    index = TrialIndex(replace(record, trials=record.trials[:-repeats]))
+    front.html(front.figure(front.info(record, index)))  # imports what it needs
     for count in reversed(range(repeats)):
         now = replace(record, trials=record.trials[: len(record.trials) - count])
         begun = time.process_time()
-        standing.update(now)
-        front.html(front.figure(front.info(now, standing)))
+        index.update(now)
+        front.html(front.figure(front.info(now, index)))
         spent.append(1000 * (time.process_time() - begun))
     return spent
 

@@ -24,7 +24,7 @@ from explorer.results.record import TrialRecord
 from explorer.samplers import Proposal
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace, parse
-from explorer.storage.study_store import Store
+from explorer.storage.study_store import StudyStore
 
 SERIAL = {"trials": "", "trial_params": "param_id"}
 """Columns that number a table's rows, where they are not called after the table."""
@@ -80,9 +80,9 @@ def curve(params: int, seed: str, epochs: int = EPOCHS) -> list[dict[str, float]
     ]
 
 
-def opened(path: Path) -> Store:
+def opened(path: Path) -> StudyStore:
     """The study of an SQLite file, open for writing; made if there is none."""
-    return Store(f"sqlite:///{path}", "simulated", CONFIG | {"space": space().as_dict()}, FACTS)
+    return StudyStore(f"sqlite:///{path}", "simulated", CONFIG | {"space": space().as_dict()}, FACTS)
 
 
 def fill(path: Path, count: int, seed: int = 0) -> None:
@@ -122,7 +122,7 @@ def _attributes(number: int, network: Architecture) -> dict[str, Any]:
     }
 
 
-def _through_the_store(store: Store, number: int, point: Mapping[str, Any], network: Architecture) -> None:
+def _through_the_store(store: StudyStore, number: int, point: Mapping[str, Any], network: Architecture) -> None:
     attributes = _attributes(number, network)
     proposal = Proposal(point, distributions(space(), point), uniform=attributes["uniform"])
     trial = store.create(proposal, attributes)

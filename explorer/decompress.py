@@ -16,6 +16,7 @@ def main(config: DictConfig) -> int:
     from explorer.arch import cost
     from explorer.cli.config import ConfigError
     from explorer.compression.codec import container
+    from explorer.training import files
 
     file = Path(str(config.file))
     if config.out is None and file.suffix != ".sqz":
@@ -24,8 +25,8 @@ def main(config: DictConfig) -> int:
     folder = file.with_suffix("") if config.out is None else Path(str(config.out))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "architecture.json").write_text(architecture.to_json())
-        (folder / "weights.safetensors").write_bytes(save(tensors))  # save_file would hide it from other users
+        (folder / files.ARCHITECTURE).write_text(architecture.to_json())
+        (folder / files.WEIGHTS).write_bytes(save(tensors))  # save_file would hide it from other users
     except OSError as error:
         raise ConfigError(f"out {folder}: {error.strerror}, expected a folder that can be written") from None
     dense = sum(4 * tensor.size for tensor in tensors.values())

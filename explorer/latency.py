@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.results.latency import RUNTIMES, Timed
+from explorer.training import files
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -130,7 +131,7 @@ def _retrained(folder: Path) -> Subject:
     from explorer.training.latency import Subject
     from explorer.training.weights import WeightsError, read
 
-    network, file = Architecture.read(folder / "architecture.json"), folder / "weights.safetensors"
+    network, file = Architecture.read(folder / files.ARCHITECTURE), folder / files.WEIGHTS
     try:
         return Subject(str(folder), network, weights=read(file))
     except WeightsError as error:

@@ -17,6 +17,7 @@ from rich.text import Text
 from explorer.cli.terminal import clock, cut, front_table, point_name, sparkline
 from explorer.results.pareto import by_end, hypervolume_history, point, reference_point
 from explorer.results.record import StudyRecord, TrialRecord
+from explorer.training import files
 
 if TYPE_CHECKING:
     from explorer.study.controller import Controller
@@ -124,16 +125,16 @@ class View:
                 table.add_row(name, Text("idle", style="dim"))
                 continue
             flight = busy[i]
-            epoch, accuracy = _progress(flight.folder, flight.first_epoch)
+            epoch, accuracy = _progress(Path(flight.job.folder), flight.job.first_epoch)
             done = min(round(BAR * epoch / controller.epochs), BAR)
             bar = Text(full * done, style="green") + Text(empty * (BAR - done), style="dim")
             table.add_row(
                 name,
-                f"trial {flight.trial.number}",
+                f"trial {flight.trial}",
                 bar,
                 f"{epoch}/{controller.epochs}",
                 f"{accuracy:>5}",
-                f"{flight.trial.params:>11,}",
+                f"{controller.store.trials[flight.trial].params:>11,}",
             )
         return table
 
@@ -157,7 +158,7 @@ def line(trial: TrialRecord) -> str:
 def _progress(folder: Path, first_epoch: int) -> tuple[int, str]:
     """(epoch, val_acc) of a training under way, from the lines its worker writes."""
     last: dict[str, float] = {}
-    for epoch in _lines(folder / "progress.jsonl"):
+    for epoch in _lines(folder / files.PROGRESS):
         last = epoch
     return int(last.get("epoch", first_epoch)), f"{last['val_acc']:.3f}" if "val_acc" in last else ""
 

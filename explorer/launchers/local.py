@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +19,8 @@ from typing import Any, TypeVar
 
 from explorer.launchers import LauncherError, WorkerDied
 from explorer.launchers.packing import Watch
-from explorer.training.distributed import DEVICES, end_with_parent
+from explorer.training.distributed import DEVICES
+from explorer.training.parent import end_with_parent
 
 T = TypeVar("T")
 PRELOAD = "explorer.launchers.preload"
@@ -204,6 +204,6 @@ def _start(devices: list[int | str], threads: int, environment: dict[str, str]) 
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_visible(device) for device in devices if device != "cpu")
     os.environ[DEVICES] = str(len(devices))
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
-    threading.Thread(target=end_with_parent, daemon=True).start()  # a controller that is killed takes its workers along
+    end_with_parent()  # a controller that is killed takes its workers along
     if "torch" in sys.modules:  # else it reads the environment when it is imported
         sys.modules["torch"].set_num_threads(threads)

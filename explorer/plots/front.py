@@ -12,9 +12,9 @@ from explorer.plots.labels import ABOVE, ASIDE, label_places, published_name
 from explorer.plots.marks import Mark, accuracy_axis, marks, scatter
 from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, SLATE, VERMILLION, size_ticks
 from explorer.plots.style import html as html
-from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord
 from explorer.results.selection import CANONICAL
+from explorer.results.trial_index import TrialIndex
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -53,17 +53,17 @@ class ParetoInfo:
         return [mark for mark in self.marks if mark.accuracy < self.floor]
 
 
-def info(record: StudyRecord, standing: Standing | None = None) -> ParetoInfo:
+def info(record: StudyRecord, index: TrialIndex | None = None) -> ParetoInfo:
     """What there is to see in a study; an empty study gives an empty figure.
 
     Args:
         record: the study.
-        standing: where it stands, for a caller who has it.
+        index: of the study, for a caller who has it.
     """
-    standing = standing or Standing(record)
-    shown = marks(record, standing)
+    index = index or TrialIndex(record)
+    shown = marks(record, index)
     floor, ceiling = accuracy_axis(shown)
-    return ParetoInfo(record.name, record.val_images, shown, len(standing.known), standing.failed, floor, ceiling)
+    return ParetoInfo(record.name, record.val_images, shown, len(index.measured), index.failed, floor, ceiling)
 
 
 def figure(info: ParetoInfo) -> Figure:

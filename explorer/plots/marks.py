@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from explorer.plots.labels import published_name
 from explorer.plots.style import faded
-from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.trial_index import TrialIndex
 
 MOST = 400
 """Networks that a figure of a study shows: the front, the published ones, and of the others evenly spaced ones."""
@@ -43,20 +43,20 @@ class Mark:
     text: str
 
 
-def marks(record: StudyRecord, standing: Standing | None = None) -> tuple[Mark, ...]:
+def marks(record: StudyRecord, index: TrialIndex | None = None) -> tuple[Mark, ...]:
     """The networks with an accuracy, by trial number: the front, the published ones, and others, of each kind half.
 
     Args:
         record: the study.
-        standing: where it stands, for a caller who has it.
+        index: of the study, for a caller who has it.
     """
-    standing = standing or Standing(record)
-    front = {trial.number for trial in standing.front}
-    shown = front.union(standing.published)
+    index = index or TrialIndex(record)
+    front = {trial.number for trial in index.front}
+    shown = front.union(index.published)
     room = max(MOST - len(shown), 0)
-    stopped = spaced(standing.stopped, max(room // 2, room - len(standing.dominated)))
-    shown.update(stopped, spaced(standing.dominated, room - len(stopped)))
-    trials = (standing.known[number] for number in sorted(shown))
+    stopped = spaced(index.stopped, max(room // 2, room - len(index.dominated)))
+    shown.update(stopped, spaced(index.dominated, room - len(stopped)))
+    trials = (index.measured[number] for number in sorted(shown))
     return tuple(_mark(trial, record.val_images, trial.number in front) for trial in trials)
 
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from explorer.plots.labels import published_name
-from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.selection import CANONICAL
+from explorer.results.trial_index import TrialIndex
 
 NOTABLE = 0.95
 """Times the params from which on a network of the same accuracy counts as smaller."""
@@ -71,7 +71,7 @@ def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> Adva
     return Advantage(trial, trial.params / other.params, gain, error)
 
 
-def advantages(record: StudyRecord, standing: Standing | None = None) -> list[Advantage]:
+def advantages(record: StudyRecord, index: TrialIndex | None = None) -> list[Advantage]:
     """The front's best trade-offs against canonical SqueezeNet, by rising params; none without it, or if none is left.
 
     The smallest network whose accuracy is the same within the error, the smallest that measured no less, and the most
@@ -79,14 +79,14 @@ def advantages(record: StudyRecord, standing: Standing | None = None) -> list[Ad
 
     Args:
         record: the study.
-        standing: where it stands, for a caller who has it.
+        index: of the study, for a caller who has it.
     """
-    standing = standing or Standing(record)
-    finished = (standing.known[number] for number in standing.published)
+    index = index or TrialIndex(record)
+    finished = (index.measured[number] for number in index.published)
     other = next((trial for trial in finished if _is_canonical(trial)), None)
     if other is None:
         return []
-    rivals = [against(record, trial, other) for trial in standing.front if trial.identity != other.identity]
+    rivals = [against(record, trial, other) for trial in index.front if trial.identity != other.identity]
     rivals = [rival for rival in rivals if rival.ratio <= NOTABLE or (rival.ratio <= 1 and rival.gain > rival.error)]
     choices = [
         next((rival for rival in rivals if rival.gain >= -rival.error), None),

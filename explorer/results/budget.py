@@ -8,7 +8,7 @@ from explorer.results.record import TrialRecord
 
 
 @dataclass
-class Spent:
+class Spending:
     """What a study has spent, kept up change by change: asking costs the same at any number of trials.
 
     Attributes:
@@ -43,7 +43,7 @@ class Budget:
     max_device_hours: float | None = None
     max_epochs_total: int | None = None
 
-    def ended(self, spent: Spent) -> str | None:
+    def ended(self, spent: Spending) -> str | None:
         """Which limit is reached, in words, or None. The number of trials is not asked here: those under way go on."""
         if self.max_hours is not None and spent.wall_seconds >= 3600 * self.max_hours:
             return f"max_hours={self.max_hours:g} is spent"

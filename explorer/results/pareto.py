@@ -1,4 +1,4 @@
-"""The accuracy-versus-size front of a study: who is on it, how much it covers, where it bends.
+"""The accuracy-versus-size front of a study: its members, its hypervolume, its knee.
 
 A point is (size, accuracy): size in parameters (or any positive cost) to be minimised, accuracy to be maximised. Size
 counts on a logarithmic axis wherever distances or areas are taken, so that halving a network is worth the same at
@@ -7,12 +7,13 @@ every size.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import dist, inf, isfinite, log10
 from typing import TypeAlias
 
+from explorer.results.archive import ParetoArchive
 from explorer.results.record import StudyRecord, TrialRecord
 
 Point: TypeAlias = tuple[float, float]
@@ -41,7 +42,7 @@ def pareto_front(points: Sequence[Point]) -> list[int]:
     return front
 
 
-def ranks(points: Sequence[Point]) -> list[int]:
+def non_dominated_ranks(points: Sequence[Point]) -> list[int]:
     """Non-dominated rank of each point: 0 on the front, 1 on the front of what is left without it, and so on.
 
     Equal points have the same rank.
@@ -51,12 +52,12 @@ def ranks(points: Sequence[Point]) -> list[int]:
     """
     _check(points)
     lowest: list[float] = []  # of each rank so far the highest accuracy, negated so that it rises from rank to rank
-    found: dict[Point, int] = {}
+    ranks: dict[Point, int] = {}
     for size, negated in sorted({(size, -accuracy) for size, accuracy in points}):
         rank = bisect_right(lowest, negated)  # as many ranks as hold one no larger and no less accurate
         lowest[rank : rank + 1] = [negated]
-        found[size, -negated] = rank
-    return [found[each] for each in points]
+        ranks[size, -negated] = rank
+    return [ranks[point] for point in points]
 
 
 def spread_order(points: Sequence[Point]) -> list[int]:
@@ -78,7 +79,7 @@ def spread_order(points: Sequence[Point]) -> list[int]:
     gaps = [inf] * len(points)
     while len(order) < len(points):
         last = scaled[order[-1]]
-        gaps = [min(gap, dist(last, own)) for gap, own in zip(gaps, scaled, strict=True)]
+        gaps = [min(gap, dist(last, point)) for gap, point in zip(gaps, scaled, strict=True)]
         for taken in order:
             gaps[taken] = -1.0
         order.append(max(range(len(points)), key=lambda i: (gaps[i], -i)))
@@ -170,10 +171,10 @@ def by_end(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     return sorted(trials, key=lambda trial: (trial.ended, trial.number))
 
 
-class Covered:
+class GrowingHypervolume:
     """The hypervolume of points that come one after the other.
 
-    Only their front is kept, so a point that does not change it costs one bisection.
+    Only their front is kept, so a dominated point costs two bisections.
 
     Args:
         reference: see `hypervolume`.
@@ -184,7 +185,7 @@ class Covered:
 
     def __init__(self, reference: Point) -> None:
         self.reference, self.volume = reference, 0.0
-        self._front: list[Point] = []
+        self._archive = ParetoArchive[None]()
 
     def add(self, new: Point) -> float:
         """The hypervolume with one more point.
@@ -193,22 +194,14 @@ class Covered:
             FrontError: if it is not finite or its size not positive.
         """
         _check([new])
-        front, place = self._front, bisect_left(self._front, new)
-        dominated = (place and front[place - 1][1] >= new[1]) or (place < len(front) and _covers(front[place], new))
-        if not dominated:
-            self._front = [*front[:place], new, *(old for old in front[place:] if not _covers(new, old))]
-            self.volume = hypervolume(self._front, self.reference)
+        if self._archive.add(new, None) is not None:
+            self.volume = hypervolume(self._archive.points, self.reference)
         return self.volume
 
 
 def hypervolume_history(points: Iterable[Point], reference: Point) -> Iterator[float]:
     """The hypervolume after each point, in the order given."""
-    return map(Covered(reference).add, points)
-
-
-def _covers(one: Point, other: Point) -> bool:
-    """Whether `one` is no larger and no less accurate than `other`."""
-    return one[0] <= other[0] and one[1] >= other[1]
+    return map(GrowingHypervolume(reference).add, points)
 
 
 def _check(points: Sequence[Point]) -> None:

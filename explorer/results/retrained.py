@@ -10,7 +10,7 @@ from explorer.results.record import StudyRecord, TrialRecord
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Retrained:
     """What retraining found.
 
     Attributes:
@@ -56,7 +56,7 @@ class Outcome:
         return mean(self.recorded) - mean(self.test_acc)
 
 
-def model_card(record: StudyRecord, trial: TrialRecord, outcome: Outcome, difference: float) -> str:
+def model_card(record: StudyRecord, trial: TrialRecord, result: Retrained, difference: float) -> str:
     """A model card in Markdown; `difference` is that of the ONNX model's logits."""
     data, recipe = record.config["data"], record.config["recipe"]
     shape = "x".join(map(str, record.facts["input_shape"]))
@@ -76,12 +76,12 @@ def model_card(record: StudyRecord, trial: TrialRecord, outcome: Outcome, differ
         "identity": trial.identity,
         "params": f"{trial.params:,} ({trial.bytes:,} bytes in fp32)",
         "MACs": f"{trial.macs:,} an image",
-        "test_acc": test_words(outcome),
-        "val_acc in the search": f"{mean(outcome.recorded):.4f}, chosen among {len(record.finished)} networks",
-        "reproduced": "yes, exactly" if outcome.reproduced else "no",
-        "weights": f"seed {outcome.seeds[0]}, trained on train and val ({images:,} images)",
+        "test_acc": test_words(result),
+        "val_acc in the search": f"{mean(result.recorded):.4f}, chosen among {len(record.finished)} networks",
+        "reproduced": "yes, exactly" if result.reproduced else "no",
+        "weights": f"seed {result.seeds[0]}, trained on train and val ({images:,} images)",
         "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
-        "device": outcome.device,
+        "device": result.device,
         "versions": ", ".join(f"{key} {value}" for key, value in record.facts["versions"].items()),
         "ONNX": f"model.onnx, logits equal torch's within {difference:.1e} of their scale",
     }
@@ -90,17 +90,17 @@ def model_card(record: StudyRecord, trial: TrialRecord, outcome: Outcome, differ
     return "\n".join(lines)
 
 
-def test_words(outcome: Outcome) -> str:
+def test_words(result: Retrained) -> str:
     """test_acc with its error, in words."""
-    spread = f", standard deviation {stdev(outcome.test_acc):.4f}" if len(outcome.test_acc) > 1 else ""
-    over = f"mean of {len(outcome.test_acc)} fresh seeds{spread}, {outcome.test_images:,} images"
-    return f"{mean(outcome.test_acc):.4f} ± {outcome.test_error:.4f} ({over})"
+    spread = f", standard deviation {stdev(result.test_acc):.4f}" if len(result.test_acc) > 1 else ""
+    over = f"mean of {len(result.test_acc)} fresh seeds{spread}, {result.test_images:,} images"
+    return f"{mean(result.test_acc):.4f} ± {result.test_error:.4f} ({over})"
 
 
-def luck_words(record: StudyRecord, outcome: Outcome) -> str:
+def luck_words(record: StudyRecord, result: Retrained) -> str:
     """How much of the search's val_acc was luck, with its error."""
-    p = mean(outcome.recorded)
-    error = math.sqrt(p * (1 - p) / record.val_images + outcome.test_error**2)
-    points, within = 100 * outcome.luck, 100 * error
+    p = mean(result.recorded)
+    error = math.sqrt(p * (1 - p) / record.val_images + result.test_error**2)
+    points, within = 100 * result.luck, 100 * error
     verdict = "within the error" if abs(points) <= 2 * within else "more than twice the error"
     return f"luck in the search's val_acc: {points:+.2f} ± {within:.2f} points (val_acc less test_acc, {verdict})"

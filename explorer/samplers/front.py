@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from explorer.results.pareto import Point, pareto_front
+from explorer.results.archive import ParetoArchive
+from explorer.results.pareto import Point
 from explorer.samplers.distributions import distributions
 from explorer.samplers.final import final_accuracies
 from explorer.samplers.improvement import Staircase
@@ -71,7 +72,7 @@ class Mutation:
         self._tried: dict[int, Tried] = {}
         self._proposed: set[Any] = set()
         self._running: dict[int, Tried] = {}
-        self._front: list[Tried] = []
+        self._front = ParetoArchive[Tried]()
 
     def _configure(self, n_startup_trials: int = 10) -> None:
         self.n_startup_trials = n_startup_trials
@@ -85,9 +86,7 @@ class Mutation:
         tried = self._running.pop(number)
         tried.result = result
         if tried.point is not None:
-            ended = [*self._front, tried]
-            front = pareto_front([own.point for own in ended if own.point is not None])
-            self._front = [ended[index] for index in front]
+            self._front.add(tried.point, tried)
 
     def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
         # Nothing while there are too few results: `Proposer` then draws uniformly.
@@ -97,7 +96,7 @@ class Mutation:
 
     def _parents(self) -> list[Mapping[str, Any]]:
         """The front's members that are points of the space."""
-        return [tried.params for tried in self._front if tried.params is not None]
+        return [tried.params for tried in self._front.members if tried.params is not None]
 
     def _mutants(self, rng: Random, parents: list[Mapping[str, Any]]) -> Iterator[Proposal]:
         return self._new(self.domain.mutate(rng.choice(parents), 1, rng) for _ in range(MUTANTS))
@@ -161,7 +160,7 @@ class FrontSampler(Mutation):
             rows = sorted(rng.sample(rows[:-NEWEST], ROWS - NEWEST)) + rows[-NEWEST:]
         x, accuracy, noise = self._data(rows)
         margin, theta = self._kernel()
-        front = [tried.point for tried in self._front if tried.point is not None]
+        front = list(self._front.points)
         scale = scale_above(accuracy, margin, max(best for _, best in front))
         targets, variances = scale.values(accuracy), scale.variances(accuracy, noise)
         surrogate = Surrogate(self._pool.groups, theta, x, targets, variances)

@@ -18,7 +18,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from explorer.results.budget import Spent
+from explorer.results.budget import Spending
 from explorer.results.record import StudyRecord, TrialRecord, read, read_trial
 from explorer.samplers import Proposal
 from explorer.samplers.shadow import DIRECTIONS
@@ -75,7 +75,7 @@ def stored_facts(url: str, name: str) -> dict[str, Any] | None:
     return None
 
 
-class Store:
+class StudyStore:
     """One study, open for writing.
 
     A new trial, and what becomes of it, is known here at once and written by `flush`, so that no slot waits for the
@@ -105,7 +105,7 @@ class Store:
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
-        self.spent = Spent(wall_seconds=float(attributes.get("wall_seconds", 0.0)))
+        self.spent = Spending(wall_seconds=float(attributes.get("wall_seconds", 0.0)))
         """What the study has spent so far."""
         self._base = StudyRecord(name, attributes["config"], attributes["facts"])
         self._claim(name, attributes.get("controller"))

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,10 +23,12 @@ from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Candidate, Proposal, Proposer
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
-from explorer.storage.study_store import Store
+from explorer.storage.study_store import StudyStore
 from explorer.study.loop import Loop
 from explorer.study.recovery import TRIES, InFlight, Recovery
 from explorer.study.stopping import Stopping
+from explorer.training.files import training_folder
+from explorer.training.job import Job
 from explorer.training.worker import data_facts, train
 
 LOOK = 0.5
@@ -87,7 +89,7 @@ class Controller:
 
     def __init__(
         self,
-        store: Store,
+        store: StudyStore,
         space: DesignSpace,
         proposer: Proposer,
         stopping: Stopping,
@@ -252,26 +254,24 @@ class Controller:
         trial = self.store.trials[number]
         first = min(len(curve) for curve in trial.curves)  # all seeds reach a rung before any goes on
         at = next(i for i, curve in enumerate(trial.curves) if len(curve) == first)
-        last = self.loop.next_rung(first)
         if first:
             self.store.flush()  # its next checkpoint takes the place of the last but one
-        folder = self.runs / str(number) / f"seed_{trial.seeds[at]}"
-        job = {
-            "architecture": trial.architecture,
-            "recipe": self.recipe | trial.adjusted,
-            "data": self.data,
-            "seed": trial.seeds[at],
-            "first_epoch": first,
-            "last_epoch": last,
-            "epochs": self.epochs,
-            "folder": str(folder),
-        }
-        future = self.launcher.submit(slot, train, job)
-        self.in_flight[future] = InFlight(trial, trial.seeds[at], first, last, slot, tries + 1, folder, time.time())
+        job = Job(
+            architecture=trial.architecture,
+            recipe=self.recipe | trial.adjusted,
+            data=self.data,
+            seed=trial.seeds[at],
+            first_epoch=first,
+            last_epoch=self.loop.next_rung(first),
+            epochs=self.epochs,
+            folder=str(training_folder(self.runs, number, trial.seeds[at])),
+        )
+        future = self.launcher.submit(slot, train, asdict(job))
+        self.in_flight[future] = InFlight(number, job, slot, tries + 1, time.time())
 
     def _settle(self, flight: InFlight, future: Future[dict[str, Any]]) -> None:
-        """Stores a rung's epochs; then the trial goes on, is told, or is given up."""
-        number = flight.trial.number
+        """Stores a rung's epochs; then the trial goes on, ends, or is given up."""
+        number, job = flight.trial, flight.job
         error = future.exception()
         if error is not None:
             verdict = self.recovery.after(flight, error)
@@ -282,9 +282,9 @@ class Controller:
             return
         result = future.result()
         trial = self.store.trials[number]
-        curve = [*trial.curves[trial.seeds.index(flight.seed)], *result["curve"]]
-        trial = self.store.save_curve(number, flight.seed, curve, result["device"], result["devices"])
-        if trial.epochs == flight.last_epoch:
+        curve = [*trial.curves[trial.seeds.index(job.seed)], *result["curve"]]
+        trial = self.store.save_curve(number, job.seed, curve, result["device"], result["devices"])
+        if trial.epochs == job.last_epoch:
             self._decide(trial)
         else:
             self._waiting.appendleft((number, 0))  # another seed's turn

@@ -1,4 +1,4 @@
-"""A rung that was not finished: it is trained again, its trial begins anew or is given up, or the search ends."""
+"""What follows when a rung was not finished: train it again, restart or give up its trial, or end the search."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from explorer.launchers import Launcher, WorkerDied, WorkerTaken
-from explorer.results.record import TrialRecord
-from explorer.storage.study_store import Store
+from explorer.storage.study_store import StudyStore
+from explorer.training import files
+from explorer.training.job import Job
 
 TRIES = 10
 """Times that a rung is started before its trial is given up."""
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
-"""Errors that say it by their type: Python's, and that of torch's allocator for GPUs."""
+"""Types of error: Python's, and that of torch's allocator for GPUs."""
 OUT_OF_MEMORY_WORDS = ("DefaultCPUAllocator: can't allocate memory", "CUDA error: out of memory")
-"""What others say: torch's allocator for the CPU, and CUDA itself."""
+"""Messages of others: torch's allocator for the CPU, and CUDA itself."""
 
 
 class DiskFullError(ValueError):
@@ -27,27 +28,30 @@ class DiskFullError(ValueError):
 
 @dataclass
 class InFlight:
-    """A rung on its slot."""
+    """A job on its slot.
 
-    trial: TrialRecord
-    seed: int
-    first_epoch: int
-    last_epoch: int
+    Attributes:
+        trial: number of its trial.
+        job: what is trained.
+        slot: of the launcher.
+        tries: starts of this rung, this one included, that count towards TRIES.
+        started: seconds since 1970.
+    """
+
+    trial: int
+    job: Job
     slot: int
     tries: int
-    """Starts of this rung, this one included, that count towards TRIES."""
-    folder: Path
-    since: float
-    """Time of its start (time.time)."""
+    started: float
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a trial whose rung was not finished.
+    """Decision about a trial whose rung was not finished.
 
     Attributes:
-        reason: why it is given up, or "": it goes on.
-        tries: of the rung that is next, so far.
+        reason: why the trial is given up; "": it goes on.
+        tries: how often the next rung was started so far.
     """
 
     reason: str = ""
@@ -55,7 +59,7 @@ class Verdict:
 
 
 class Recovery:
-    """Decides what becomes of a study's unfinished rungs.
+    """Decides about a study's unfinished rungs.
 
     Args:
         store: the study.
@@ -64,17 +68,17 @@ class Recovery:
         timeout: seconds without a finished epoch after which a worker is taken for hung; None: never.
     """
 
-    def __init__(self, store: Store, launcher: Launcher, runs: Path, timeout: float | None) -> None:
+    def __init__(self, store: StudyStore, launcher: Launcher, runs: Path, timeout: float | None) -> None:
         self.store, self.launcher, self.runs, self.timeout = store, launcher, runs, timeout
         self.recipe: dict[str, Any] = store.record.config["recipe"]
 
     def after(self, flight: InFlight, error: BaseException) -> Verdict:
-        """What becomes of a rung's trial after an error.
+        """The decision about a rung's trial after an error.
 
         Raises:
             DiskFullError: if no checkpoint can be written.
         """
-        number, trial = flight.trial.number, self.store.trials[flight.trial.number]
+        number, job, trial = flight.trial, flight.job, self.store.trials[flight.trial]
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(f"the disk of {self.runs} is full; free some space, then the same command goes on")
@@ -82,25 +86,25 @@ class Recovery:
             return Verdict(tries=flight.tries - 1)
         if isinstance(error, WorkerDied):
             return Verdict(f"{what} ({flight.tries} times)" if flight.tries >= TRIES else "", flight.tries)
-        if type(error).__name__ == "CheckpointError" and flight.first_epoch:
-            epoch = drop_checkpoint(flight.folder, flight.first_epoch)
-            curve = trial.curves[trial.seeds.index(flight.seed)][:epoch]
-            self.store.save_curve(number, flight.seed, list(curve), trial.device, trial.devices)
+        if type(error).__name__ == "CheckpointError" and job.first_epoch:
+            epoch = drop_checkpoint(Path(job.folder), job.first_epoch)
+            curve = trial.curves[trial.seeds.index(job.seed)][:epoch]
+            self.store.save_curve(number, job.seed, list(curve), trial.device, trial.devices)
             return Verdict()
         if out_of_memory(error) and not trial.adjusted and self.recipe["batch_size"] > 1:
             half = self.recipe["batch_size"] // 2
             self.store.adjust(number, {"batch_size": half, "accumulate": 2 * self.recipe.get("accumulate", 1)})
-            self.launcher.kill(flight.slot)  # what it held is given back
+            self.launcher.kill(flight.slot)  # to free its memory
             return Verdict()
         return Verdict(what)
 
     def end_hung_workers(self, flights: Iterable[InFlight]) -> None:
-        """Kills a worker that has finished no epoch for too long; its rung is then trained again."""
+        """Kills workers that have finished no epoch within the timeout; their rungs are then trained again."""
         if self.timeout is None:
             return
         for flight in flights:
-            progress = flight.folder / "progress.jsonl"
-            last = max(flight.since, progress.stat().st_mtime if progress.exists() else 0.0)
+            progress = Path(flight.job.folder) / files.PROGRESS
+            last = max(flight.started, progress.stat().st_mtime if progress.exists() else 0.0)
             if time.time() - last > self.timeout:
                 self.launcher.kill(flight.slot)
 
@@ -112,6 +116,5 @@ def out_of_memory(error: BaseException) -> bool:
 
 def drop_checkpoint(folder: Path, epoch: int) -> int:
     """Removes a checkpoint that cannot be read; returns the epoch of the one before it, 0 if there is none."""
-    (folder / f"epoch_{epoch:04d}.safetensors").unlink(missing_ok=True)
-    earlier = [int(path.stem.removeprefix("epoch_")) for path in folder.glob("epoch_*.safetensors")]
-    return max((own for own in earlier if own < epoch), default=0)
+    files.checkpoint(folder, epoch).unlink(missing_ok=True)
+    return max((earlier for earlier in files.checkpoint_epochs(folder) if earlier < epoch), default=0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.arch.families import nearest
-from explorer.results.pareto import Point, ranks, spread_order
+from explorer.results.pareto import Point, non_dominated_ranks, spread_order
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -163,7 +163,7 @@ class RankStopping(Halving):
         import numpy as np
 
         points: list[Point] = [own, *map(tuple, np.asarray(others).reshape(-1, 2).tolist())]
-        rank, *rest = ranks(points)
+        rank, *rest = non_dominated_ranks(points)
         ahead = sum(other < rank for other in rest)
         if ahead >= self.keep * len(points):
             return ahead

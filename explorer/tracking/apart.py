@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -15,9 +14,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.results.archive import changed
 from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.trial_index import changed
 from explorer.tracking.address import reason
+from explorer.training.parent import end_with_parent
 
 if TYPE_CHECKING:
     from explorer.tracking.mirror import Mirror
@@ -114,7 +114,7 @@ def serve(descriptor: int) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(sys.stdin.fileno())
     from explorer.tracking.tracker import load  # which imports this module
 
     load()  # takes seconds, which are no part of the first sync
@@ -138,8 +138,3 @@ def _answer(pipe: Connection) -> None:
         except Exception as failure:  # noqa: BLE001 - whatever it is, it must not reach the search
             mirror, error = None, reason(failure, uri)
         pipe.send((error, time.monotonic() - begun))
-
-
-def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.plots import front
-from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.trial_index import TrialIndex
 from explorer.tracking import view
 from explorer.tracking.address import artifact_location
 
@@ -60,7 +60,7 @@ class Mirror:
         self._trials: dict[int, Mirrored] = {}
         self._parent = self._find(record)
         self._progress = view.Progress(record)
-        self._standing = Standing()
+        self._index = TrialIndex()
         self._on_front: set[int] = set()
         self._ended = False
 
@@ -71,12 +71,12 @@ class Mirror:
             record: the study.
             ended: whether the search is over: then nothing is left RUNNING.
         """
-        changed = {trial.number: trial for trial in self._standing.update(record)}
-        on_front = {trial.number: trial for trial in self._standing.front}
+        changed = {trial.number: trial for trial in self._index.update(record)}
+        on_front = {trial.number: trial for trial in self._index.front}
         moved = self._on_front ^ on_front.keys()
-        due = changed | {number: self._standing.known[number] for number in moved}
+        due = changed | {number: self._index.measured[number] for number in moved}
         if ended != self._ended:  # which is the end of those under way too
-            due |= self._standing.running
+            due |= self._index.running
         for number, trial in sorted(due.items()):
             if trial.state in view.STATUSES:
                 self._sync_trial(trial, number in on_front, ended)
@@ -85,7 +85,7 @@ class Mirror:
             self._sync_study(record, over)
         if ended:
             self._sync_course(record)
-        self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * self._standing.end))
+        self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * self._index.latest))
 
     def run_of(self, number: int) -> str:
         """Id of the run that shows a trial."""
@@ -122,10 +122,10 @@ class Mirror:
         return Mirrored(run.info.run_id, tags=tags, name=record.name)
 
     def _sync_study(self, record: StudyRecord, over: Sequence[TrialRecord]) -> None:
-        page = front.html(front.figure(front.info(record, self._standing)))
-        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._standing, self._links())}
+        page = front.html(front.figure(front.info(record, self._index)))
+        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._index, self._links())}
         if tags[FIGURE] != self._parent.tags.get(FIGURE):
-            self._upload(self._parent, view.front_files(record, self._standing) | {"pareto.html": page})
+            self._upload(self._parent, view.front_files(record, self._index) | {"pareto.html": page})
         rows = self._progress.rows(over)
         steps = [(int(1000 * trial.ended), int(row["trials_finished"]), row) for trial, row in rows]
         new = [step for step in steps if step[1] > self._parent.steps]
@@ -141,7 +141,7 @@ class Mirror:
 
     def _links(self) -> dict[int, str]:
         """Addresses of the runs of the front and of the published networks, within MLflow's pages."""
-        named = [*(trial.number for trial in self._standing.front), *self._standing.published]
+        named = [*(trial.number for trial in self._index.front), *self._index.published]
         runs = f"#/experiments/{self.experiment}/runs"
         return {number: f"{runs}/{self._trials[number].run_id}" for number in named}
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking.mirror import STUDY, study_key
+from explorer.training import files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 BEST = "best"
 WEIGHTS = f"{STUDY}.weights"
 """Tag that holds the digest of a network's weights, by which it is known."""
-EXTRA = ("weights.safetensors", "architecture.json", "MODEL_CARD.md")
+EXTRA = (files.WEIGHTS, files.ARCHITECTURE, files.MODEL_CARD)
 
 
 def digest(folder: Path) -> str:
     """Of the weights in a folder that retrain wrote."""
-    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()[:16]
+    return hashlib.sha256((folder / files.WEIGHTS).read_bytes()).hexdigest()[:16]
 
 
 def register(
@@ -93,7 +94,7 @@ def _new_version(
         client.log_model_artifacts(logged.model_id, str(Path(made, "model")))
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
-    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    card = (folder / files.MODEL_CARD).read_text(encoding="utf-8")
     return client.create_model_version(
         record.name, logged.artifact_location, run_id, tags, description=card, model_id=logged.model_id
     )
@@ -112,7 +113,7 @@ def _save(path: Path, folder: Path, record: StudyRecord, run_id: str, logged: An
     shape, classes = record.facts["input_shape"], record.facts["classes"]
     float32 = np.dtype("float32")
     mlflow.onnx.save_model(
-        onnx.load(folder / "model.onnx"),
+        onnx.load(folder / files.ONNX),
         path,
         mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id),
         signature=ModelSignature(

@@ -9,16 +9,17 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.results.retrained import Outcome
+from explorer.results.retrained import Retrained
 from explorer.tracking.address import resolve, told_as_one_line
 from explorer.tracking.mirror import PARENT, STUDY, study_key
 from explorer.tracking.registered import WEIGHTS, digest, register
 from explorer.tracking.tracker import connect, open_mirror
+from explorer.training import files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-FILES = ("MODEL_CARD.md", "architecture.json", "config.yaml", "outcome.json", "model.onnx", "weights.safetensors")
+FILES = (files.MODEL_CARD, files.ARCHITECTURE, files.CONFIG, files.OUTCOME, files.ONNX, files.WEIGHTS)
 RETRAINED = f"{STUDY}.retrained"
 
 
@@ -30,7 +31,7 @@ def log_retrain(record: StudyRecord, trial: TrialRecord, outcome: Mapping[str, A
     Args:
         record: the study; mirrored first where it is not there yet.
         trial: the trial.
-        outcome: fields of `explorer.results.retrained.Outcome`, and `reproduced`.
+        outcome: fields of `explorer.results.retrained.Retrained`, and `reproduced`.
         folder: that holds FILES.
         uri: of the tracking server.
 
@@ -64,7 +65,7 @@ def log_again(record: StudyRecord, folder: Path, uri: str) -> list[str]:
         try:
             data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             values: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in data.items()}
-            outcome = Outcome(**values)
+            outcome = Retrained(**values)
         except (OSError, ValueError, TypeError, AttributeError):
             continue
         trial = trials.get(outcome.trial)
@@ -116,7 +117,7 @@ def _log(
         metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
         params=[Param("trial", str(trial.number)), Param("seeds", seeds)],
         tags=[RunTag(name, value) for name, value in tags.items()]
-        + [RunTag("mlflow.note.content", (folder / "MODEL_CARD.md").read_text(encoding="utf-8"))],
+        + [RunTag("mlflow.note.content", (folder / files.MODEL_CARD).read_text(encoding="utf-8"))],
     )
     for name in FILES:
         client.log_artifact(run_id, str(folder / name))

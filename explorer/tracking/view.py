@@ -15,9 +15,9 @@ from explorer.plots.labels import published_name, shorthand, si
 from explorer.reporting import course
 from explorer.reporting.baseline import advantages, name
 from explorer.reporting.document import Section
-from explorer.results.archive import Standing
-from explorer.results.pareto import Covered, by_end, point, reference_point
+from explorer.results.pareto import GrowingHypervolume, by_end, point, reference_point
 from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.trial_index import TrialIndex
 from explorer.space import SpaceError
 
 # Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
@@ -103,7 +103,7 @@ class Progress:
 
     def __init__(self, record: StudyRecord) -> None:
         """Of a study with one trial at least."""
-        self._covered, self._count, self._best = Covered(reference_point(record)), 0, 0.0
+        self._covered, self._count, self._best = GrowingHypervolume(reference_point(record)), 0, 0.0
 
     def rows(self, ended: Iterable[TrialRecord]) -> list[tuple[TrialRecord, dict[str, float]]]:
         """The finished ones of trials that have ended since the last call, each with its row."""
@@ -116,27 +116,27 @@ class Progress:
         return found
 
 
-def front_files(record: StudyRecord, standing: Standing) -> dict[str, str]:
+def front_files(record: StudyRecord, index: TrialIndex) -> dict[str, str]:
     """front.csv and front.json: the front by rising params, with all metaparameters."""
-    rows = [_front_row(trial, record.val_images) for trial in standing.front]
+    rows = [_front_row(trial, record.val_images) for trial in index.front]
     names = list(dict.fromkeys(name for row in rows for name in row)) or list(FRONT_COLUMNS)
     return {"front.csv": _csv(names, rows), "front.json": _json(rows)}
 
 
-def note(record: StudyRecord, standing: Standing, links: Mapping[int, str] | None = None) -> str:
+def note(record: StudyRecord, index: TrialIndex, links: Mapping[int, str] | None = None) -> str:
     """The study's run described in Markdown: the best against canonical SqueezeNet, where the figures are, and a table
     of the front and the published networks.
 
     Args:
         record: the study.
-        standing: where it stands.
+        index: of the study.
         links: to the runs of trials, by number.
     """
     links = links or {}
-    front = {trial.number: trial for trial in standing.front}
-    published = (standing.known[number] for number in standing.published)
+    front = {trial.number: trial for trial in index.front}
+    published = (index.measured[number] for number in index.published)
     shown = {trial.number: trial for trial in published if trial.state == "COMPLETE"} | front
-    found = advantages(record, standing)
+    found = advantages(record, index)
     lines = [f"- **trial {_linked(one.trial, links)}: {one.words()}**" for one in found]
     if lines:
         lines = [f"Against canonical {name()}, trained the same way:", "", *lines, ""]

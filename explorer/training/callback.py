@@ -12,10 +12,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from explorer.training import checkpoint as checkpoints
+from explorer.training import files
 from explorer.training.checkpoint import Checkpoint, CheckpointError
 from explorer.training.classifier import Classifier
-
-PROGRESS = "progress.jsonl"
 
 
 class Recorder(Callback):
@@ -38,7 +37,7 @@ class Recorder(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.first_epoch:
             checkpoint = checkpoints.load(self.folder, self.first_epoch)
-            check_facts(checkpoint, self.facts, checkpoints.path(self.folder, self.first_epoch))
+            check_facts(checkpoint, self.facts, files.checkpoint(self.folder, self.first_epoch))
             restore(checkpoint, cast("Classifier", pl_module), trainer.optimizers[0])
         if trainer.is_global_zero:
             self._clear_later()
@@ -57,7 +56,7 @@ class Recorder(Callback):
         self.curve.append(numbers)
         if not trainer.is_global_zero:
             return
-        with (self.folder / PROGRESS).open("a", encoding="utf-8") as file:
+        with (self.folder / files.PROGRESS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(numbers) + "\n")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -74,13 +73,13 @@ class Recorder(Callback):
         checkpoints.drop(self.folder, lambda epoch: epoch > self.first_epoch)
         kept = [numbers for numbers in progress(self.folder) if numbers["epoch"] <= self.first_epoch]
         text = "".join(json.dumps(numbers) + "\n" for numbers in kept)
-        if (self.folder / PROGRESS).exists():
-            checkpoints.replace(self.folder / PROGRESS, text.encode())
+        if (self.folder / files.PROGRESS).exists():
+            checkpoints.replace(self.folder / files.PROGRESS, text.encode())
 
 
 def progress(folder: str | Path) -> list[dict[str, float]]:
     """The epochs that `progress.jsonl` tells of; a last line still being written is left out."""
-    file = Path(folder) / PROGRESS
+    file = Path(folder) / files.PROGRESS
     lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
     return [json.loads(line) for line in lines]
 

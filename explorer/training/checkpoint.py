@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from explorer.training import files
 
 FORMAT = "explorer.checkpoint/1"
 KEPT = 2
@@ -46,17 +47,6 @@ class Checkpoint:
         return {name.removeprefix(start): value for name, value in self.tensors.items() if name.startswith(start)}
 
 
-def path(folder: str | Path, epoch: int) -> Path:
-    """Where the checkpoint after `epoch` lies."""
-    return Path(folder) / f"epoch_{epoch:04d}.safetensors"
-
-
-def epochs(folder: str | Path) -> list[int]:
-    """Epochs of the checkpoints in a folder, ascending; empty if the folder is absent."""
-    names = [re.fullmatch(r"epoch_(\d{4,})\.safetensors", file.name) for file in Path(folder).glob("epoch_*")]
-    return sorted(int(name[1]) for name in names if name)
-
-
 def save(folder: str | Path, checkpoint: Checkpoint) -> Path:
     """Writes a checkpoint beside the one before it and drops those older.
 
@@ -69,10 +59,11 @@ def save(folder: str | Path, checkpoint: Checkpoint) -> Path:
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()}
     facts = json.dumps({"format": FORMAT, "epoch": checkpoint.epoch, **checkpoint.facts}, sort_keys=True)
-    target = path(folder, checkpoint.epoch)
+    target = files.checkpoint(folder, checkpoint.epoch)
     target.parent.mkdir(parents=True, exist_ok=True)
     replace(target, serialise(tensors, {"facts": facts, "sha256": _digest(tensors, facts)}))
-    drop(folder, lambda epoch: epoch in [known for known in epochs(folder) if known <= checkpoint.epoch][:-KEPT])
+    outdated = [epoch for epoch in files.checkpoint_epochs(folder) if epoch <= checkpoint.epoch][:-KEPT]
+    drop(folder, lambda epoch: epoch in outdated)
     return target
 
 
@@ -84,7 +75,7 @@ def load(folder: str | Path, epoch: int) -> Checkpoint:
     """
     from safetensors import SafetensorError, safe_open
 
-    file = path(folder, epoch)
+    file = files.checkpoint(folder, epoch)
     if not file.is_file():
         raise CheckpointError(f"{file}: no such checkpoint, expected one after epoch {epoch}")
     try:
@@ -105,8 +96,8 @@ def load(folder: str | Path, epoch: int) -> Checkpoint:
 
 def drop(folder: str | Path, unwanted: Callable[[int], bool]) -> None:
     """Removes the checkpoints for whose epoch `unwanted` says so."""
-    for epoch in filter(unwanted, epochs(folder)):
-        path(folder, epoch).unlink(missing_ok=True)
+    for epoch in filter(unwanted, files.checkpoint_epochs(folder)):
+        files.checkpoint(folder, epoch).unlink(missing_ok=True)
 
 
 def replace(target: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from explorer.arch import Architecture
 from explorer.data.module import generator
 from explorer.training.cuda_graph import replayed
-from explorer.training.network import Network, build
+from explorer.training.network import Network, build, channels_last
 from explorer.training.recipe import Recipe, TrainingError
 from explorer.training.sparsity import Removed, hold_at_zero, set_to_zero, smallest
 
@@ -227,11 +227,6 @@ def _zeros(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         torch.zeros((), device=device),
         torch.zeros((), dtype=torch.long, device=device),
     )
-
-
-def channels_last(images: Tensor) -> Tensor:
-    """A copy of (N, C, H, W) in that layout: with one channel `to` sees no difference."""
-    return torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
 
 
 def revive(network: Network, images: Tensor) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-import threading
 from collections.abc import Callable
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
+
+from explorer.training.parent import end_with_parent
 
 T = TypeVar("T")
 DEVICES = "EXPLORER_DEVICES"
@@ -95,7 +96,7 @@ def _rank(
 ) -> None:
     """What a process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started us decides
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     os.environ["LOCAL_RANK"] = str(rank)  # tells Lightning that the processes are there already
     try:
         import torch
@@ -117,11 +118,3 @@ def _rank(
         distributed.destroy_process_group()
     except Exception as error:  # noqa: BLE001 - it goes to who started us
         pipe.send((True, error))
-
-
-def end_with_parent() -> None:
-    """Waits until the process that started this one is gone, then ends this one at once."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)

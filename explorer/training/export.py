@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.arch import Architecture
+from explorer.training import files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,12 +43,12 @@ def save(architecture: Architecture, weights: dict[str, Tensor], folder: Path) -
     network = build(architecture)
     network.load_state_dict(weights)
     network.eval()
-    (folder / "architecture.json").write_text(architecture.to_json())
+    (folder / files.ARCHITECTURE).write_text(architecture.to_json())
     # save_file would hide it from other users
-    (folder / "weights.safetensors").write_bytes(packed({key: value.contiguous() for key, value in weights.items()}))
+    (folder / files.WEIGHTS).write_bytes(packed({key: value.contiguous() for key, value in weights.items()}))
 
     images = torch.randn(16, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
-    path = folder / "model.onnx"
+    path = folder / files.ONNX
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         torch.onnx.export(

@@ -1,4 +1,4 @@
-"""The job: train a network from one epoch to another and leave a checkpoint. Plain data in, plain data out."""
+"""A job: train a network from one epoch to another and leave a checkpoint. torch is imported when it runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from explorer import data as datasets
 from explorer.arch import Architecture, cost
-from explorer.training import checkpoint as checkpoints
+from explorer.training import files
 from explorer.training import recipe as recipes
-from explorer.training.checkpoint import CheckpointError
 from explorer.training.distributed import together
 from explorer.training.recipe import TrainingError
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of a training; fit for JSON.
+    """A part of a training; its fields are JSON.
 
     Attributes:
         architecture: JSON of an Architecture.
@@ -42,8 +41,8 @@ class Job:
         epochs: full length, for which the schedule is laid out.
         folder: takes checkpoints and `progress.jsonl`.
         split: `train` (evaluated on val, every epoch) or `trainval` (evaluated on test, after the last epoch alone).
-        devices: trains on so many devices at once. The recipe's batch_size is that of all of them together, so that
-            the training is the same but for rounding (and for the dropout's draws).
+        devices: number of devices that train together. They share the recipe's batch_size, so that the training is the
+            same but for rounding and for the dropout's draws. A worker sets it to what its slot has.
     """
 
     architecture: str
@@ -60,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What a job measured; fit for JSON.
+    """What a job measured; its fields are JSON.
 
     Attributes:
         curve: one dict for each epoch trained: epoch (from 1), train_loss, lr (of its last step), seconds, and
@@ -91,7 +90,7 @@ def run(job: Job) -> Result:
 
 
 def train(rank: int, ranks: int, job: Job) -> Result:
-    """Does a job as one of several processes, each on a device of its own; see `run`."""
+    """Runs a job as process `rank` of `ranks`, each with its own device; see `run`."""
     recipe = recipes.read(job.recipe)
     architecture = Architecture.from_json(job.architecture)
     data = read_data(job.data)
@@ -141,10 +140,12 @@ def weights(folder: str | Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: if there is none, or it is torn or altered.
     """
-    epochs = checkpoints.epochs(folder)
+    from explorer.training.checkpoint import CheckpointError, load
+
+    epochs = files.checkpoint_epochs(folder)
     if not epochs:
         raise CheckpointError(f"{folder}: no checkpoint (epoch_NNNN.safetensors)")
-    return checkpoints.load(folder, epochs[-1]).part("model")
+    return load(folder, epochs[-1]).part("model")
 
 
 def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: int) -> Trainer:

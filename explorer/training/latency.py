@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
 from explorer.results.latency import RUNTIMES, Latency, Timed
+from explorer.training import files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,7 +134,7 @@ def _calls(subject: Subject, folder: Path, threads: int, batch_size: int) -> lis
     import torch
 
     from explorer.training.export import save
-    from explorer.training.network import build
+    from explorer.training.network import build, channels_last
 
     network = build(subject.architecture)
     if subject.weights is not None:
@@ -141,8 +142,8 @@ def _calls(subject: Subject, folder: Path, threads: int, batch_size: int) -> lis
     network.eval()
     save(subject.architecture, network.state_dict(), folder)  # checks that onnxruntime's logits are torch's
     images = torch.randn(batch_size, *subject.architecture.input_shape, generator=torch.Generator().manual_seed(0))
-    laid_out = torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
-    session, feed = _session(folder / "model.onnx", threads), {"images": images.numpy()}
+    laid_out = channels_last(images)
+    session, feed = _session(folder / files.ONNX, threads), {"images": images.numpy()}
     return [lambda: network(laid_out), lambda: session.run(["logits"], feed)]
 
 

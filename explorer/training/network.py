@@ -32,6 +32,11 @@ def build(architecture: Architecture, dropout: float = 0.0) -> Network:
     return Network(architecture, dropout)
 
 
+def channels_last(images: Tensor) -> Tensor:
+    """A copy of images (N, C, H, W) in the channels-last layout; `Tensor.to` makes none where C is 1."""
+    return torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
+
+
 class Network(nn.Module):
     """The torch module of an Architecture.
 

@@ -1,30 +1,37 @@
-"""What a controller asks of a worker: to train a network for some epochs, and what a data set is like.
+"""What a worker does for a controller: it trains a network for some epochs, and describes a data set.
 
-Plain data in, plain data out; a worker knows nothing of studies.
+Arguments and results are JSON; a worker knows nothing of studies.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from explorer.training.distributed import DEVICES, RankDied
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
-    """Runs a job on all devices of the slot: takes the fields of an `explorer.training.job.Job`, gives its Result."""
+    """Runs a job on all devices of the slot.
+
+    Args:
+        job: the fields of a `Job`.
+
+    Returns:
+        The fields of its `Result`, and `devices`.
+    """
     from explorer.training.job import Job, run
 
     devices = int(os.environ.get(DEVICES, "1"))
     try:
-        return asdict(run(Job(devices=devices, **job))) | {"devices": devices}
+        return asdict(run(replace(Job(**job), devices=devices))) | {"devices": devices}
     except RankDied:
         os._exit(1)  # whoever looks after the worker starts another and tries again
 
 
 def data_facts(data: dict[str, Any]) -> dict[str, Any]:
-    """What a study needs to know of a data set, asked of a worker so that the controller never imports torch."""
+    """Shape, classes and images of a data set; a worker reads it, so that the controller never imports torch."""
     from explorer.training.job import read_data
 
     module = read_data(data)

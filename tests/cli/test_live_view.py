@@ -39,9 +39,10 @@ def controller(record: StudyRecord, slots: int, folder: Path, name: str = "cuda:
         own = folder / str(i)
         own.mkdir()
         (own / "progress.jsonl").write_text('{"epoch": 7, "val_acc": 0.91}\n{"epoch')
-        flights[i] = SimpleNamespace(slot=i, folder=own, first_epoch=0, trial=trial(1_000 + i))
+        flights[i] = SimpleNamespace(slot=i, trial=1_000 + i, job=SimpleNamespace(folder=str(own), first_epoch=0))
     return SimpleNamespace(
         record=record,
+        store=SimpleNamespace(trials={1_000 + i: trial(1_000 + i) for i in range(slots)}),
         budget=SimpleNamespace(n_trials=10_000),
         in_flight=flights,
         launcher=SimpleNamespace(slots=[f"{name} {i}" for i in range(slots)]),

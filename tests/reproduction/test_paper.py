@@ -483,10 +483,10 @@ def test_bad_input(argument, words, tmp_path):
 
 
 def test_studies_of_a_storage(tmp_path):
-    from explorer.storage.study_store import Store
+    from explorer.storage.study_store import StudyStore
 
     record = sweep_study("bypass", {"none": [0.90, 0.91, 0.92], "simple": [0.93, 0.94, 0.95]})
-    store = Store(f"sqlite:///{tmp_path}/study.db", "mine", record.config, record.facts)
+    store = StudyStore(f"sqlite:///{tmp_path}/study.db", "mine", record.config, record.facts)
     for trial in record.trials:
         known = {"anchor": None, "identity": trial.identity, "params": trial.params, "bytes": trial.bytes}
         known |= {"macs": trial.macs, "architecture": trial.architecture, "seeds": list(trial.seeds)}

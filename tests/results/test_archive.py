@@ -1,81 +1,33 @@
-"""Where a study stands, kept up from record to record, is what is taken from the last record alone."""
-
-from dataclasses import replace
-from random import Random
+"""The archive holds the front of what it was given so far."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.results.archive import Standing, changed
-from explorer.results.pareto import front_trials
-from explorer.results.record import StudyRecord, TrialRecord
-from tests.support.sample import study, trial
+from explorer.results.archive import ParetoArchive
+from explorer.results.pareto import Point, pareto_front
 
-ENDS = st.sampled_from(["RUNNING", "COMPLETE", "COMPLETE", "PRUNED", "FAIL"])
 # Few values, so that points are equal or share a size or an accuracy.
-TRIAL = st.tuples(ENDS, st.integers(1, 6), st.integers(0, 5), st.booleans())
+POINTS = st.lists(st.tuples(st.integers(1, 6).map(float), st.integers(0, 5).map(float)), max_size=30)
 
 
-def grown(trials: list[TrialRecord], rng: Random) -> list[StudyRecord]:
-    """The study after each thing that happened: trials begin by their numbers and end in any order."""
-    now: list[TrialRecord] = []
-    records, waiting, under_way = [], list(trials), list[TrialRecord]()
-    while waiting or under_way:
-        if waiting and (not under_way or rng.random() < 0.5):
-            under_way.append(waiting.pop(0))
-            now.append(replace(under_way[-1], state="RUNNING", ended=0.0))
-        else:
-            one = under_way.pop(rng.randrange(len(under_way)))
-            now[one.number] = one
-        records.append(study(now))
-    return records
+@given(POINTS)
+def test_after_each_point_it_holds_the_front(points: list[Point]) -> None:
+    archive, before = ParetoArchive[int](), set[int]()
+    for number, point in enumerate(points):
+        dominated = archive.add(point, number)
+        front = pareto_front(points[: number + 1])
+        assert archive.members == front
+        assert archive.points == [points[index] for index in front]
+        assert (dominated is None) == (number not in front)
+        assert set(dominated or ()) == before - set(front)
+        before = set(front)
 
 
-def facts(standing: Standing) -> list[object]:
-    named = vars(standing).items()
-    return [value for name, value in named if not name.startswith("_")]
-
-
-@given(st.lists(TRIAL, max_size=14), st.integers(0, 9))
-def test_it_is_kept_up(drawn: list[tuple[str, int, int, bool]], seed: int) -> None:
-    trials = [
-        replace(
-            trial(i, state=state, accuracy=0.5 + a / 10, epochs=2, anchor="squeezenet_v1_0" if anchor else None),
-            params=params,
-        )
-        for i, (state, params, a, anchor) in enumerate(drawn)
-    ]
-    standing = Standing()
-    for record in grown(trials, Random(seed)):
-        standing.update(record)
-        assert facts(standing) == facts(Standing(record))
-        assert standing.front == front_trials(record)
-        known = [one for one in record.trials if one.accuracy is not None]
-        assert sorted(standing.known) == [one.number for one in known]
-        front = {one.number for one in standing.front}
-        plain = [one for one in known if not one.anchor and one.number not in front]
-        assert standing.dominated == [one.number for one in plain if one.state == "COMPLETE"]
-        assert standing.stopped == [one.number for one in plain if one.state == "PRUNED"]
-        assert standing.published == [one.number for one in known if one.anchor]
-        assert standing.running == {one.number: one for one in record.trials if one.state == "RUNNING"}
-        assert standing.failed == sum(one.state == "FAIL" for one in record.trials)
-        assert standing.end == max(max(one.started, one.ended) for one in record.trials)
-
-
-def test_only_what_changed_is_looked_at() -> None:
-    first = [trial(0), trial(1), replace(trial(2), state="RUNNING")]
-    standing = Standing(study(first))
-    assert standing.update(study(first)) == ()
-    more = [*first[:2], trial(2), trial(3)]
-    assert standing.update(study(more)) == (more[2], more[3])
-    assert changed((), ()) == ()
-
-
-def test_a_trial_that_ended_otherwise_than_before_is_taken_anew() -> None:
-    first = [trial(0, accuracy=0.9), trial(1, accuracy=0.8)]
-    standing = Standing(study(first))
-    other = study([first[0], trial(1, accuracy=0.99)])
-    standing.update(other)
-    assert facts(standing) == facts(Standing(other))
-    standing.update(study(first[:1]))
-    assert facts(standing) == facts(Standing(study(first[:1])))
+@given(POINTS, st.randoms(use_true_random=False))
+def test_with_numbers_as_order_the_order_of_arrival_does_not_count(points: list[Point], rng: object) -> None:
+    archive = ParetoArchive[int]()
+    numbers = list(range(len(points)))
+    rng.shuffle(numbers)  # type: ignore[attr-defined]
+    for number in numbers:
+        archive.add(points[number], number, number)
+    assert archive.members == pareto_front(points)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from explorer.results.budget import Budget, Spent
+from explorer.results.budget import Budget, Spending
 from explorer.results.record import TrialRecord
 from tests.support.sample import trial
 
 
-def spent(*trials: TrialRecord) -> Spent:
-    found = Spent()
+def spent(*trials: TrialRecord) -> Spending:
+    found = Spending()
     for one in trials:
         found.count(one)
     return found

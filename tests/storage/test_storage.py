@@ -13,7 +13,7 @@ import sqlalchemy
 
 from explorer.storage import patient, study_store
 from explorer.storage.patient import StudyError, open_storage
-from explorer.storage.study_store import Store
+from explorer.storage.study_store import StudyStore
 from tests.support.mlflow_server import free_port
 from tests.support.postgresql import PASSWORD, QUOTED, Server, postgresql
 
@@ -29,8 +29,8 @@ def attributes(number: int) -> dict[str, object]:
     return costs | {"identity": f"net {number}", "seeds": [0], "architecture": "{}", "anchor": None}
 
 
-def new(url: str, name: str = "study") -> Store:
-    return Store(url, name, {"space": {}}, {"images": {"val": 360}})
+def new(url: str, name: str = "study") -> StudyStore:
+    return StudyStore(url, name, {"space": {}}, {"images": {"val": 360}})
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord
 from explorer.samplers import Proposer
 from explorer.storage.patient import open_storage
-from explorer.storage.study_store import Store
+from explorer.storage.study_store import StudyStore
 from explorer.study.controller import Controller
 from explorer.study.stopping import NoStopping
 from explorer.tracking.tracker import connect
@@ -97,7 +97,7 @@ def controlled(tmp_path: Path) -> Iterator[Callable[..., tuple[StudyRecord, Sabo
         launchers.append(launcher)
         config = {"space": space.as_dict(), "data": DATA, "recipe": RECIPE, "epochs": 2, "seed": 0, "seeds": 1}
         facts = launcher.submit(0, data_facts, DATA).result()
-        record_store = Store(f"sqlite:///{tmp_path}/study.db", "small", config, facts)
+        record_store = StudyStore(f"sqlite:///{tmp_path}/study.db", "small", config, facts)
         proposer = Proposer(space, {"name": "random"}, 0)
         controller = Controller(
             record_store, space, proposer, NoStopping(1), launcher, Budget(4), tmp_path / "runs", timeout=None

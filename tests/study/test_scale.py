@@ -19,10 +19,10 @@ from explorer.cli.config import load_space, space_files
 from explorer.plots import front
 from explorer.plots.marks import MOST
 from explorer.results.budget import Budget
-from explorer.results.pareto import Covered, front_trials, hypervolume
+from explorer.results.pareto import GrowingHypervolume, front_trials, hypervolume
 from explorer.results.record import read_trial
 from explorer.storage.patient import open_storage
-from explorer.storage.study_store import Store
+from explorer.storage.study_store import StudyStore
 from explorer.study.loop import Rows
 from tests.support.sample import study, trial
 
@@ -70,7 +70,7 @@ def test_a_trial_made_while_its_study_is_read_is_whole_or_absent(path: Path, que
 
 
 def test_what_is_spent_is_kept_up(path: Path) -> None:
-    store: Store = simulated.opened(path)
+    store: StudyStore = simulated.opened(path)
     number = store.create(None, {"anchor": None, "identity": "y", "params": 1, "bytes": 4, "macs": 1} | EXTRA).number
     for epochs in (2, 4, 8):
         store.save_curve(number, 0, simulated.curve(1000, "y", epochs), "cpu", devices=2)
@@ -106,7 +106,7 @@ def test_rows_are_those_of_a_dictionary(put: list[tuple[int, float]], last: int,
 
 @given(st.lists(st.tuples(st.integers(1, 50).map(float), st.integers(0, 20).map(lambda a: a / 20)), max_size=40))
 def test_what_is_covered_is_the_hypervolume_of_all(points: list[tuple[float, float]]) -> None:
-    covered = Covered((60.0, 0.0))
+    covered = GrowingHypervolume((60.0, 0.0))
     for count, point in enumerate(points, start=1):
         assert covered.add(point) == pytest.approx(hypervolume(points[:count], (60.0, 0.0)))
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from explorer.cli.config import folder
-from explorer.results.pareto import Point, pareto_front, ranks, spread_order
+from explorer.results.pareto import Point, non_dominated_ranks, pareto_front, spread_order
 from explorer.samplers import Proposal, Proposer
 from explorer.space.domain import Domain
 from explorer.space.parameter import Parameter
@@ -38,7 +38,7 @@ def peeled(points: Sequence[Point]) -> list[int]:
 
 @given(POINTS)
 def test_ranks_are_those_of_taking_fronts_away(points: list[Point]) -> None:
-    assert ranks(points) == peeled(points)
+    assert non_dominated_ranks(points) == peeled(points)
 
 
 @given(POINTS, st.randoms())
@@ -46,7 +46,7 @@ def test_ranks_belong_to_points_not_to_places(points: list[Point], random: Any) 
     """A peer used indices where ranks belong: shuffling the points must shuffle the ranks with them."""
     order = list(range(len(points)))
     random.shuffle(order)
-    assert ranks([points[i] for i in order]) == [ranks(points)[i] for i in order]
+    assert non_dominated_ranks([points[i] for i in order]) == [non_dominated_ranks(points)[i] for i in order]
 
 
 @given(POINTS)

@@ -6,13 +6,13 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal
-from explorer.storage.study_store import Store, load
+from explorer.storage.study_store import StudyStore, load
 from tests.support.sample import SEARCH
 
 
 def stored(record: StudyRecord, url: str) -> StudyRecord:
     """Writes a study of `tests.support.sample` and reads it back: its times are those of now."""
-    store = Store(url, record.name, record.config, record.facts)
+    store = StudyStore(url, record.name, record.config, record.facts)
     for trial in record.trials:
         known = {"anchor": trial.anchor, "identity": trial.identity, "params": trial.params, "bytes": trial.bytes}
         known |= {"macs": trial.macs, "architecture": trial.architecture, "seeds": list(trial.seeds)}

@@ -16,7 +16,7 @@ import torch
 from explorer import data as datasets
 from explorer.arch import Architecture
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.results.retrained import Outcome, model_card
+from explorer.results.retrained import Retrained, model_card
 from explorer.tracking import log_again, log_retrain, mirror
 from explorer.tracking.tracker import connect
 from explorer.training.export import save
@@ -51,7 +51,7 @@ def retrained(record: StudyRecord, trial: TrialRecord, folder: Path, seed: int =
     network = build(architecture).eval()
     difference = save(architecture, network.state_dict(), folder)
     again = trial.accuracies
-    outcome = Outcome(
+    outcome = Retrained(
         record.name, trial.number, trial.identity, trial.params, again, again, "cpu", "cpu", True, True,
         (1000,), (0.9,), 360,
     )  # fmt: skip

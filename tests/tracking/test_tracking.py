@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from explorer.results import pareto
-from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.trial_index import TrialIndex
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
 from explorer.tracking.tracker import connect, open_mirror
 from tests.support.mlflow_server import free_port, server
@@ -465,7 +465,7 @@ def test_names_of_runs() -> None:
 
 
 def described_as(record: StudyRecord, links: dict[int, str] | None = None) -> str:
-    return view.note(record, Standing(record), links)
+    return view.note(record, TrialIndex(record), links)
 
 
 def test_the_description_says_what_is_better_than_squeezenet() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from explorer.training import checkpoint as checkpoints
+from explorer.training import files
 from explorer.training.checkpoint import Checkpoint, CheckpointError
 
 TENSORS = {
@@ -32,7 +33,7 @@ def test_the_previous_one_is_kept_and_nothing_else_lies_about(tmp_path: Path) ->
     for epoch in (2, 4, 6, 8):
         checkpoints.save(tmp_path, Checkpoint(epoch, TENSORS, FACTS))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["epoch_0006.safetensors", "epoch_0008.safetensors"]
-    assert checkpoints.epochs(tmp_path) == [6, 8]
+    assert files.checkpoint_epochs(tmp_path) == [6, 8]
 
 
 def test_every_altered_byte_is_noticed(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_a_torn_file_is_an_error_of_one_line(tmp_path: Path, length: int) -> Non
 def test_an_absent_one_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         checkpoints.load(tmp_path, 3)
-    assert checkpoints.epochs(tmp_path / "nowhere") == []
+    assert files.checkpoint_epochs(tmp_path / "nowhere") == []
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

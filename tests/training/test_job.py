@@ -15,6 +15,7 @@ from explorer.arch.families import families
 from explorer.data import DataError
 from explorer.data.module import generator
 from explorer.training import checkpoint as checkpoints
+from explorer.training import files
 from explorer.training.checkpoint import CheckpointError
 from explorer.training.classifier import Classifier, initialise, revive
 from explorer.training.job import Job, Result, run, weights
@@ -111,7 +112,7 @@ def test_progress_is_told_and_a_repeated_job_starts_clean(tmp_path: Path) -> Non
     repeated = run(job(tmp_path, 2, 3)).curve
     lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
     assert lines == first + repeated
-    assert checkpoints.epochs(tmp_path) == [2, 3]
+    assert files.checkpoint_epochs(tmp_path) == [2, 3]
 
 
 def test_the_result_is_that_of_the_weights_left_behind(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     wild = FAST | {"optimizer": "sgd", "lr": 1e12, "clip": None, "warmup": 0.0}
     with pytest.raises(TrainingError, match=r"epoch 1: the training loss became (nan|inf)"):
         run(job(tmp_path, recipe=wild))
-    assert checkpoints.epochs(tmp_path) == []
+    assert files.checkpoint_epochs(tmp_path) == []
 
 
 def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
     for change, named in (({"seed": 4}, "seed"), ({"recipe": FAST | {"lr": 0.5}}, "recipe"), ({"epochs": 9}, "epochs")):
         with pytest.raises(CheckpointError, match=f"another training's, its {named} is"):
             run(replace(job(tmp_path, 2, 4), **change))
-    file = checkpoints.path(tmp_path, 2)
+    file = files.checkpoint(tmp_path, 2)
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="torn or altered"):
         run(job(tmp_path, 2, 4))

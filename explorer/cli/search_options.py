@@ -1,0 +1,65 @@
+"""The options of a search, read from the command line's config."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.cli.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
+from explorer.results.budget import Budget
+from explorer.study import stopping
+from explorer.study.options import SearchOptions
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+STORED = ("data", "recipe", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
+"""Keys that are stored with the study."""
+
+
+def read(config: DictConfig) -> SearchOptions:
+    """Checks the options.
+
+    Raises:
+        ConfigError, SpaceError, StoppingError: naming what is wrong.
+    """
+    name = space_choice()
+    if name is None:
+        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
+    space = space_of(config, name)
+    _check(config)
+    study = str(config.study or name)
+    if not re.fullmatch(r"[\w.-]+", study):
+        raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
+    settings = {key: plain(config[key]) for key in STORED}
+    return SearchOptions(
+        study=study,
+        space=space,
+        config=settings | {"space": space.as_dict()},
+        launcher=plain(config.launcher),
+        stopping=stopping.make(settings["stopping"]),
+        budget=Budget(
+            config.n_trials,
+            positive(config, "max_hours"),
+            positive(config, "max_device_hours"),
+            config.max_epochs_total,
+        ),
+        deterministic=bool(config.deterministic),
+        timeout=positive(config, "timeout") or math.inf,
+        storage=str(config.storage),
+        tracking=str(config.tracking),
+        folder=Path(config.runs) / study,
+    )
+
+
+def _check(config: DictConfig) -> None:
+    for key, least in (("n_trials", 1), ("epochs", 1), ("seed", 0), ("seeds", 1)):
+        whole(config, key, least)
+    if config.max_epochs_total is not None:
+        whole(config, "max_epochs_total", 1)
+    if not isinstance(config.uniform, int | float) or not 0 <= config.uniform <= 1:
+        raise ConfigError(f"uniform is {config.uniform!r}, expected a share between 0 and 1")
+    if not isinstance(config.deterministic, bool):
+        raise ConfigError(f"deterministic is {config.deterministic!r}, expected true or false")

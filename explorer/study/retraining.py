@@ -1,0 +1,144 @@
+"""Retraining of a trial's network: its recorded seeds, to get the same bits, and fresh ones, for the test accuracy."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from explorer.arch import Architecture, cost
+from explorer.launchers import Launcher, WorkerDied
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.retrained import Retrained, model_card
+from explorer.space import parse
+from explorer.study.recovery import TRIES
+from explorer.training import files
+from explorer.training.job import Job
+from explorer.training.worker import train
+
+FRESH = 1000
+"""Distance of the first fresh seed from the study's last."""
+
+
+def fresh_seeds(trial: TrialRecord, count: int) -> tuple[int, ...]:
+    """Seeds that the study has not used."""
+    return tuple(max(trial.seeds) + FRESH + k for k in range(count))
+
+
+def retrain(
+    record: StudyRecord,
+    trial: TrialRecord,
+    seeds: Sequence[int],
+    folder: Path,
+    launcher: Launcher,
+    done: Callable[[int], None] = lambda _: None,
+) -> Retrained:
+    """Trains the recorded seeds again on train, and fresh seeds on train and val; measures the latter on test.
+
+    Args:
+        record: the study.
+        trial: a finished trial.
+        seeds: the fresh seeds.
+        folder: takes the checkpoints.
+        launcher: where the jobs run.
+        done: called with 1 after each training.
+    """
+    jobs = [_job(record, trial, seed, "train", _folder(folder, "recorded", seed)) for seed in trial.seeds]
+    jobs += [_job(record, trial, seed, "trainval", _folder(folder, "fresh", seed)) for seed in seeds]
+    results = _train_all(jobs, launcher, done)
+    recorded, fresh = results[: len(trial.seeds)], results[len(trial.seeds) :]
+    return Retrained(
+        study=record.name,
+        trial=trial.number,
+        identity=trial.identity,
+        params=trial.params,
+        recorded=trial.accuracies,
+        again=tuple(result["curve"][-1]["val_acc"] for result in recorded),
+        recorded_device=trial.device,
+        device=recorded[0]["device"],
+        same_params=cost(Architecture.from_json(trial.architecture)).params == trial.params,
+        same_identity=_rebuilt(record, trial).identity == trial.identity,
+        seeds=tuple(seeds),
+        test_acc=tuple(result["curve"][-1]["test_acc"] for result in fresh),
+        test_images=int(record.facts["images"]["test"]),
+    )
+
+
+def save(record: StudyRecord, trial: TrialRecord, result: Retrained, folder: Path) -> float:
+    """Exports the network of the first fresh seed, which no test result chose, with its config and model card.
+
+    Returns:
+        The largest difference of the ONNX model's logits, relative to their scale.
+
+    Raises:
+        ExportError: if that is too large.
+    """
+    import yaml
+
+    from explorer.training import export
+    from explorer.training.job import weights
+
+    trained = weights(_folder(folder, "fresh", result.seeds[0]))
+    difference = export.save(Architecture.from_json(trial.architecture), trained, folder)
+    config = {"study": record.name, "trial": trial.number, "metaparameters": trial.metaparameters, **record.config}
+    (folder / files.CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
+    (folder / files.OUTCOME).write_text(json.dumps(asdict(result), indent=1))
+    (folder / files.MODEL_CARD).write_text(model_card(record, trial, result, difference))
+    return difference
+
+
+def _folder(folder: Path, kind: str, seed: int) -> Path:
+    """Where a retraining leaves its checkpoints; `kind` is recorded or fresh."""
+    return folder / "training" / f"{kind}_{seed}"
+
+
+def _rebuilt(record: StudyRecord, trial: TrialRecord) -> Architecture:
+    """The network built anew from the space and the metaparameters, not from the stored architecture."""
+    space = parse(record.name, record.config["space"])
+    channels, height, width = record.facts["input_shape"]
+    shape, classes = (channels, height, width), record.facts["classes"]
+    if trial.anchor is not None:
+        return space.anchor(trial.anchor, shape, classes)
+    return space.architecture(trial.metaparameters, shape, classes)
+
+
+def _job(record: StudyRecord, trial: TrialRecord, seed: int, split: str, folder: Path) -> Job:
+    return Job(
+        architecture=trial.architecture,
+        recipe=record.config["recipe"] | trial.adjusted,
+        data=record.config["data"],
+        seed=seed,
+        first_epoch=0,
+        last_epoch=record.config["epochs"],
+        epochs=record.config["epochs"],
+        folder=str(folder),
+        split=split,
+    )
+
+
+def _train_all(jobs: Sequence[Job], launcher: Launcher, done: Callable[[int], None]) -> list[dict[str, Any]]:
+    """Results of the jobs, in their order, trained on all slots; a job whose worker died is started again."""
+    tries = [0] * len(jobs)
+    free = list(range(len(launcher.slots)))
+    waiting = deque(range(len(jobs)))
+    running: dict[Future[dict[str, Any]], tuple[int, int]] = {}  # job and slot
+    results: dict[int, dict[str, Any]] = {}
+    while waiting or running:
+        while waiting and free:
+            number, slot = waiting.popleft(), free.pop(0)
+            tries[number] += 1
+            running[launcher.submit(slot, train, asdict(jobs[number]))] = number, slot
+        ended, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            number, slot = running.pop(future)
+            free.append(slot)
+            if isinstance(future.exception(), WorkerDied) and tries[number] < TRIES:
+                waiting.append(number)
+                continue
+            results[number] = future.result()
+            done(1)
+    return [results[number] for number in range(len(jobs))]
