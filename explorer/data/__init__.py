@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from explorer.data.module import DataModule
 
 NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet")
-
-
-WORDS = {
+EXPECTED = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
@@ -26,6 +24,7 @@ WORDS = {
     "str | None": "a word or null",
     "int | None": "a whole number or null",
 }
+"""Annotations of the data sets' arguments, for error messages."""
 
 
 class DataError(ValueError):
@@ -50,19 +49,19 @@ def load(data: Mapping[str, Any]) -> DataModule:
     if name not in NAMES:
         raise DataError(f"data is {name!r}, expected one of {', '.join(NAMES)}")
     function = import_module(f"explorer.data.{name}").load
-    known = inspect.signature(function).parameters
-    unknown = sorted(set(options) - set(known))
+    arguments = inspect.signature(function).parameters
+    unknown = sorted(set(options) - set(arguments))
     if unknown:
-        raise DataError(f"data {name} has no key {unknown[0]!r}, its keys are {', '.join(known)}")
+        raise DataError(f"data {name} has no key {unknown[0]!r}, its keys are {', '.join(arguments)}")
     for key, value in options.items():
-        if not any(_is(value, kind) for kind in known[key].annotation.split(" | ")):
-            raise DataError(f"data {name}: {key} is {value!r}, expected {WORDS[known[key].annotation]}")
+        if not any(_is(value, kind) for kind in arguments[key].annotation.split(" | ")):
+            raise DataError(f"data {name}: {key} is {value!r}, expected {EXPECTED[arguments[key].annotation]}")
     module: DataModule = function(**options)
     return module
 
 
 def _is(value: object, kind: str) -> bool:
-    """Whether a config's value is of an annotated type."""
+    """Whether a config's value has an annotated type."""
     if kind == "Sequence[float]":
         return isinstance(value, list | tuple) and all(_is(number, "float") for number in value)
     expected = {"float": (int, float), "None": (type(None),)}.get(kind, (getattr(builtins, kind, object),))

@@ -1,7 +1,7 @@
-"""Jobs as text: what crosses to a worker on another machine is the name of a function and JSON, never code.
+"""Jobs as text: a worker on another machine gets the name of a function and JSON, never code.
 
-A job asks for one of `FUNCTIONS` and no other, whoever wrote it. Relative paths in its arguments are meant from the
-controller's folder, into which a worker therefore changes; a shared file system gives both the same files.
+A job can name one of `FUNCTIONS` and no other. Relative paths in its arguments start from the controller's folder, so a
+worker changes into it; both see the same files through a shared file system.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ FUNCTIONS = (
     "explorer.launchers.jobs:warm_up",
     "explorer.launchers.jobs:look_around",
 )
-"""What a worker runs."""
+"""The functions that a worker runs."""
 
 
 class JobError(ValueError):
-    """A job that cannot be sent, or asks for what a worker does not do."""
+    """A job that cannot be sent, or that names a function which workers do not run."""
 
 
-class JobFailed(Exception):  # noqa: N818 - a base for the names of other people's errors
-    """An error in a worker whose type is not known here: a subclass with its name and message."""
+class JobFailed(Exception):  # noqa: N818 - a base class
+    """Base of errors in a worker whose type is unknown here; each is a subclass of the original's name."""
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -48,7 +48,7 @@ def pack(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
     """A job as JSON.
 
     Raises:
-        JobError: if workers do not run the function, or if its arguments are more than plain data.
+        JobError: if workers do not run the function, or if its arguments are not JSON.
     """
     name = name_of(function)
     try:
@@ -58,11 +58,11 @@ def pack(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
 
 
 def run(job: str) -> str:
-    """Runs a job; its result, or the error that it raised, as JSON. Never raises what the function raises."""
+    """Runs a job; returns its result, or the error that the function raised, as JSON."""
     try:
         function, arguments = _read(job)
         return json.dumps({"result": function(*arguments)})
-    except Exception as error:  # noqa: BLE001 - it is raised where the job came from
+    except Exception as error:  # noqa: BLE001 - `unpack` raises it in the controller
         return json.dumps({"error": _described(error)})
 
 
@@ -70,29 +70,29 @@ def unpack(answer: str) -> Any:
     """The result of a job.
 
     Raises:
-        the error that the job raised: its own type if that is built in or this package's, else a JobFailed of its name.
+        Exception: the job's error; of its own type if that is built in or of this package, else a JobFailed.
     """
-    told = json.loads(answer)
-    if "error" in told:
-        raise _error(told["error"])
-    return told["result"]
+    content = json.loads(answer)
+    if "error" in content:
+        raise _error(content["error"])
+    return content["result"]
 
 
 def warm_up() -> None:
     """Imports what training needs."""
     import torch
 
-    import explorer.launchers.preload  # noqa: F401 - to import is all that it is for
+    import explorer.launchers.preload  # noqa: F401 - imported for what it imports
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 def look_around(tag: Any = None, seconds: float = 0.0) -> dict[str, Any]:
-    """What a worker sees of itself.
+    """A worker's process, threads and environment; for tests and measurements.
 
     Args:
-        tag: plain data, comes back.
-        seconds: time to be busy.
+        tag: JSON that is returned.
+        seconds: to sleep.
     """
     before = "torch" in sys.modules
     environment = {key: os.environ.get(key) for key in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")}
@@ -126,15 +126,15 @@ def _described(error: Exception) -> dict[str, Any]:
     return about | {"errno": getattr(error, "errno", None)}
 
 
-def _error(told: dict[str, Any]) -> Exception:
-    name, module, message = str(told["type"]), str(told["module"]), str(told["message"])
+def _error(described: dict[str, Any]) -> Exception:
+    name, module, message = str(described["type"]), str(described["module"]), str(described["message"])
     home: Any = None
     if module == "builtins" or module.partition(".")[0] == "explorer":
         home = importlib.import_module(module)
     kind = getattr(home, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         kind = type(name, (JobFailed,), {})
-    for arguments in (told["arguments"], [message]):
+    for arguments in (described["arguments"], [message]):
         try:
             error: Exception = kind(*arguments)
         except TypeError:  # its constructor wants something else
@@ -144,5 +144,5 @@ def _error(told: dict[str, Any]) -> Exception:
     else:
         error = type(name, (JobFailed,), {})(message)
     if isinstance(error, OSError):
-        error.errno = told["errno"]
+        error.errno = described["errno"]
     return error

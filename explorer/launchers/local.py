@@ -72,7 +72,6 @@ class LocalLauncher:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """See `explorer.launchers.Launcher`."""
         outer: Future[T] = Future()
         outer.set_running_or_notify_cancel()
         if f"{function.__module__}:{function.__qualname__}" == TRAINING and self.devices[slot][0] in self._unknown:
@@ -106,11 +105,11 @@ class LocalLauncher:
         watch = Watch(_visible(gpu))
 
         def add(done: Future[Any]) -> None:
-            number, words = watch.end()
+            number, reason = watch.end()
             if done.exception() is not None:  # it says nothing of the next
                 self._unknown.add(gpu)
                 return
-            log.info(words)
+            log.info(reason)
             new = number - 1
             self.devices += [[gpu]] * new
             self._pools += [None] * new
@@ -119,13 +118,11 @@ class LocalLauncher:
         training.add_done_callback(add)
 
     def kill(self, slot: int) -> None:
-        """See `explorer.launchers.Launcher`."""
         pool = self._pools[slot]
         for process in list((pool._processes or {}).values()) if pool is not None else []:
             process.kill()
 
     def close(self) -> None:
-        """See `explorer.launchers.Launcher`."""
         for pool in self._pools:
             if pool is not None:
                 processes = list((pool._processes or {}).values())

@@ -48,8 +48,8 @@ def trainings(memory: float, total: float, utilisation: float, most: int = MOST)
 def usage(gpu: int | str) -> Usage | None:
     """A GPU's usage now; None if nvidia-smi does not tell."""
     try:
-        told = subprocess.run([*QUERY, f"--id={gpu}"], capture_output=True, text=True, timeout=20, check=True)
-        used, total, busy = map(float, told.stdout.split(","))
+        answer = subprocess.run([*QUERY, f"--id={gpu}"], capture_output=True, text=True, timeout=20, check=True)
+        used, total, busy = map(float, answer.stdout.split(","))
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return Usage(used, total, busy / 100)
@@ -84,6 +84,6 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(INTERVAL):
-            now = usage(self._gpu)
-            if now is not None:
-                self._seen.append(now)
+            current = usage(self._gpu)
+            if current is not None:
+                self._seen.append(current)

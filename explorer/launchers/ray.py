@@ -41,7 +41,7 @@ class Worker:
         """Returns once the worker has its place."""
 
     def run(self, job: str) -> str:
-        """See `explorer.launchers.jobs.run`."""
+        """Runs a job of `explorer.launchers.jobs`; returns its answer."""
         return jobs.run(job)
 
 
@@ -94,23 +94,21 @@ class RayLauncher:
         )
         self._actors: dict[int, _Actor] = {}
         self._open: set[Future[Any]] = set()
-        """What was promised and not yet kept."""
+        """Futures without a result."""
         self._deaths: queue.Queue[tuple[Future[Any], WorkerDied] | None] = queue.Queue()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """See `explorer.launchers.Launcher`. With `auto` they change with the cluster, but one is always left."""
+        # With `auto` they change with the cluster, but one is always left.
         return tuple(f"ray {i}" for i in range(self._count))
 
     def warm_up(self) -> None:
-        """See `explorer.launchers.Launcher`."""
         for slot in range(self._count):
             self._actor(slot).handle.run.remote(jobs.pack(jobs.warm_up, ()))
 
     def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """See `explorer.launchers.Launcher`."""
         job = jobs.pack(function, arguments)
         outer: Future[T] = Future()
         outer.set_running_or_notify_cancel()
@@ -126,22 +124,21 @@ class RayLauncher:
                 # The watcher tells, after it has looked at what the cluster still has.
                 kind = WorkerTaken if getattr(error, "preempted", False) else WorkerDied
                 self._deaths.put((outer, kind(f"the worker on ray {slot} died: {_why(error)}")))
-            except Exception as error:  # noqa: BLE001 - it belongs to whom asked for the job
-                self._keep(outer, error=error)
+            except Exception as error:  # noqa: BLE001 - the future carries it to the controller
+                self._resolve(outer, error=error)
             else:
-                self._keep(outer, result)
+                self._resolve(outer, result)
 
         actor.handle.run.remote(job).future().add_done_callback(pass_on)
         return outer
 
     def kill(self, slot: int) -> None:
-        """See `explorer.launchers.Launcher`. A worker that still waits for its place goes on waiting."""
+        # A worker that still waits for its place goes on waiting.
         actor = self._actors.get(slot)
         if actor is not None and actor.up:
             self.ray.kill(actor.handle)
 
     def close(self) -> None:
-        """See `explorer.launchers.Launcher`."""
         self._deaths.put(None)
         self._watcher.join()
         if self.ray.is_initialized():
@@ -149,18 +146,18 @@ class RayLauncher:
                 self.ray.kill(actor.handle)
             self.ray.shutdown()
         for future in list(self._open):
-            self._keep(future, error=WorkerDied("the worker was closed"))
+            self._resolve(future, error=WorkerDied("the worker was closed"))
 
-    def _keep(self, promise: Future[Any], result: Any = None, error: Exception | None = None) -> None:
-        """Keeps a promise, once: an answer may cross with the launcher's end."""
+    def _resolve(self, future: Future[Any], result: Any = None, error: Exception | None = None) -> None:
+        """Sets a future's result or error, once: an answer may arrive while the launcher is closed."""
         try:
-            self._open.remove(promise)
+            self._open.remove(future)
         except KeyError:
             return
         if error is None:
-            promise.set_result(result)
+            future.set_result(result)
         else:
-            promise.set_exception(error)
+            future.set_exception(error)
 
     def _actor(self, slot: int) -> _Actor:
         actor = self._actors.get(slot)
@@ -193,7 +190,7 @@ class RayLauncher:
                 if slot >= self._count and not actor.up and time.monotonic() - actor.since > PATIENCE_SECONDS:
                     self.ray.kill(actor.handle)
             if death is not None:
-                self._keep(death[0], error=death[1])
+                self._resolve(death[0], error=death[1])
 
 
 def _check(slots: str | int, cpus: float, gpus: str | float, threads: int) -> None:

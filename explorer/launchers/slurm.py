@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from explorer.launchers import LauncherError, WorkerDied, devices_of_trial, jobs, slurm_queue, slurm_worker
 from explorer.launchers.mailbox import read, write
 from explorer.launchers.slurm_queue import ENDED
-from explorer.launchers.slurm_slots import SETTLE_SECONDS, Allocation, Job, Slot
+from explorer.launchers.slurm_slots import SETTLE_SECONDS, Allocation, PostedJob, Slot
 from explorer.training.distributed import DEVICES
 
 T = TypeVar("T")
@@ -89,7 +89,6 @@ class SlurmLauncher:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """See `explorer.launchers.Launcher`."""
         return tuple(slot.name for slot in self._slots)
 
     def warm_up(self) -> None:
@@ -104,29 +103,28 @@ class SlurmLauncher:
                 slot.allocation = slot.allocation or self._allocate(slot, "warm")
 
     def submit(self, slot: int, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """See `explorer.launchers.Launcher`."""
         text = jobs.pack(function, arguments)
         self._open()
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         with self._lock:
-            own = self._slots[slot]
-            own.numbers += 1
-            own.job = Job(own.numbers, text, future)
+            chosen = self._slots[slot]
+            chosen.numbers += 1
+            chosen.job = PostedJob(chosen.numbers, text, future)
         self._changed.set()
         return future
 
     def kill(self, slot: int) -> None:
-        """See `explorer.launchers.Launcher`. A job that still waits in SLURM's queue goes on waiting."""
+        # A job that still waits in SLURM's queue goes on waiting.
         with self._lock:
-            own = self._slots[slot]
-            if own.allocation is not None and own.job is not None and own.job.taken_by is not None:
-                slurm_queue.cancel([own.allocation.id], kill=True)
-                self._lose(own, WorkerDied("killed"))
-                own.allocation = None
+            chosen = self._slots[slot]
+            if chosen.allocation is not None and chosen.job is not None and chosen.job.taken_by is not None:
+                slurm_queue.cancel([chosen.allocation.id], kill=True)
+                self._lose(chosen, WorkerDied("killed"))
+                chosen.allocation = None
 
     def close(self) -> None:
-        """See `explorer.launchers.Launcher`. Logs stay if a worker was lost."""
+        # Logs stay if a worker was lost.
         if self._keeper is None:
             return
         self._closing.set()
@@ -145,7 +143,7 @@ class SlurmLauncher:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _open(self) -> None:
-        """Makes the folder and starts the thread that keeps it, once."""
+        """Creates the folder and starts the thread, once."""
         with self._lock:
             if self._keeper is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +161,7 @@ class SlurmLauncher:
         return Allocation(id, folder)
 
     def _keep(self) -> None:
-        """The thread that gives out jobs, collects results and notices deaths."""
+        """The thread's loop: it hands out jobs, collects results and notices lost workers."""
         asked = time.monotonic()
         while not self._closing.is_set():
             self._changed.wait(LOOK_SECONDS)
@@ -180,7 +178,7 @@ class SlurmLauncher:
                     allocation.state = states[allocation.id] if states else allocation.state
 
     def _tend(self, slot: Slot) -> None:
-        """Looks after a slot: its worker, its job's result, a job that waits for a worker."""
+        """Checks a slot's worker, collects its result, and gives a waiting job to a worker."""
         if slot.allocation is not None:
             self._look(slot, slot.allocation)
         job = slot.job
@@ -199,12 +197,12 @@ class SlurmLauncher:
                 job.future.set_exception(error)
 
     def _look(self, slot: Slot, allocation: Allocation) -> None:
-        """Compares what a worker tells with what SLURM says about it."""
+        """Compares a worker's heartbeat with what SLURM says about its allocation."""
         allocation.look()
-        told, job = allocation.told, slot.job
-        if job is not None and told.get("taken", 0) >= job.number and job.taken_by is None:
-            job.taken_by = told["start"]
-        if job is not None and told.get("done", 0) >= job.number and self._collect(slot, job, allocation):
+        heartbeat, job = allocation.heartbeat, slot.job
+        if job is not None and heartbeat.get("taken", 0) >= job.number and job.taken_by is None:
+            job.taken_by = heartbeat["start"]
+        if job is not None and heartbeat.get("done", 0) >= job.number and self._collect(slot, job, allocation):
             return
         if job is not None and (loss := allocation.loss(job)) is not None:
             self._lose(slot, loss)
@@ -216,7 +214,7 @@ class SlurmLauncher:
             if slot.job is not None:  # never taken: the next worker has it
                 slot.job.posted = False
 
-    def _collect(self, slot: Slot, job: Job, allocation: Allocation) -> bool:
+    def _collect(self, slot: Slot, job: PostedJob, allocation: Allocation) -> bool:
         answer = read(allocation.folder / f"result_{job.number}.json")
         if answer is None:
             return False
@@ -225,7 +223,7 @@ class SlurmLauncher:
             (allocation.folder / f"{kind}_{job.number}.json").unlink(missing_ok=True)
         try:
             job.future.set_result(jobs.unpack(answer))
-        except Exception as error:  # noqa: BLE001 - it belongs to whom asked for the job
+        except Exception as error:  # noqa: BLE001 - the future carries it to the controller
             job.future.set_exception(error)
         return True
 
@@ -236,11 +234,13 @@ class SlurmLauncher:
             job.future.set_exception(type(loss)(f"the worker on {slot.name} is gone: {loss}"))
 
     def _order(self, stop: bool = False) -> None:
-        """Writes what workers are to do, and that the controller lives."""
+        """Writes the workers' orders, which are the controller's heartbeat too."""
         placed = [(slot, slot.allocation) for slot in self._slots if slot.allocation is not None]
-        posted = {own.folder.name: slot.job.number for slot, own in placed if slot.job and slot.job.posted}
+        posted = {
+            allocation.folder.name: slot.job.number for slot, allocation in placed if slot.job and slot.job.posted
+        }
         order = {"host": platform.node(), "pid": os.getpid(), "beat": int(time.monotonic()), "stop": stop}
-        order |= {"allocations": [own.id for _, own in placed], "jobs": posted}
+        order |= {"allocations": [place.id for _, place in placed], "jobs": posted}
         if order != self._ordered:
             try:
                 write(self._root / "orders.json", order)
@@ -252,7 +252,7 @@ class SlurmLauncher:
 def _end_orphans(folder: Path) -> None:
     """Ends workers whose controller on this machine was killed, sooner than they notice it themselves."""
     for orders in folder.glob("*/orders.json"):
-        told = read(orders)
-        if told and told["host"] == platform.node() and not Path(f"/proc/{told['pid']}").exists():
-            slurm_queue.cancel(told["allocations"], kill=True)
+        order = read(orders)
+        if order and order["host"] == platform.node() and not Path(f"/proc/{order['pid']}").exists():
+            slurm_queue.cancel(order["allocations"], kill=True)
             shutil.rmtree(orders.parent, ignore_errors=True)

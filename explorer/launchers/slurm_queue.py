@@ -69,8 +69,8 @@ def states(ids: Sequence[str]) -> dict[str, str] | None:
     asked = _run("squeue", "--noheader", f"--jobs={','.join(ids)}", "--states=all", "--format=%i %T")
     if asked is None or (asked.returncode and "Invalid job id" not in asked.stderr):
         return None
-    told = dict(line.split(maxsplit=1) for line in asked.stdout.splitlines() if " " in line)
-    return {id: told.get(id, "GONE") for id in ids}
+    listed = dict(line.split(maxsplit=1) for line in asked.stdout.splitlines() if " " in line)
+    return {id: listed.get(id, "GONE") for id in ids}
 
 
 def cancel(ids: Sequence[str], kill: bool = False) -> None:

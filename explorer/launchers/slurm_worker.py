@@ -1,8 +1,8 @@
 """What runs inside an allocation of SLURM: takes jobs from its folder, one at a time, until it is told to stop.
 
-Its `worker.json` says who it is (`start`, new after a requeue), that it lives (`beat`), which job it has taken and
-which it has done, and in the end that it has left: because it was asked to, or as its time was up. The controller's
-file says which job is next.
+Its `worker.json` is its heartbeat: who it is (`start`, new after a requeue), when it was written (`beat`), which job it
+has taken and which it has done, and in the end that it has left, because it was asked to or its time was up. The
+controller's file says which job is next.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ class _Worker:
                 self._leave(0)
             if job is not None and not job.is_alive():
                 job, self.done = None, self.taken
-                self._tell()
+                self._heartbeat()
             if job is None and self.last:
                 self._leave(0)
             if job is None and order and order["jobs"].get(self.folder.name, 0) > self.taken:
                 self.taken = order["jobs"][self.folder.name]
-                self._tell()
+                self._heartbeat()
                 job = threading.Thread(target=self._run, args=(self.taken,), daemon=True)
                 job.start()
-            self._tell_now_and_then()
+            self._heartbeat_if_due()
             time.sleep(LOOK_SECONDS)
 
     def _run(self, number: int) -> None:
@@ -80,16 +80,16 @@ class _Worker:
     def _no_more(self, *_: Any) -> None:
         self.last = True
 
-    def _tell_now_and_then(self) -> None:
+    def _heartbeat_if_due(self) -> None:
         if time.monotonic() > self.beat + BEAT_SECONDS:
-            self._tell()
+            self._heartbeat()
 
-    def _tell(self, left: bool = False) -> None:
+    def _heartbeat(self, left: bool = False) -> None:
         self.beat = int(time.monotonic())
         about = {"host": platform.node(), "pid": os.getpid(), "start": self.start, "beat": self.beat}
         about |= {"taken": self.taken, "done": self.done, "left": left, "time_up": self.last}
         write(self.folder / "worker.json", about)
 
     def _leave(self, code: int) -> NoReturn:
-        self._tell(left=True)
+        self._heartbeat(left=True)
         os._exit(code)

@@ -1,4 +1,4 @@
-"""What measuring a network's latency found, as values and as plain data."""
+"""Measured latencies of a network, as values and as plain data."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ class Timed:
         return cls(**{**plain, "latencies": latencies})
 
 
-def latest(found: Sequence[Timed]) -> list[Timed]:
-    """Of many results those that can be compared with the last one."""
-    return [one for one in found if one.conditions == found[-1].conditions]
+def latest(latencies: Sequence[Timed]) -> list[Timed]:
+    """The latencies under the same conditions as the last one."""
+    return [each for each in latencies if each.conditions == latencies[-1].conditions]

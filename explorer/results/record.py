@@ -130,24 +130,24 @@ def read(study: optuna.Study) -> StudyRecord:
 
 def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
     """Reads one trial."""
-    known = trial.user_attrs
+    attributes = trial.user_attrs
     return TrialRecord(
         number=trial.number,
         state=trial.state.name,
         metaparameters=dict(trial.params),
-        anchor=known.get("anchor"),
-        identity=known["identity"],
-        params=known["params"],
-        bytes=known["bytes"],
-        macs=known["macs"],
-        architecture=known["architecture"],
-        seeds=tuple(known["seeds"]),
-        curves=tuple(tuple(known.get(f"curve_{seed}", ())) for seed in known["seeds"]),
-        device=known.get("device", ""),
-        devices=known.get("devices", 1),
+        anchor=attributes.get("anchor"),
+        identity=attributes["identity"],
+        params=attributes["params"],
+        bytes=attributes["bytes"],
+        macs=attributes["macs"],
+        architecture=attributes["architecture"],
+        seeds=tuple(attributes["seeds"]),
+        curves=tuple(tuple(attributes.get(f"curve_{seed}", ())) for seed in attributes["seeds"]),
+        device=attributes.get("device", ""),
+        devices=attributes.get("devices", 1),
         started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
         ended=trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0,
-        adjusted=known.get("adjusted", {}),
-        reason=known.get("reason", ""),
-        uniform=known.get("uniform", False),
+        adjusted=attributes.get("adjusted", {}),
+        reason=attributes.get("reason", ""),
+        uniform=attributes.get("uniform", False),
     )

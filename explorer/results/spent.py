@@ -59,7 +59,7 @@ def spent(record: StudyRecord) -> Spent:
         trained = [len(curve) for curve in trial.curves]
         epochs += sum(trained)
         if trial.state == "PRUNED":
-            saved += sum(max(length - one, 0) for one in trained)
+            saved += sum(max(length - epochs_, 0) for epochs_ in trained)
         elif trial.state == "FAIL":
             lost += sum(trained)
     starts = [trial.started for trial in record.trials]

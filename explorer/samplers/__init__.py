@@ -111,14 +111,14 @@ class Proposer:
             return built[name]
 
         def size(params: Mapping[str, Any]) -> float | None:
-            found = candidate_at(params)
-            return None if found is None else found.size
+            sized = candidate_at(params)
+            return None if sized is None else sized.size
 
         for proposal in self._proposals(number, size):
-            found = candidate_at(proposal.params)
-            if found is not None and not taken(found):
-                self.sampler.add(number, proposal, found.size)
-                return proposal, found
+            chosen = candidate_at(proposal.params)
+            if chosen is not None and not taken(chosen):
+                self.sampler.add(number, proposal, chosen.size)
+                return proposal, chosen
         return None
 
     def _proposals(self, number: int, size: Size) -> Iterator[Proposal]:

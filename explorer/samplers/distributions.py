@@ -35,16 +35,16 @@ def from_distributions(named: Mapping[str, Any]) -> Domain:
     """
     if not named:
         raise SpaceError("parameters is empty, expected names and Optuna distributions")
-    return Domain(tuple(_parameter(name, one) for name, one in named.items()))
+    return Domain(tuple(_parameter(name, given) for name, given in named.items()))
 
 
-def _parameter(name: str, one: Any) -> Parameter:
-    match one:
+def _parameter(name: str, given: Any) -> Parameter:
+    match given:
         case CategoricalDistribution():
-            return Parameter(name, "categorical", choices=tuple(one.choices))
+            return Parameter(name, "categorical", choices=tuple(given.choices))
         case IntDistribution():
-            return Parameter(name, "int", one.low, one.high, None if one.log else one.step, one.log)
+            return Parameter(name, "int", given.low, given.high, None if given.log else given.step, given.log)
         case FloatDistribution():
-            return Parameter(name, "float", one.low, one.high, one.step, one.log)
+            return Parameter(name, "float", given.low, given.high, given.step, given.log)
         case _:
-            raise SpaceError(f"parameters[{name!r}] is {one!r}, expected an Optuna distribution")
+            raise SpaceError(f"parameters[{name!r}] is {given!r}, expected an Optuna distribution")

@@ -1,4 +1,4 @@
-"""The area between front and reference that a network of known size and uncertain accuracy is expected to add."""
+"""The expected hypervolume improvement of a network of known size and uncertain accuracy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from explorer.samplers.surrogate import Array
 
 
 class Staircase:
-    """A front as the best accuracy to be had at each size.
+    """A front as a step function: the best accuracy up to each size.
 
     Args:
         points: (size, accuracy) pairs; the front is taken of them.
@@ -29,9 +29,9 @@ class Staircase:
     def expected(self, decades: Array, mean: Array, deviation: Array, ceiling: float) -> Array:
         """Expected added area, in decades times accuracy, of networks whose -log(ceiling - accuracy) is Gaussian.
 
-        At each size above its own a network adds max(0, accuracy - best so far), which is constant on each step:
-        the sum over the steps of width times expected improvement. What is missing to the ceiling is lognormal, and
-        the improvement what it falls short of the best so far: a put option's price (Black and Scholes, 1973).
+        At each size above its own a network adds max(0, accuracy - best so far), which is constant on each step; so the
+        area is the sum over the steps of width times expected improvement. The distance to the ceiling is lognormal, so
+        the expected improvement is the price of a put option (Black and Scholes, 1973).
 
         Args:
             decades: (n,) log10 of the sizes.
@@ -39,7 +39,7 @@ class Staircase:
             ceiling: above the front's accuracies.
         """
         widths = np.maximum(self._right[None] - np.maximum(self._left[None], decades[:, None]), 0.0)
-        missing = np.maximum(ceiling - self._heights[None], 1e-12)  # what is believed of a trial comes close
+        missing = np.maximum(ceiling - self._heights[None], 1e-12)  # a predicted accuracy may come close to the ceiling
         mean, deviation = mean[:, None], deviation[:, None]
         z = (np.log(missing) + mean) / deviation
         gain = missing * ndtr(z) - np.exp(0.5 * deviation**2 - mean) * ndtr(z - deviation)

@@ -86,11 +86,12 @@ class Pool:
 
     def _look_up(self, name: Key, params: Mapping[str, Any], size: Size) -> Sized | None:
         if name not in self._sized:
-            found = size(params)
-            self._sized[name] = (
-                None if found is None else Sized(name, params, math.log10(found), self.vector(params, found))
-            )
+            of_network = size(params)
+            self._sized[name] = None if of_network is None else self._with_size(name, params, of_network)
         return self._sized[name]
+
+    def _with_size(self, name: Key, params: Mapping[str, Any], size: float) -> Sized:
+        return Sized(name, params, math.log10(size), self.vector(params, size))
 
     def _drawn(self, number: int) -> dict[Key, Mapping[str, Any]]:
         """Uniform draws of the last asks."""

@@ -1,9 +1,9 @@
-"""The scale on which accuracy is modelled: the logarithm of what is missing to a ceiling.
+"""The scale on which accuracy is modelled: the logarithm of the distance to a ceiling.
 
-Near the top every step is smaller than the one before: small networks differ by tenths of accuracy, the best ones by
-thousandths. A model with one amplitude and one noise for both sees only the small ones. With w = -log(ceiling -
-accuracy), halving what is missing is worth the same everywhere. How far the ceiling lies above the best is learned: the
-larger the margin, the straighter the scale, so that a measure with no ceiling in sight keeps its own shape.
+Small networks differ by tenths of accuracy, the best ones by thousandths. A model with one amplitude and one noise for
+both sees only the small ones. With w = -log(ceiling - accuracy), halving the distance to the ceiling counts the same
+everywhere. How far the ceiling lies above the best accuracy is learned. The larger this margin, the more linear is the
+scale, so a measure that is far from any ceiling is hardly changed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from explorer.samplers.surrogate import Array, Indices, Surrogate, prior
 
 MARGINS = (0.1, 0.3, 1.0, 3.0, 10.0)
-"""Distances of the ceiling that are looked at, in distances from the best accuracy to the median."""
+"""Candidates for the distance from the best accuracy to the ceiling, in distances from the best to the median."""
 LEAST = 0.01
 """Least distance from the best to the median, as a share of that from the best to the worst: ties at the top."""
 EQUAL = 1e-9
-"""Distances that are none, as a share of the best accuracy."""
+"""Accuracies closer than this share of the best are equal."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Scale:
 
 
 def scale_above(accuracy: Array, margin: float, best: float = -np.inf) -> Scale:
-    """The scale whose ceiling is that far above the best.
+    """The scale whose ceiling lies a margin above the best accuracy.
 
     Args:
         accuracy: (n,) of the trials, at least one.
         margin: see `MARGINS`.
-        best: an accuracy that the ceiling has to be above as well.
+        best: another accuracy below the ceiling.
     """
     top, worst, median = max(float(accuracy.max()), best), float(accuracy.min()), float(np.median(accuracy))
     distance = max(top - median, LEAST * (top - worst))
@@ -59,7 +59,7 @@ def scale_above(accuracy: Array, margin: float, best: float = -np.inf) -> Scale:
 
 
 def learned_margin(groups: Indices, x: Array, accuracy: Array, noise: Array) -> float:
-    """The margin under which the accuracies are likeliest.
+    """The margin of the highest likelihood of the accuracies.
 
     Args: as of `Surrogate`, whose kernel is the expected one here.
     """

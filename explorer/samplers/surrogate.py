@@ -1,7 +1,7 @@
-"""A model of accuracy: a Gaussian process over points as vectors, a Matern 5/2 with a length scale for each parameter.
+"""A model of accuracy: a Gaussian process with a Matern 5/2 kernel and a length scale for each parameter.
 
-The length scales, the amplitude and the noise maximise the marginal likelihood times a prior that keeps a dozen points
-from claiming much.
+The length scales, the amplitude and the noise maximise the marginal likelihood times a prior, which guards against
+overfitting a dozen points.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Surrogate:
 
     @property
     def misfit(self) -> float:
-        """Negative logarithm of the targets' likelihood under the kernel, but for a constant."""
+        """Negative log-likelihood of the targets under the kernel, up to a constant."""
         half = 0.5 * float(self._y @ self._weights)
         return half + float(np.log(np.diag(self._factor)).sum()) + len(self._y) * float(np.log(self.scale))
 
     def believe(self, x: Array) -> Array:
-        """Takes its own predictions at x for observations, and returns them: trials under way."""
+        """Adds its predictions at x, those of running trials, as observations; returns them."""
         mean, _ = self.predict(x)
         targets = np.concatenate([self._y, (mean - self.mean) / self.scale])
         self._condition(np.concatenate([self._x, x]), targets, np.concatenate([self._noise, np.zeros(len(x))]))
@@ -67,7 +67,7 @@ class Surrogate:
     def _kernel(self, a: Array, b: Array) -> Array:
         columns = np.exp(-self.theta[: self.count])[self.groups]
         squares = _squares(a * columns, b * columns)
-        kernel = np.sqrt(squares)  # every step in place: fresh memory for each would take longer than they do
+        kernel = np.sqrt(squares)  # in place: allocating would take longer than computing
         kernel *= ROOT5
         decay = np.exp(-kernel)
         squares *= 5 / 3
@@ -79,7 +79,7 @@ class Surrogate:
 
 
 def prior(groups: Indices) -> tuple[Array, Array]:
-    """What the kernel's parameters (see `fit`) are expected to be, and their standard deviations."""
+    """Mean and standard deviation of the prior of the kernel's parameters (see `fit`)."""
     count = int(groups.max()) + 1
     expected = np.array([*[np.log(0.7 * np.sqrt(count))] * count, 0.0, np.log(0.05)])
     return expected, np.array([1.0] * (count + 1) + [1.5])
@@ -88,7 +88,7 @@ def prior(groups: Indices) -> tuple[Array, Array]:
 def fit(groups: Indices, x: Array, y: Array, noise: Array) -> Array:
     """The kernel's parameters: log of the length scales, of the amplitude, of the noise; of the scaled target.
 
-    Args: as of `Surrogate`; takes time that grows with the cube of the rows.
+    Args: as of `Surrogate`. The time grows with the cube of the rows.
     """
     scale = float(y.std()) + 1e-9
     y, noise = (y - y.mean()) / scale, noise / scale**2

@@ -42,13 +42,13 @@ class _Reader:
         family = self.data.get("family")
         if family not in families():
             self._wrong("family", f"is {family!r}, expected {nearest(str(family), families())}")
-        own = metaparameters(str(family))
-        anyones = dict.fromkeys(key for each in families() for key in metaparameters(each))
-        search, fixed = (self._section(key, own, f"family {family}") for key in ("search", "fixed"))
+        keywords = metaparameters(str(family))
+        all_keywords = dict.fromkeys(key for each in families() for key in metaparameters(each))
+        search, fixed = (self._section(key, keywords, f"family {family}") for key in ("search", "fixed"))
         # What an anchor of another family is to have, `final_relu: false` for SqueezeNet, is an option too.
-        options = self._section("options", anyones, "every family")
+        options = self._section("options", all_keywords, "every family")
         if not search:
-            self._wrong("search", f"is empty, expected metaparameters of {family}: {', '.join(own)}")
+            self._wrong("search", f"is empty, expected metaparameters of {family}: {', '.join(keywords)}")
         parameters: list[Parameter] = []
         for key, entry in search.items():
             if key in fixed or key in options:

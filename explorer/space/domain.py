@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from explorer.space.parameter import Parameter, SpaceError
 
-Point = Mapping[str, Any]
+Params: TypeAlias = Mapping[str, Any]
 Key: TypeAlias = tuple[tuple[str, Any], ...]
 ENUMERABLE = 20_000
 """Points that are few enough to be looked at one by one."""
@@ -27,8 +27,8 @@ class Domain:
     parameters: tuple[Parameter, ...]
 
     @property
-    def known(self) -> Mapping[str, Any]:
-        """Values that conditions may ask for besides those drawn."""
+    def constants(self) -> Mapping[str, Any]:
+        """Values that conditions may depend on besides those drawn."""
         return {}
 
     @property
@@ -48,7 +48,7 @@ class Domain:
         """A uniform draw, limits not applied."""
         return self.complete({}, rng)
 
-    def complete(self, wanted: Point, rng: Random) -> dict[str, Any]:
+    def complete(self, wanted: Params, rng: Random) -> dict[str, Any]:
         """The point that has the wanted values where their parameters are active, and draws elsewhere."""
         params: dict[str, Any] = {}
         for parameter in self.parameters:
@@ -57,7 +57,7 @@ class Domain:
                 params[name] = wanted[name] if name in wanted else parameter.draw(rng)
         return params
 
-    def mutate(self, params: Point, changes: int, rng: Random) -> dict[str, Any]:
+    def mutate(self, params: Params, changes: int, rng: Random) -> dict[str, Any]:
         """A neighbour: some parameters get another value, of a number's as often the next one as any."""
         wanted = dict(params)
         active = [parameter for parameter in self.parameters if parameter.name in params]
@@ -65,9 +65,9 @@ class Domain:
             wanted[parameter.name] = parameter.other(params[parameter.name], rng)
         return self.complete(wanted, rng)
 
-    def cross(self, one: Point, other: Point, rng: Random) -> dict[str, Any]:
+    def cross(self, first: Params, second: Params, rng: Random) -> dict[str, Any]:
         """A point that has each value of one of two others."""
-        mixed = {name: rng.choice((one, other)).get(name, value) for name, value in {**one, **other}.items()}
+        mixed = {name: rng.choice((first, second)).get(name, value) for name, value in {**first, **second}.items()}
         return self.complete(mixed, rng)
 
     def points(self) -> Iterator[dict[str, Any]]:
@@ -81,17 +81,17 @@ class Domain:
                 raise SpaceError(f"search.{parameter.name}: is continuous and has no grid; give it a step")
         yield from self._enumerate(0, {})
 
-    def active(self, parameter: Parameter, params: Point) -> bool:
+    def active(self, parameter: Parameter, params: Params) -> bool:
         """Whether a parameter exists beside the values drawn before it."""
         if not parameter.when:
             return True
-        known = {**self.known, **params}
-        return all(key in known and known[key] in values for key, values in parameter.when)
+        settled = {**self.constants, **params}
+        return all(key in settled and settled[key] in values for key, values in parameter.when)
 
-    def contains(self, params: Point) -> bool:
+    def contains(self, params: Params) -> bool:
         """Whether it is a point: it has the active parameters and no other, each with a value that can be drawn."""
-        known = {parameter.name: parameter for parameter in self.parameters if self.active(parameter, params)}
-        return set(params) == set(known) and all(known[name].contains(value) for name, value in params.items())
+        active = {parameter.name: parameter for parameter in self.parameters if self.active(parameter, params)}
+        return set(params) == set(active) and all(active[name].contains(value) for name, value in params.items())
 
     def _enumerate(self, i: int, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if i == len(self.parameters):
@@ -115,6 +115,6 @@ class Domain:
         return sum(self._count(i + 1, params | {parameter.name: value}) for value in parameter.values)
 
 
-def key(params: Point) -> Key:
+def key(params: Params) -> Key:
     """What two equal points have in common, to look them up by."""
     return tuple(sorted(params.items()))

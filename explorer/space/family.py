@@ -39,7 +39,7 @@ class FamilySpace(DesignSpace):
         return {**self.fixed, **{key: value for key, value in self.options.items() if key in keywords}}
 
     @property
-    def known(self) -> Mapping[str, Any]:
+    def constants(self) -> Mapping[str, Any]:
         """Metaparameters that every candidate has."""
         return self._settled
 
@@ -51,7 +51,7 @@ class FamilySpace(DesignSpace):
         Raises:
             ArchitectureError: if it cannot be built.
         """
-        return families()[self.family](input_shape, classes, **{**self.known, **params})
+        return families()[self.family](input_shape, classes, **{**self.constants, **params})
 
     def anchor(self, name: str, input_shape: Shape, classes: int) -> Architecture:
         """A published network in the form that this space trains."""
@@ -59,10 +59,10 @@ class FamilySpace(DesignSpace):
 
     def point_of(self, name: str) -> dict[str, Any] | None:
         """The point that builds a published network, or None if it lies outside the space."""
-        family, own = named()[name]
+        family, changes = named()[name]
         if family != self.family:
             return None
-        canonical = metaparameters(family) | own
+        canonical = metaparameters(family) | changes
         searched = {parameter.name: parameter for parameter in self.parameters}
         for key, value in {**metaparameters(family), **self.fixed}.items():
             if key not in searched and key not in self.options and canonical[key] != value:

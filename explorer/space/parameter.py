@@ -78,12 +78,12 @@ class Parameter:
         """Another value; of a number's as often the next one, up or down, as any. The same if there is but one."""
         if self.values is None or self.log:
             return self.draw(rng)
-        left = [own for own in self.values if own != value]
+        left = [other for other in self.values if other != value]
         if not left:
             return value
         if self.type != "categorical" and rng.random() < 0.5:
-            near = sorted(left, key=lambda own: abs(own - value))
-            return rng.choice([own for own in near if math.isclose(abs(own - value), abs(near[0] - value))])
+            near = sorted(left, key=lambda other: abs(other - value))
+            return rng.choice([other for other in near if math.isclose(abs(other - value), abs(near[0] - value))])
         return rng.choice(left)
 
     def contains(self, value: Any) -> bool:
@@ -91,7 +91,7 @@ class Parameter:
         if self.type == "categorical":
             return value in self.choices
         if self.values is not None:
-            return any(math.isclose(value, own) for own in self.values)
+            return any(math.isclose(value, each) for each in self.values)
         return bool(self.low <= value <= self.high)
 
 

@@ -34,17 +34,19 @@ class UnionSpace(DesignSpace):
         name: str, parts: Mapping[str, FamilySpace], limits: Mapping[str, int], anchors: tuple[str, ...]
     ) -> UnionSpace:
         """The union of spaces; their own limits and anchors do not count."""
-        own = {family: replace(part, limits={}, anchors=()) for family, part in parts.items()}
-        choice = Parameter(FAMILY, "categorical", choices=tuple(own))
-        theirs = (_conditional(family, parameter) for family, part in own.items() for parameter in part.parameters)
-        return UnionSpace(parameters=(choice, *theirs), name=name, limits=limits, anchors=anchors, parts=own)
+        bare = {family: replace(part, limits={}, anchors=()) for family, part in parts.items()}
+        choice = Parameter(FAMILY, "categorical", choices=tuple(bare))
+        theirs = (_conditional(family, parameter) for family, part in bare.items() for parameter in part.parameters)
+        return UnionSpace(parameters=(choice, *theirs), name=name, limits=limits, anchors=anchors, parts=bare)
 
     @cached_property
     def _settled(self) -> dict[str, Any]:
-        return {f"{family}.{key}": value for family, part in self.parts.items() for key, value in part.known.items()}
+        return {
+            f"{family}.{key}": value for family, part in self.parts.items() for key, value in part.constants.items()
+        }
 
     @property
-    def known(self) -> Mapping[str, Any]:
+    def constants(self) -> Mapping[str, Any]:
         """Metaparameters that every candidate of a family has."""
         return self._settled
 
@@ -57,13 +59,13 @@ class UnionSpace(DesignSpace):
             ArchitectureError: if it cannot be built.
         """
         start = f"{params[FAMILY]}."
-        own = {name.removeprefix(start): value for name, value in params.items() if name.startswith(start)}
-        return self.parts[params[FAMILY]].architecture(own, input_shape, classes)
+        of_family = {name.removeprefix(start): value for name, value in params.items() if name.startswith(start)}
+        return self.parts[params[FAMILY]].architecture(of_family, input_shape, classes)
 
     def anchor(self, name: str, input_shape: Shape, classes: int) -> Architecture:
         """A published network with its family's options; if the family is no part, with those parts have for others."""
-        if own := self.parts.get(named()[name][0]):
-            return own.anchor(name, input_shape, classes)
+        if part := self.parts.get(named()[name][0]):
+            return part.anchor(name, input_shape, classes)
         options = {
             key: value
             for family, part in self.parts.items()

@@ -1,4 +1,4 @@
-"""What is known of a study's networks beside its trials: attributes of the study, kept by compress and latency."""
+"""Compressed networks and latencies, stored as attributes of the study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from explorer.results.latency import Timed
 from explorer.storage.patient import PatientStorage, open_storage
 
 COMPRESSED, LATENCY = "compressed", "latency"
-"""How the attributes' names begin; then come the trial and how it was compressed, or measured."""
+"""Prefixes of the attributes' names; the trial follows, and how it was compressed or measured."""
 
 
 def compressed(url: str, study: str) -> list[Compressed]:
@@ -20,32 +20,32 @@ def compressed(url: str, study: str) -> list[Compressed]:
     Raises:
         StudyError: if the storage cannot be opened.
     """
-    found = [Compressed.read(value) for value in _read(url, study, COMPRESSED)]
-    return sorted(found, key=lambda one: (one.trial, one.size))
+    networks = [Compressed.read(value) for value in _read(url, study, COMPRESSED)]
+    return sorted(networks, key=lambda network: (network.trial, network.size))
 
 
-def keep_compressed(url: str, found: Compressed) -> None:
-    """Keeps a compressed network with its study, in place of an earlier one of the same trial and plan."""
-    storage, number = _opened(url, found.study)
-    storage.set_study_user_attr(number, f"{COMPRESSED}:{found.trial}:{found.plan}", found.plain())
+def keep_compressed(url: str, network: Compressed) -> None:
+    """Stores a compressed network with its study; replaces an earlier one of the same trial and plan."""
+    storage, number = _opened(url, network.study)
+    storage.set_study_user_attr(number, f"{COMPRESSED}:{network.trial}:{network.plan}", network.plain())
 
 
 def latencies(url: str, study: str) -> list[Timed]:
-    """Latencies of a study's networks, those measured last at the end.
+    """Latencies of a study's networks, in the order in which they were measured.
 
     Raises:
         StudyError: if the storage cannot be opened.
     """
-    kept = sorted(_read(url, study, LATENCY), key=lambda one: one["time"])
-    return [Timed.read({key: value for key, value in one.items() if key != "time"}) for one in kept]
+    stored = sorted(_read(url, study, LATENCY), key=lambda latency: latency["time"])
+    return [Timed.read({key: value for key, value in latency.items() if key != "time"}) for latency in stored]
 
 
-def keep_latencies(url: str, study: str, found: Sequence[Timed]) -> None:
-    """Keeps latencies with the study, in place of those measured before under the same conditions."""
+def keep_latencies(url: str, study: str, latencies: Sequence[Timed]) -> None:
+    """Stores latencies with the study; they replace earlier ones under the same conditions."""
     storage, number = _opened(url, study)
-    for one in found:
-        value = one.plain() | {"time": round(time.time(), 3)}
-        storage.set_study_user_attr(number, f"{LATENCY}:{one.trial}:{one.conditions}", value)
+    for latency in latencies:
+        value = latency.plain() | {"time": round(time.time(), 3)}
+        storage.set_study_user_attr(number, f"{LATENCY}:{latency.trial}:{latency.conditions}", value)
 
 
 def _read(url: str, study: str, kind: str) -> list[dict[str, Any]]:

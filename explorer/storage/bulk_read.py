@@ -1,7 +1,7 @@
 """All trials of a study, read from Optuna's tables in a handful of queries.
 
-Optuna builds an object for every row, which takes eight seconds at 10,000 trials; nothing here depends on how many rows
-a trial has.
+Optuna builds an object for every row, which takes eight seconds at 10,000 trials. Here the number of queries does not
+depend on the number of rows.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from sqlalchemy import Engine, select
 
 
 def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
-    """Every trial of a study, in the order of their ids; the same as Optuna's own reading gives.
+    """Every trial of a study, in the order of their ids; equal to what Optuna reads.
 
     Args:
         engine: of the database.
         study_id: Optuna's.
     """
-    # Distributions are data that few trials have alone; a copy each would be most of the memory.
+    # Most trials share their distributions; copies would be most of the memory.
     distribution, trials = cache(json_to_distribution), TrialModel.__table__
     with engine.connect() as connection:
-        # First: a search may be at work, and what belongs to a trial is there as soon as the trial is.
+        # Trials first: a search may be writing, and a trial's rows are written together with it.
         kept = ("trial_id", "number", "state", "datetime_start", "datetime_complete")
         query = select(*(trials.c[name] for name in kept)).where(trials.c.study_id == study_id)
         there = list(connection.execute(query.order_by(trials.c.trial_id)))
@@ -60,7 +60,7 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         for model in (TrialUserAttributeModel, TrialSystemAttributeModel):
             attributes.append(defaultdict(dict))
             written = rows(model, "key", "value_json")
-            decoded = json.loads(f"[{','.join(text for _, _, text in written)}]")  # once, for a hundred thousand texts
+            decoded = json.loads(f"[{','.join(text for _, _, text in written)}]")  # one call for 100,000 texts
             for (trial, key, _), value in zip(written, decoded, strict=True):
                 attributes[-1][trial][key] = value
         steps: dict[int, dict[int, float]] = defaultdict(dict)

@@ -35,13 +35,13 @@ OPENING_PATIENCE = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two attempts: twice as long each time."""
 UNNOTICED = 2.0
-"""Seconds of waiting that are not worth a word."""
+"""Seconds of waiting before a line is printed."""
 OPENING_RACES = 3
 DATABASE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
 
 
 class StudyError(ValueError):
-    """A study that is not there, cannot be read, or is another one than expected."""
+    """A study that is absent, cannot be read, or was made with other settings."""
 
 
 def open_storage(url: str, create: bool = False) -> PatientStorage:
@@ -70,7 +70,7 @@ def open_storage(url: str, create: bool = False) -> PatientStorage:
     try:
         with alone(Path(parsed.database or "")) if sqlite else nullcontext():
             storage = _made(parsed)
-            storage.get_all_studies()  # a database of something else shows itself here
+            storage.get_all_studies()  # fails on a database that is not Optuna's
     except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
         what = f"storage {shown(parsed)} cannot be opened: {why(error, parsed)}"
         raise StudyError(f"{what}; move it away or name another with storage=URL") from None
@@ -95,11 +95,11 @@ def why(error: BaseException, url: str | URL) -> str:
 class PatientStorage(RDBStorage):
     """Optuna's storage, whose calls are repeated while its database is locked or away.
 
-    A call that is repeated may have been carried out, its answer lost with the connection. So what can be done once
-    alone is looked for before it is done again.
+    The first attempt of a call may have been carried out although its answer was lost with the connection. So a call
+    that must not be carried out twice checks that first.
 
     Attributes:
-        patience: seconds that a call goes on trying; 0 once that was in vain, so that an end is not held up further.
+        patience: seconds that a call goes on trying; 0 after a call has given up, so that the end is not delayed again.
         opened: whether the database has answered before.
     """
 
@@ -110,7 +110,7 @@ class PatientStorage(RDBStorage):
         self._nested = threading.local()
         address = url.render_as_string(hide_password=False)
         self.patiently(functools.partial(super().__init__, address, options))
-        weakref.finalize(self, self.engine.dispose)  # a server keeps a place for every connection that is left open
+        weakref.finalize(self, self.engine.dispose)  # a server allows few open connections
 
     def patiently(self, call: Callable[[], T], again: Callable[[], T] | None = None) -> T:
         """Makes a call.
@@ -120,7 +120,7 @@ class PatientStorage(RDBStorage):
             again: the others, if they differ.
 
         Raises:
-            StudyError: if the database stayed away for as long as there is patience.
+            StudyError: if the database does not answer within `patience`.
         """
         if getattr(self._nested, "inside", False):
             return call()
@@ -134,7 +134,7 @@ class PatientStorage(RDBStorage):
             self._nested.inside = False
 
     def _repeat(self, call: Callable[[], T], again: Callable[[], T]) -> T:
-        began, pause, told = time.monotonic(), SHORTEST_PAUSE, False
+        began, pause, warned = time.monotonic(), SHORTEST_PAUSE, False
         while True:
             try:
                 result = call()
@@ -148,11 +148,11 @@ class PatientStorage(RDBStorage):
                 if waited >= self.patience:
                     self.patience = 0.0
                     raise StudyError(f"storage {self._shown} does not answer: {self._why(error)}") from None
-                if waited > UNNOTICED and not told:
-                    told = True
+                if waited > UNNOTICED and not warned:
+                    warned = True
                     self._say(f"does not answer ({self._why(error)}), trying again; trainings go on meanwhile")
             else:
-                if told:
+                if warned:
                     self._say("answers again")
                 return result
             time.sleep(pause)
@@ -162,7 +162,6 @@ class PatientStorage(RDBStorage):
         print(f"storage {self._shown} {what}", file=sys.stderr, flush=True)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
-        """See `optuna.storages.RDBStorage`."""
         create = functools.partial(RDBStorage.create_new_study, self, directions, study_name)
 
         def again() -> int:
@@ -174,7 +173,6 @@ class PatientStorage(RDBStorage):
         return self.patiently(create, again)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """See `optuna.storages.RDBStorage`."""
         create = functools.partial(RDBStorage.create_new_trial, self, study_id, template_trial)
 
         def again() -> int:
@@ -186,7 +184,6 @@ class PatientStorage(RDBStorage):
         return self.patiently(create, again)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """See `optuna.storages.RDBStorage`."""
         tell = functools.partial(RDBStorage.set_trial_state_values, self, trial_id, state, values)
 
         def again() -> bool:
@@ -200,7 +197,7 @@ class PatientStorage(RDBStorage):
     def _get_trials(
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
     ) -> list[FrozenTrial]:
-        """What every reading of Optuna comes down to; a whole study is read in bulk."""
+        # All of Optuna's reading ends here; a whole study is read in bulk.
         if states is None and not included_trial_ids and trial_id_greater_than < 0:
             return read_trials(self.engine, study_id)
         return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
@@ -214,7 +211,7 @@ def _repeated(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for _name in vars(BaseStorage):  # the rest reads, or overwrites: it can be repeated as it is
+for _name in vars(BaseStorage):  # the other methods read or overwrite, so they can simply be repeated
     if not _name.startswith("_") and _name not in vars(PatientStorage) and _name != "remove_session":
         setattr(PatientStorage, _name, _repeated(getattr(RDBStorage, _name)))
 
@@ -233,7 +230,7 @@ def passing(error: BaseException) -> bool:
 
 def _made(url: URL) -> PatientStorage:
     if url.get_backend_name() == "sqlite":
-        return PatientStorage(url, {"connect_args": {"timeout": 1}})  # a wait in there does not hear Ctrl-C
+        return PatientStorage(url, {"connect_args": {"timeout": 1}})  # Ctrl-C does not interrupt a wait in there
     options: dict[str, Any] = {"pool_pre_ping": True}
     if url.get_backend_name() == "postgresql":
         options["connect_args"] = {"connect_timeout": 10, "client_encoding": "utf8"}
@@ -273,8 +270,8 @@ def _secret(key: str) -> bool:
 
 def _secrets(url: URL) -> list[str]:
     """Passwords of a URL, as they are and as a URL writes them."""
-    found = [str(url.password)] if url.password else []
+    secrets = [str(url.password)] if url.password else []
     for key, value in url.query.items():
         if _secret(key):
-            found += [value] if isinstance(value, str) else list(value)
-    return [form for secret in found for form in (secret, quote(secret), quote_plus(secret))]
+            secrets += [value] if isinstance(value, str) else list(value)
+    return [form for secret in secrets for form in (secret, quote(secret), quote_plus(secret))]

@@ -1,4 +1,4 @@
-"""A study in Optuna's storage, written by the controller alone."""
+"""A study in Optuna's storage: read by everyone, its trials written by the controller alone."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, 
 
 DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
-
-
 OBJECTIVES = ("val_acc", "params")
-"""What Optuna's tools call the two values of a trial."""
+"""Names of a trial's two values in Optuna's tools."""
 SILENCE = 120.0
-"""Seconds without a sign after which a controller on another machine is taken for dead; it gives one every 15."""
+"""Seconds without a heartbeat after which a controller on another machine is taken for dead; it sends one every 15."""
 
 
 def load(url: str, name: str | None) -> StudyRecord:
@@ -46,7 +44,7 @@ def load(url: str, name: str | None) -> StudyRecord:
         if not studies:
             raise StudyError("the storage holds no study; run explorer.search first")
         if name is None:
-            name = max(studies, key=lambda own: _last_start(storage, studies[own]))
+            name = max(studies, key=lambda study: _last_start(storage, studies[study]))
         if name not in studies:
             raise StudyError(f"study is {name!r}, expected one of {', '.join(studies)}")
         if "facts" not in storage.get_study_user_attrs(studies[name]):
@@ -62,7 +60,7 @@ def _last_start(storage: RDBStorage, study_id: int) -> float:
 
 
 def stored_facts(url: str, name: str) -> dict[str, Any] | None:
-    """Facts of a study that is there already.
+    """Facts of a study, or None if there is no such study yet.
 
     Raises:
         StudyError: if the storage cannot be opened, or holds a study of this name that is not ours.
@@ -78,8 +76,7 @@ def stored_facts(url: str, name: str) -> dict[str, Any] | None:
 class StudyStore:
     """One study, open for writing.
 
-    A new trial, and what becomes of it, is known here at once and written by `flush`, so that no slot waits for the
-    database.
+    New trials and results are in memory at once and written by `flush`, so that no slot waits for the database.
 
     Args:
         url: of the storage.
@@ -93,8 +90,8 @@ class StudyStore:
 
     def __init__(self, url: str, name: str, config: dict[str, Any], facts: dict[str, Any]) -> None:
         self.storage = open_storage(url, create=True)
-        known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
-        self.study_id = known[name] if name in known else self.storage.create_new_study(list(DIRECTIONS), name)
+        ids = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
+        self.study_id = ids[name] if name in ids else self.storage.create_new_study(list(DIRECTIONS), name)
         stored = self.storage.get_study_user_attrs(self.study_id)
         if "facts" in stored:
             self._compare(name, stored["config"], config)
@@ -115,7 +112,7 @@ class StudyStore:
             self._keep(read_trial(trial))
         self._ids = {number: trial._trial_id for number, trial in self.frozen.items()}
         self._unwritten: deque[Callable[[bool], object]] = deque()
-        """Writes to come, in their order; each is told whether it was interrupted before and may have been done."""
+        """Writes to come, in order; the argument says whether an earlier attempt was interrupted, perhaps too late."""
         self._interrupted = False
 
     @property
@@ -130,9 +127,9 @@ class StudyStore:
         return Proposal(trial.params, trial.distributions, trial.system_attrs, uniform) if trial.params else None
 
     def create(self, proposal: Proposal | None, attributes: Mapping[str, Any]) -> TrialRecord:
-        """Adds a running trial with all that is known of it.
+        """Adds a running trial.
 
-        Its number is the next one: Optuna counts a study's trials, and a study has one controller.
+        It gets the next number: Optuna counts a study's trials, and a study has one controller.
 
         Args:
             proposal: its point of the space; None for an anchor from outside it.
@@ -163,10 +160,10 @@ class StudyStore:
             self._interrupted = False
 
     def _write_new(self, template: FrozenTrial, again: bool) -> None:
-        number, known = template.number, None
+        number, written = template.number, None
         with suppress(KeyError):
-            known = again and self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
-        trial_id = known or self.storage.create_new_trial(self.study_id, template)
+            written = again and self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+        trial_id = written or self.storage.create_new_trial(self.study_id, template)
         if self.storage.get_trial_number_from_id(trial_id) != number:
             raise StudyError(f"somebody else adds trials to study {self._base.name}; a study has one controller")
         self._ids[number] = trial_id
@@ -179,13 +176,13 @@ class StudyStore:
         with suppress(UpdateFinishedTrialError) if again else nullcontext():
             self.storage.set_trial_state_values(self._ids[number], state, values)
 
-    def sign(self) -> None:
-        """Says that a search is still at work, and for how long it has been."""
+    def heartbeat(self) -> None:
+        """Stores a heartbeat, and for how long searches have been at work on the study."""
         self.storage.set_study_user_attr(self.study_id, "wall_seconds", self.spent.wall_seconds)
         self.storage.set_study_user_attr(self.study_id, "controller", _me())
 
     def release(self) -> None:
-        """Writes what is left to write, and says that no search is at work on the study any more."""
+        """Writes what is unwritten, and gives up the claim on the study."""
         self.flush()
         self.storage.set_study_user_attr(self.study_id, "controller", None)
 
@@ -197,7 +194,7 @@ class StudyStore:
         self.storage.set_study_user_attr(self.study_id, "controller", _me())
 
     def adjust(self, number: int, changes: dict[str, Any]) -> TrialRecord:
-        """Starts a trial anew with some keys of the recipe changed."""
+        """Restarts a trial with some keys of the recipe changed."""
         trial = self.trials[number]
         for seed in trial.seeds:
             self._attribute(number, f"curve_{seed}", [])
@@ -207,7 +204,7 @@ class StudyStore:
     def save_curve(
         self, number: int, seed: int, curve: list[dict[str, float]], device: str, devices: int = 1
     ) -> TrialRecord:
-        """Stores a seed's epochs so far, and on what they were trained."""
+        """Stores a seed's epochs so far, and the device that trained them."""
         trial = self.trials[number]
         self._attribute(number, f"curve_{seed}", curve)
         if device != trial.device:
@@ -218,7 +215,7 @@ class StudyStore:
         return self._keep(replace(trial, curves=curves, device=device, devices=devices))
 
     def finish(self, number: int, state: str, reason: str = "") -> TrialRecord:
-        """Tells how a trial ended: COMPLETE with its result, PRUNED or FAIL for a reason."""
+        """Ends a trial: COMPLETE with its result, PRUNED or FAIL with a reason."""
         trial = replace(self.trials[number], state=state, reason=reason)
         if reason:
             self._attribute(number, "reason", reason)
@@ -230,7 +227,7 @@ class StudyStore:
         self._unwritten.append(partial(self._write_attribute, number, name, value))
 
     def _keep(self, trial: TrialRecord) -> TrialRecord:
-        """The trial as it is from now on."""
+        """Replaces a trial's record, and returns it."""
         if trial.number in self.trials:
             self.spent.count(self.trials[trial.number], times=-1)
         self.spent.count(trial)
@@ -238,8 +235,8 @@ class StudyStore:
         return trial
 
     @staticmethod
-    def _compare(name: str, stored: dict[str, Any], now: dict[str, Any]) -> None:
-        old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, now))
+    def _compare(name: str, stored: dict[str, Any], asked: dict[str, Any]) -> None:
+        old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, asked))
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
@@ -252,7 +249,7 @@ def _me() -> dict[str, Any]:
 
 
 def _alive(holder: Mapping[str, Any]) -> bool:
-    """Whether a controller that signed in is still there: asked of the system here, of its last sign elsewhere."""
+    """Whether a study's controller still runs: its process is looked up here, its heartbeat counts elsewhere."""
     if holder["host"] != socket.gethostname():
         return bool(time.time() - holder["time"] < SILENCE)
     if holder["pid"] == os.getpid():
@@ -263,7 +260,7 @@ def _alive(holder: Mapping[str, Any]) -> bool:
         return False
     except PermissionError:
         pass
-    return bool(time.time() - holder["time"] < SILENCE)  # the number may be another process's by now
+    return bool(time.time() - holder["time"] < SILENCE)  # another process may have its number now
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,7 @@
-"""The controller: ask, gate, submit, go on or stop, tell.
+"""The controller: ask for a point, check its limits, submit it, go on or stop at each rung, tell the sampler.
 
-Alone in writing to Optuna. A trial is a chain of jobs, for each seed one a rung: train from epoch a to epoch b, leave a
-checkpoint, return the epochs. Whatever ends a process costs at most the rung it was training.
+It alone writes trials. A trial is a chain of jobs, one for each seed and rung: train from epoch a to epoch b, leave a
+checkpoint, return the epochs. When a process dies, at most the rung that it trained is lost.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from explorer.training.job import Job
 from explorer.training.worker import data_facts, train
 
 LOOK = 0.5
-"""Seconds from one look of a view to the next."""
-SIGN = 15.0
-"""Seconds after which the controller says at the latest that it is still there."""
+"""Seconds between two updates of a view."""
+HEARTBEAT = 15.0
+"""Longest time in seconds between two heartbeats in the database."""
 Reading: TypeAlias = Mapping[Future[dict[str, Any]], int]
-"""Workers that read the data before their first training, and their slots."""
+"""Workers that still read the data, and their slots."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Controller:
 
     While the study's database is away, the controller waits in the call that it was making (see
     `explorer.storage.patient.PatientStorage`): rungs in flight go on to their ends and are stored when it is back,
-    but no other is begun. Going on would mean to keep results in memory alone, where a crash loses them.
+    but no other is begun. Otherwise results would be in memory alone, and a crash would lose them.
 
     Args:
         store: the study.
@@ -110,8 +110,8 @@ class Controller:
         self.loop = Loop(proposer, stopping, self.epochs)
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.ending = ""
-        """Why nothing new is begun: a spent budget, an exhausted space; "" while the search goes on."""
-        self._clock = self._signed = time.monotonic()
+        """Why no trial is begun: the budget is spent or the space exhausted; "" while the search goes on."""
+        self._clock = self._last_heartbeat = time.monotonic()
         self._waiting: deque[tuple[int, int]] = deque()  # (trial, tries of its rung so far)
         self._identities: dict[str, int] = {}
         self._anchors: list[str] = []
@@ -148,18 +148,18 @@ class Controller:
                 for future in done & self.in_flight.keys():
                     flight = self.in_flight.pop(future)
                     self._settle(flight, future)
-                self.recovery.end_hung_workers(own for future, own in self.in_flight.items() if not future.done())
+                self.recovery.end_hung_workers(flight for future, flight in self.in_flight.items() if not future.done())
                 self._note_time()
-                if time.monotonic() - self._signed > SIGN:
-                    self._sign()
+                if time.monotonic() - self._last_heartbeat > HEARTBEAT:
+                    self._heartbeat()
                 changed = bool(done)
         finally:
             self._note_time()
-            self._sign()
+            self._heartbeat()
             self.store.release()
 
     def _free_slots(self) -> list[int]:
-        """Slots without a job, of those that the launcher has now: a cluster's come and go."""
+        """Slots without a job; the slots of a cluster come and go."""
         self.reading = {future: slot for future, slot in self.reading.items() if not future.done()}
         busy = {flight.slot for flight in self.in_flight.values()} | set(self.reading.values())
         return [slot for slot in range(len(self.launcher.slots)) if slot not in busy]
@@ -169,12 +169,12 @@ class Controller:
         self.store.spent.wall_seconds += now - self._clock
         self._clock = now
 
-    def _sign(self) -> None:
-        self.store.sign()
-        self._signed = time.monotonic()
+    def _heartbeat(self) -> None:
+        self.store.heartbeat()
+        self._last_heartbeat = time.monotonic()
 
     def _catch_up(self) -> None:
-        """Learns what the study holds already; trials left running go on first."""
+        """Takes over the trials that the study has; those left running go on first."""
         for trial in list(self.store.trials.values()):
             self._identities.setdefault(trial.identity, trial.number)
             proposal, spared = self.store.proposal(trial.number), trial.anchor is not None
@@ -183,7 +183,7 @@ class Controller:
                 self.loop.end(trial.number, trial.state, float(trial.params), trial.mean_curve)
         for trial in [trial for trial in self.store.trials.values() if trial.state == "RUNNING"]:
             if trial.epochs and trial.epochs == self.loop.next_rung(trial.epochs - 1):
-                self._decide(trial)  # it may have been cut off between a rung and what was decided there
+                self._decide(trial)  # the search may have ended between the rung and its decision
             else:
                 self._waiting.append((trial.number, 0))
         present = {trial.anchor for trial in self.store.trials.values()}

@@ -1,4 +1,4 @@
-"""What a result depends on besides its config: versions, commit."""
+"""Versions and commit, on which a result depends besides its config."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in ("explorer", "torch", "pytorch-lightning", "optuna", "hydra-core", "mlflow"):
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            installed[package] = "not installed"
+    return installed
 
 
 def git_commit() -> str:

@@ -18,7 +18,7 @@ TRIES = 10
 """Times that a rung is started before its trial is given up."""
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 """Types of error: Python's, and that of torch's allocator for GPUs."""
-OUT_OF_MEMORY_WORDS = ("DefaultCPUAllocator: can't allocate memory", "CUDA error: out of memory")
+OUT_OF_MEMORY_MESSAGES = ("DefaultCPUAllocator: can't allocate memory", "CUDA error: out of memory")
 """Messages of others: torch's allocator for the CPU, and CUDA itself."""
 
 
@@ -111,7 +111,7 @@ class Recovery:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether a device's memory, or the machine's, was too small."""
-    return type(error).__name__ in OUT_OF_MEMORY or any(words in str(error) for words in OUT_OF_MEMORY_WORDS)
+    return type(error).__name__ in OUT_OF_MEMORY or any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES)
 
 
 def drop_checkpoint(folder: Path, epoch: int) -> int:

@@ -1,7 +1,6 @@
-"""When a trial stops: rungs, and what is decided at each.
+"""Rules that decide at each rung whether a trial goes on or stops.
 
-A rule is asked when a trial reaches a rung, and answers at once from what reached that rung before, so that no slot
-ever waits. Size is known exactly and counts; see each rule.
+A rule decides as soon as a trial reaches a rung, from the trials that reached it before, so that no slot ever waits.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ class Stopping(Protocol):
     def next_rung(self, epoch: int, epochs: int) -> int:
         """The epoch up to which a training that has reached `epoch` goes on."""
 
-    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
+    def goes_on(self, point: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         """Whether a trial trains on.
 
         Args:
-            own: (size, accuracy) at the rung.
+            point: (size, accuracy) at the rung.
             others: (n, 2), those of all other trials that have reached it.
             complete: (m, 3), of the trials that have trained to the end: size, accuracy at the rung, accuracy at the
                 end.
@@ -50,11 +49,9 @@ class NoStopping:
     rung: int = 10
 
     def next_rung(self, epoch: int, epochs: int) -> int:
-        """See `Stopping`."""
         return min(epochs, (epoch // self.rung + 1) * self.rung)
 
-    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
-        """See `Stopping`."""
+    def goes_on(self, point: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         return True
 
 
@@ -71,7 +68,6 @@ class Rungs:
     eta: int = 2
 
     def next_rung(self, epoch: int, epochs: int) -> int:
-        """See `Stopping`."""
         rung = self.rung or max(1, epochs // 8)
         while rung <= epoch:
             rung *= self.eta
@@ -97,24 +93,23 @@ class ParetoStopping(Rungs):
     slack: float = 1.0
     few: int = 8
 
-    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
-        """See `Stopping`."""
+    def goes_on(self, point: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         import numpy as np
 
         rows = np.asarray(complete, dtype=np.float64).reshape(-1, 3)
-        if len(rows) < self.few or not (smaller := rows[:, 0] <= own[0]).any():
+        if len(rows) < self.few or not (smaller := rows[:, 0] <= point[0]).any():
             return True
         rival = rows[smaller, 2].max()
         kept = rows[rows[:, 1] >= np.partition(rows[:, 1], len(rows) // 4)[len(rows) // 4]]
         (x, y), count = kept[:, 1:].mean(axis=0), len(kept)
         reached, end = kept[:, 1] - x, kept[:, 2] - y
         square = float(reached @ reached)
-        # Who is ahead stays ahead, and a gap that is there does not widen.
+        # The order stays, and differences do not grow.
         slope = min(max(float(reached @ end) / square, 0.0), 1.0) if square else 0.0
         around = end - slope * reached
         spread = math.sqrt(float(around @ around) / max(count - 2, 1))
         luck = spread * math.sqrt(2 * math.log(len(rows)))
-        return bool(y + slope * (own[1] - x) + self.slack * luck >= rival)
+        return bool(y + slope * (point[1] - x) + self.slack * luck >= rival)
 
 
 @dataclass(frozen=True)
@@ -129,26 +124,24 @@ class Halving(Rungs):
     keep: float = 0.5
     few: int = 5
 
-    def goes_on(self, own: Point, others: ArrayLike, complete: ArrayLike) -> bool:
-        """See `Stopping`."""
+    def goes_on(self, point: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         import numpy as np
 
         count = len(np.asarray(others))
-        return count < self.few or self.better(own, others) < self.keep * (count + 1)
+        return count < self.few or self.better(point, others) < self.keep * (count + 1)
 
-    def better(self, own: Point, others: ArrayLike) -> int:
-        """How many of the others come before."""
+    def better(self, point: Point, others: ArrayLike) -> int:
+        """How many of the others are better."""
         raise NotImplementedError
 
 
 class Asha(Halving):
     """The most accurate share goes on, whatever its size: for comparison."""
 
-    def better(self, own: Point, others: ArrayLike) -> int:
-        """See `Halving`."""
+    def better(self, point: Point, others: ArrayLike) -> int:
         import numpy as np
 
-        return int((np.asarray(others).reshape(-1, 2)[:, 1] > own[1]).sum())
+        return int((np.asarray(others).reshape(-1, 2)[:, 1] > point[1]).sum())
 
 
 class RankStopping(Halving):
@@ -158,11 +151,10 @@ class RankStopping(Halving):
     compared with what its size can do, not with the largest.
     """
 
-    def better(self, own: Point, others: ArrayLike) -> int:
-        """See `Halving`."""
+    def better(self, point: Point, others: ArrayLike) -> int:
         import numpy as np
 
-        points: list[Point] = [own, *map(tuple, np.asarray(others).reshape(-1, 2).tolist())]
+        points: list[Point] = [point, *map(tuple, np.asarray(others).reshape(-1, 2).tolist())]
         rank, *rest = non_dominated_ranks(points)
         ahead = sum(other < rank for other in rest)
         if ahead >= self.keep * len(points):

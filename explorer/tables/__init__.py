@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 CURVES = ("val_acc", "val_loss", "train_loss", "seconds")
 """Values after each epoch."""
 SAME = ("space", "data", "recipe", "epochs")
-"""What all trainings of a table have in common."""
+"""Keys of the config that all trainings of a table share."""
 
 
 class TableError(ValueError):
@@ -103,10 +103,10 @@ class Table:
         Raises:
             TableError: if the table has none.
         """
-        found = self._by_point.get((key(params), seed))
-        if found is None:
+        training = self._by_point.get((key(params), seed))
+        if training is None:
             raise TableError(f"table {self.name} has no training at {dict(params)} with seed {seed}")
-        return found
+        return training
 
     def mean(self) -> Table:
         """The networks that were trained with every seed of the table, once each, as seed 0, with the mean curves.
@@ -115,15 +115,15 @@ class Table:
         most accurate networks, is smaller in it.
         """
         by_identity: dict[str, list[Training]] = {}
-        for own in self.trainings:
-            by_identity.setdefault(own.identity, []).append(own)
-        most = len({own.seed for own in self.trainings})
+        for training in self.trainings:
+            by_identity.setdefault(training.identity, []).append(training)
+        most = len({training.seed for training in self.trainings})
         whole = (same for same in by_identity.values() if len(same) == most)
         return replace(self, trainings=tuple(replace(same[0], seed=0, **_mean_curves(same)) for same in whole))
 
     @cached_property
     def _by_point(self) -> dict[Any, Training]:
-        return {(key(point), own.seed): own for own in self.trainings for point in own.points}
+        return {(key(point), training.seed): training for training in self.trainings for point in training.points}
 
 
 def load(name: str | Path) -> Table:
@@ -134,8 +134,8 @@ def load(name: str | Path) -> Table:
     """
     path = Path(name) if str(name).endswith(".parquet") else HERE / f"{name}.parquet"
     if not path.is_file():
-        known = {own.stem: own for own in HERE.glob("*.parquet")}
-        raise TableError(f"table is {str(name)!r}, expected a .parquet file or {nearest(path.stem, known)}")
+        tables = {file.stem: file for file in HERE.glob("*.parquet")}
+        raise TableError(f"table is {str(name)!r}, expected a .parquet file or {nearest(path.stem, tables)}")
     try:
         content = pq.read_table(path)
         facts = json.loads((content.schema.metadata or {})[b"explorer"])
@@ -147,7 +147,7 @@ def load(name: str | Path) -> Table:
 
 
 def _mean_curves(same: Iterable[Training]) -> dict[str, Any]:
-    curves = {name: zip(*(getattr(own, name) for own in same), strict=True) for name in CURVES}
+    curves = {name: zip(*(getattr(training, name) for training in same), strict=True) for name in CURVES}
     return {name: tuple(map(fmean, epochs)) for name, epochs in curves.items()}
 
 
@@ -170,19 +170,19 @@ def save(path: Path, studies: Iterable[StudyRecord]) -> int:
     records = list(studies)
     first = records[0]
     held = load(path) if path.exists() else None
-    others: list[tuple[str, Mapping[str, Any]]] = [(f"study {own.name}", own.config) for own in records[1:]]
+    others: list[tuple[str, Mapping[str, Any]]] = [(f"study {record.name}", record.config) for record in records[1:]]
     if held:
         others.append((f"table {held.name}", held.facts))
     for other, theirs in others:
         for name in SAME:
             if theirs[name] != first.config[name]:
                 raise TableError(f"study {first.name} and {other} differ in {name}")
-    known = _points(first)
-    rows = {(own.identity, own.seed): own for own in (held.trainings if held else ())}
+    points = _points(first)
+    rows = {(training.identity, training.seed): training for training in (held.trainings if held else ())}
     for record in records:
-        for trial in (own for own in record.finished if own.identity in known):
+        for trial in (trial for trial in record.finished if trial.identity in points):
             for index, seed in enumerate(trial.seeds):
-                rows.setdefault((trial.identity, seed), _trained(trial, index, known[trial.identity]))
+                rows.setdefault((trial.identity, seed), _trained(trial, index, points[trial.identity]))
     if not rows:
         raise TableError(f"study {first.name} has no finished trial")
     facts = held.facts if held else _facts(first)

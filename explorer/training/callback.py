@@ -1,4 +1,4 @@
-"""What a job reads and leaves in its folder, as Lightning's epochs go by: progress.jsonl and checkpoints."""
+"""Lightning's callback of a job: it restores and saves checkpoints, and writes each epoch to progress.jsonl."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from explorer.training.classifier import Classifier
 
 
 class Recorder(Callback):
-    """Goes on from the checkpoint of `first_epoch`, tells of every epoch, leaves a checkpoint at the end.
+    """Restores the checkpoint of `first_epoch`, writes every epoch's numbers, saves a checkpoint at the end.
 
-    Of several ranks the first writes.
+    With several ranks the first one writes.
 
     Attributes:
         curve: one dict for each epoch trained.
     """
 
     def __init__(self, folder: str, facts: dict[str, Any], first_epoch: int, part: str) -> None:
-        """`facts` tell whose checkpoints these are; `part` is what an evaluation evaluates: `val` or `test`."""
+        """`facts` identify the training in its checkpoints; `part` of the data is evaluated: `val` or `test`."""
         self.folder = Path(folder)
         self.facts = facts
         self.first_epoch = first_epoch
@@ -68,7 +68,7 @@ class Recorder(Callback):
         checkpoints.save(self.folder, Checkpoint(ended, tensors, self.facts))
 
     def _clear_later(self) -> None:
-        """Forgets what an earlier try of this job left behind: epochs after the one gone on from."""
+        """Removes what an earlier attempt of this job left: epochs after `first_epoch`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoints.drop(self.folder, lambda epoch: epoch > self.first_epoch)
         kept = [numbers for numbers in progress(self.folder) if numbers["epoch"] <= self.first_epoch]
@@ -78,7 +78,7 @@ class Recorder(Callback):
 
 
 def progress(folder: str | Path) -> list[dict[str, float]]:
-    """The epochs that `progress.jsonl` tells of; a last line still being written is left out."""
+    """The epochs in `progress.jsonl`; a last line that is still being written is left out."""
     file = Path(folder) / files.PROGRESS
     lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
     return [json.loads(line) for line in lines]
@@ -87,7 +87,7 @@ def progress(folder: str | Path) -> list[dict[str, float]]:
 def capture(classifier: Classifier, optimizer: torch.optim.Optimizer | None) -> dict[str, Tensor]:
     """Weights, optimizer state and which weights are held at zero, by name.
 
-    Nothing goes on from the end of a training: no optimizer there.
+    Without an optimizer at the end of a training, from which nothing goes on.
     """
     tensors = {f"model.{name}": value for name, value in classifier.network.state_dict().items()}
     state = optimizer.state if optimizer else {}
@@ -99,7 +99,7 @@ def capture(classifier: Classifier, optimizer: torch.optim.Optimizer | None) -> 
 
 
 def restore(checkpoint: Checkpoint, classifier: Classifier, optimizer: torch.optim.Optimizer) -> None:
-    """Puts back what `capture` took."""
+    """Loads what `capture` returned."""
     classifier.network.load_state_dict(checkpoint.part("model"))
     saved = checkpoint.part("optimizer")
     for name, parameter in classifier.network.named_parameters():

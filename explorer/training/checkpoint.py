@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training in one safetensors file, written whole or not at all, checked when read.
+"""Checkpoints: the state of a training in one safetensors file, replaced atomically and verified when read.
 
 A file `epoch_0008.safetensors` holds tensors `model.NAME`, `optimizer.NAME.KEY` and `removed.NAME`, and in its header
 the training's facts as JSON with a SHA-256 over everything else in the file.
@@ -29,12 +29,12 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds.
+    """The content of a checkpoint file.
 
     Attributes:
         epoch: epochs trained.
         tensors: by their name in the file.
-        facts: plain data that tells whose checkpoint it is.
+        facts: JSON that identifies the training.
     """
 
     epoch: int
@@ -48,9 +48,9 @@ class Checkpoint:
 
 
 def save(folder: str | Path, checkpoint: Checkpoint) -> Path:
-    """Writes a checkpoint beside the one before it and drops those older.
+    """Writes a checkpoint, keeps the one before it and removes older ones.
 
-    The file is written under another name, brought to the disk and renamed, so whoever reads finds all of it or none.
+    The file is written under another name, synced and renamed, so that a reader never sees a part of it.
 
     Raises:
         OSError: if the disk is full or the folder cannot be written; what was there before is intact.
@@ -81,7 +81,7 @@ def load(folder: str | Path, epoch: int) -> Checkpoint:
     try:
         with safe_open(file, framework="pt") as opened:
             header = opened.metadata() or {}
-            # Copies: what is read must not change under us with the mapped file.
+            # Copies, because the tensors of a mapped file would change with the file.
             tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{file}: torn or altered ({str(error).splitlines()[0]})") from None
@@ -95,13 +95,13 @@ def load(folder: str | Path, epoch: int) -> Checkpoint:
 
 
 def drop(folder: str | Path, unwanted: Callable[[int], bool]) -> None:
-    """Removes the checkpoints for whose epoch `unwanted` says so."""
+    """Removes the checkpoints whose epoch is unwanted."""
     for epoch in filter(unwanted, files.checkpoint_epochs(folder)):
         files.checkpoint(folder, epoch).unlink(missing_ok=True)
 
 
 def replace(target: Path, content: bytes) -> None:
-    """Puts a file in place whole: temporary name, fsync, rename, fsync of the folder."""
+    """Replaces a file atomically: temporary name, fsync, rename, fsync of the folder."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:

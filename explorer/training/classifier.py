@@ -1,4 +1,4 @@
-"""The network as Lightning trains it: loss, optimizer, learning rate, the numbers of an epoch."""
+"""The Lightning module: loss, optimizer, learning rate, the numbers of an epoch."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ from explorer.training.sparsity import Removed, hold_at_zero, set_to_zero, small
 class Classifier(LightningModule):
     """Trains a network by a recipe.
 
-    Everything random is a function of the seed: the initial weights here, the dropout by reseeding with (seed, epoch),
-    so that nothing but the weights, which of them are held at zero, the optimizer's state and the epoch has to be kept
-    to go on with the same bits.
-    Sums stay tensors until the epoch ends: a GPU is waited for once an epoch.
+    The seed decides everything random: the initial weights, and the dropout, which is seeded with (seed, epoch). So a
+    checkpoint of the weights, which of them are held at zero, the optimizer's state and the epoch is enough to go on
+    with the same bits. Sums stay tensors until the epoch ends, so that a GPU is waited for once an epoch.
 
-    With `whole_epochs` all batches of an epoch are one batch to Lightning and the steps are taken here, in the order of
-    its own loop and with the same bits: its hooks are up to a third of a small network's step, and a CUDA graph of a
-    step has no room for them.
+    With `whole_epochs` an epoch is one batch to Lightning, and the steps are taken here, in the order of its loop and
+    with the same bits: its hooks take up to a third of a small network's step, and cannot be part of a CUDA graph.
 
-    Of several ranks each has its share of every batch; their gradients' mean is that of the whole batch, their sums are
-    added up when the epoch ends. Batch normalisation goes by each rank's own share.
+    Each of several ranks has its share of every batch. The mean of their gradients is that of the whole batch, their
+    sums are added up when the epoch ends, and batch normalisation uses each rank's share alone.
     """
 
     def __init__(
@@ -139,16 +137,16 @@ class Classifier(LightningModule):
             self.trainer.optimizers[0].state.clear()
             self.removed = smallest(self.network, phase.sparsity)
             set_to_zero(self.network, self.removed)
-        if self.epoch == first or self.trainer.current_epoch == 0:  # a recorded step knows where its tensors lie
+        if self.epoch == first or self.trainer.current_epoch == 0:  # a recorded step is bound to its tensors
             self._take_step = replayed(self._step, self.device)
         rank = (self.global_rank,) if self.global_rank else ()  # different images, different dropout
         torch.manual_seed(generator(self.seed, self.epoch + 1, *rank).initial_seed())
 
     def on_train_end(self) -> None:
-        self._take_step = self._step  # what a recorded one holds of a device's memory is given back
+        self._take_step = self._step  # frees the device memory of a recorded step
 
     def on_validation_start(self) -> None:
-        if self.trainer.world_size > 1:  # one network is evaluated and kept
+        if self.trainer.world_size > 1:  # all ranks evaluate the first one's buffers
             for buffer in self.network.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
@@ -178,7 +176,7 @@ class Classifier(LightningModule):
         others = [p for p in self.parameters() if not (p.ndim > 1 or recipe.decay_biases)]
         groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
         groups = [group for group in groups if group["params"]]
-        # A recorded step reads the rate where it lies.
+        # A recorded step reads the learning rate from a tensor.
         recorded = self.device.type == "cuda" and not self.automatic_optimization
         lr = torch.tensor(recipe.lr, device=self.device) if recorded else recipe.lr
         if recipe.optimizer == "sgd":
@@ -216,7 +214,7 @@ class Classifier(LightningModule):
         self._trained = self.images_evaluated = 0
         if self._sums[0].device != self.device:
             self._sums = _zeros(self.device)
-        for total in self._sums:  # in place: a recorded step adds to them where they lie
+        for total in self._sums:  # in place, because a recorded step is bound to them
             total.zero_()
 
 
@@ -230,10 +228,10 @@ def _zeros(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def revive(network: Network, images: Tensor) -> None:
-    """Turns around every filter that is negative, or zero, for all of `images`: its weights change their sign.
+    """Changes the sign of every filter whose output is negative, or zero, for all of `images`.
 
-    Such a filter is dead behind its ReLU and has no gradient. Among many filters that does not matter; but in a squeeze
-    layer of a single one, which is as likely dead as not, the whole network then is constant and cannot be trained.
+    Such a filter is dead behind its ReLU and has no gradient. Among many filters that does not matter, but a squeeze
+    layer may have a single one, which is as likely dead as not; then the network is constant and cannot be trained.
     One pass, from the first layer to the last.
     """
 

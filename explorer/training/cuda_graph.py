@@ -1,8 +1,8 @@
-"""A training step recorded once as a CUDA graph and then replayed: one call launches what were hundreds.
+"""A training step recorded once as a CUDA graph and then replayed: one launch instead of hundreds.
 
-A small network's step is bound by launching its kernels. torch.compile would take longer than its whole training; a
-graph is recorded in milliseconds. What a step reads and writes has to lie where it lay when it was recorded, so every
-batch is copied into the same tensors.
+The time of a small network's step is that of launching its kernels. torch.compile would take longer than its whole
+training; a graph is recorded in milliseconds. A replay reads and writes the recorded addresses, so every batch is
+copied into the same tensors.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ import torch
 from torch import Tensor
 
 Step: TypeAlias = Callable[..., None]
-"""Takes tensors, leaves its results in others; no part of it may wait for the device."""
+"""Takes tensors and writes its results into others; no part of it may wait for the device."""
 WARM_UP = 3
-"""Ordinary steps before one is recorded: by then every library has chosen its algorithms and allocated its memory."""
+"""Ordinary steps before one is recorded: by then the libraries have chosen algorithms and allocated memory."""
 
 log = logging.getLogger(__name__)
 
 
 def replayed(step: Step, device: torch.device) -> Step:
-    """The step as it is best taken on a device: replayed on a GPU, as it is elsewhere."""
+    """The step, replayed from a CUDA graph on a GPU; elsewhere unchanged."""
     return Replayed(step, record, beside) if device.type == "cuda" else step
 
 
 class Replayed:
-    """A step that is recorded for each shape of what it is given (batches of an epoch differ by one image).
+    """A step that is recorded for each shape of its arguments (batches of an epoch differ by one image).
 
-    The steps before the recording are ordinary ones on the data they are given, and to record does nothing: so the
-    training is that of ordinary steps, one after the other.
+    The steps before the recording are ordinary ones, and recording itself computes nothing, so the training is the same
+    as with ordinary steps.
 
     Attributes:
-        reason: why steps are no longer recorded, "" as long as they are.
+        reason: why steps are no longer recorded; "" while they are.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class Replayed:
         """Takes a step.
 
         Args:
-            step: what is taken.
-            record: from a call to what does the same again; raises RuntimeError where that is impossible.
-            warm_up: how an ordinary step before the recording is called.
+            step: the step.
+            record: turns a call into one that replays it; raises RuntimeError where that is impossible.
+            warm_up: calls an ordinary step before the recording.
         """
         self.step, self.record, self.warm_up = step, record, warm_up
         self.reason = ""
@@ -80,7 +80,7 @@ class Replayed:
 
 
 def record(call: Callable[[], None]) -> Callable[[], None]:
-    """Records what a call does on the current GPU, without doing it; returns what does it."""
+    """Records a call on the current GPU without computing; returns its replay."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         call()
@@ -88,7 +88,7 @@ def record(call: Callable[[], None]) -> Callable[[], None]:
 
 
 def beside(step: Step, *given: Tensor) -> None:
-    """Takes a step on another stream: what it leaves behind must not be tied to the one that recording cannot use."""
+    """Takes a step on a side stream, as warm-up before a CUDA graph requires."""
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

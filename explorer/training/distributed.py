@@ -1,7 +1,7 @@
-"""One function in several processes that train together (torch.distributed): started, watched, ended.
+"""Runs one function in several processes that train together (torch.distributed).
 
-All of them are children of the caller, which only watches: if one is lost the others, which would wait for it for ever,
-are ended, and if the caller is lost they end by themselves. Nothing heavy is imported here.
+The caller starts the processes and watches them. If one is lost, it ends the others, which would wait for ever; if the
+caller is lost, they end by themselves. Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from explorer.training.parent import end_with_parent
 
 T = TypeVar("T")
 DEVICES = "EXPLORER_DEVICES"
-"""Environment variable in which a launcher tells a worker how many devices its slot has; a training uses all."""
+"""Environment variable with the number of devices of a worker's slot; a training uses all of them."""
 GRACE = 2.0
-"""Seconds in which the process that failed first is told from those that failed because of it."""
+"""Seconds to wait for other errors after the first, to find the one that caused them."""
 
 
 class RankDied(Exception):  # noqa: N818 - an event, not a mistake
-    """A process of a training is gone without a word; the training may be tried again from its last checkpoint."""
+    """A process of a training ended without an error; the training may go on from its last checkpoint."""
 
 
 def together(ranks: int, function: Callable[..., T], *arguments: Any) -> T:
@@ -56,7 +56,7 @@ def together(ranks: int, function: Callable[..., T], *arguments: Any) -> T:
             results = _watch(pipes)
         finally:
             for process in processes:
-                process.kill()  # those that have answered have nothing left to do
+                process.kill()  # all have answered, or one has failed
                 process.join()
     value: T = results[0]
     return value
@@ -85,7 +85,7 @@ def _watch(pipes: dict[Connection, int]) -> dict[int, Any]:
 
 
 def _consequence(error: BaseException) -> int:
-    """How likely an exception is only the consequence of another's: what torch says of a lost connection, most."""
+    """Sorts errors: our own first, torch's last, because it reports connections lost through another's error."""
     if type(error).__module__.startswith("explorer.") and not isinstance(error, RankDied):
         return 0
     return 1 if isinstance(error, RankDied) else 2
@@ -94,7 +94,7 @@ def _consequence(error: BaseException) -> int:
 def _rank(
     pipe: Connection, rank: int, ranks: int, meeting: str, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
-    """What a process does."""
+    """Runs in each process: joins the group, calls the function, sends its result."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started us decides
     end_with_parent()
     os.environ["LOCAL_RANK"] = str(rank)  # tells Lightning that the processes are there already

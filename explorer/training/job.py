@@ -122,9 +122,9 @@ def train(rank: int, ranks: int, job: Job) -> Result:
         revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())  # the whole batch, on every rank
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, data.device, rank, ranks)
     with warnings.catch_warnings():
-        # Lightning 2.6 asks torch 2.14 for a name that is going away.
+        # Lightning 2.6 uses a name that torch 2.14 deprecates.
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
-        # Channels-last gradients of 1x1 convolutions: the same numbers in the same places.
+        # Channels-last gradients of 1x1 convolutions have other strides but the same memory layout.
         warnings.filterwarnings("ignore", "Grad strides do not match", UserWarning)
         if whole_epochs:
             trainer.fit(classifier, WholeEpochs(data.train_dataloader()), data.val_dataloader())
@@ -149,7 +149,7 @@ def weights(folder: str | Path) -> dict[str, Tensor]:
 
 
 def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: int) -> Trainer:
-    """A Trainer that does nothing but train: without logger, bar, summary and pickles it costs little.
+    """A Trainer without logger, progress bar, summary and pickles, which would cost time.
 
     `accumulate` are the passes of an optimizer step as Lightning counts them.
     """
@@ -158,13 +158,13 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: i
     from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
     from pytorch_lightning.strategies import DDPStrategy
 
-    # Its notes on accelerators and tips are no news to anyone who reads a search's output.
+    # Lightning's notes on accelerators and its tips would fill a search's output.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # On a machine of a SLURM cluster it asks for srun, which a launcher has seen to.
+    # On a SLURM cluster Lightning recommends srun, which the launcher already uses.
     warnings.filterwarnings("ignore", "The `srun` command is available")
-    # Dying filters have denormal gradients, which a CPU multiplies slowly.
+    # Filters that die have denormal gradients, which a CPU multiplies slowly.
     torch.set_flush_denormal(True)
-    # Deterministic algorithms would fill every new tensor with NaN first, to find who reads what was never written.
+    # Deterministic algorithms would fill every new tensor with NaN, to show reads of uninitialised memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     epochs = job.last_epoch - job.first_epoch
     evaluated = job.split == "train" or job.last_epoch == job.epochs
@@ -176,12 +176,12 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: i
         use_distributed_sampler=False,
         precision=recipe.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
-        # The test images are looked at once, at the very end.
+        # The test images are used once, at the end.
         check_val_every_n_epoch=1 if job.split == "train" else epochs,
         limit_val_batches=None if evaluated else 0,
         accumulate_grad_batches=accumulate,
         callbacks=[recorder],
-        # Whatever cluster this runs in: Lightning must not join other processes than ours.
+        # On any cluster: Lightning must join our processes alone.
         plugins=[LightningEnvironment()],
         deterministic=True,
         logger=False,
@@ -194,7 +194,7 @@ def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: i
 
 
 def read_data(data: dict[str, Any]) -> DataModule:
-    """A data set; a worker trains many networks on one, so it is read once.
+    """A data set; it is cached, because a worker trains many networks on the same one.
 
     Raises:
         DataError: see `explorer.data.load`.

@@ -1,4 +1,4 @@
-"""Latency on this machine's processor: torch and onnxruntime by turns, so that its moods meet all networks alike."""
+"""Latency on this machine's processor. Networks and runtimes take turns, so that other load affects all alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WARM_UP = 0.1
 """Seconds of calls before anything is measured."""
 TURN = 0.02
-"""Seconds that a turn should take; it has LEAST calls at least and MOST at most."""
+"""Seconds that a turn should take; it has from LEAST to MOST calls."""
 LEAST, MOST = 3, 200
 
 
@@ -34,7 +34,7 @@ class Subject:
         network: its name.
         architecture: of it.
         trial: its number in a study.
-        weights: trained ones; None: random ones, which take as long.
+        weights: trained ones; None: random ones, which take the same time.
     """
 
     network: str
@@ -62,7 +62,7 @@ def prepare(
         subjects: the networks.
         threads: that both runtimes may use.
         batch_size: images of a call.
-        done: told 1 after each network.
+        done: called with 1 after each network.
 
     Raises:
         ExportError: if a network's ONNX does not compute what torch computes.
@@ -79,14 +79,14 @@ def prepare(
 def measure(ready: Sequence[Ready], rounds: int, done: Callable[[int], None] = lambda _: None) -> list[Timed]:
     """Measures the networks, in fp32.
 
-    In each round every network has a turn with torch (eager, laid out as `Classifier` lays images out) and one with
-    onnxruntime; the first call of a turn, which finds cold caches, does not count. Whatever else the machine does
-    counts: it is in the 90th percentile rather than in the median.
+    In each round every network has a turn with torch (eager, channels-last) and one with onnxruntime. The first call of
+    a turn, with cold caches, does not count. Other load on the machine counts; it shows in the 90th percentile rather
+    than in the median.
 
     Args:
         ready: the networks, all with the same number of threads.
         rounds: number of them.
-        done: told 1 after each round.
+        done: called with 1 after each round.
     """
     import torch
 
@@ -101,8 +101,8 @@ def measure(ready: Sequence[Ready], rounds: int, done: Callable[[int], None] = l
                 spent.extend(_turn(call, count))
             done(1)
         device = device_name(torch.device("cpu"))
-    own = len(RUNTIMES)
-    return [_timed(each, seconds[own * i : own * (i + 1)], device, load) for i, each in enumerate(ready)]
+    count = len(RUNTIMES)
+    return [_timed(each, seconds[count * i : count * (i + 1)], device, load) for i, each in enumerate(ready)]
 
 
 def _timed(ready: Ready, seconds: Sequence[Sequence[float]], device: str, load: float) -> Timed:
@@ -152,7 +152,7 @@ def _session(path: Path, threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    # Its threads would otherwise spin on after a call, on the cores that torch's turn needs.
+    # Otherwise its threads keep spinning after a call, on the cores of torch's turn.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 

@@ -30,14 +30,14 @@ def smallest(network: Network, sparsity: float) -> Removed:
 
 
 def set_to_zero(network: Network, removed: Removed) -> None:
-    """Removes the weights."""
+    """Sets the removed weights to zero."""
     with torch.no_grad():
         for name, gone in removed.items():
             network.get_parameter(name).masked_fill_(gone, 0.0)
 
 
 def hold_at_zero(network: Network, removed: Removed) -> None:
-    """Removes the gradients of removed weights, so that an optimizer that starts with them leaves them at zero."""
+    """Sets the gradients of removed weights to zero, so that an optimizer without state leaves the weights at zero."""
     for name, gone in removed.items():
         gradient = network.get_parameter(name).grad
         if gradient is not None:

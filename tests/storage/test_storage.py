@@ -74,7 +74,7 @@ def test_patience_ends_with_one_line_and_then_holds_nothing_up(
         own.flush()
     began = time.monotonic()
     with pytest.raises(StudyError, match="does not answer"):
-        own.sign()
+        own.heartbeat()
     assert time.monotonic() - began < 1.9
     lock.execute("COMMIT")
     own.flush()
