@@ -1,4 +1,4 @@
-"""Data sets that fit in memory: held once as uint8, cut into batches by slicing, no loader processes."""
+"""Data sets that fit in memory: stored once as uint8, sliced into batches without loader processes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class MemoryLoader:
             for which in torch.split(self.chosen, self.batch_size):
                 yield (self.images[which].float() - mean) / std, self.labels[which]
             return
-        # All that is drawn in an epoch is sent to the device at once: there is nothing to wait for between two steps.
+        # All draws of an epoch go to the device at once, so that no step waits for a transfer.
         generator = self.sampler.generator()
         order = torch.randperm(len(self.chosen), generator=generator).tensor_split(len(self))
         draws = torch.cat([self.pixels.draws(len(batch), generator) for batch in order]).to(self.images.device)

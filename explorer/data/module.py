@@ -1,4 +1,4 @@
-"""What every data set offers: its facts, and loaders whose order depends on (seed, epoch) alone."""
+"""Base of the data sets: shape, classes, and loaders whose order depends on (seed, epoch) alone."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Order(Sampler[int]):
 
 
 def share(held: Tensor, rank: int, ranks: int) -> Tensor:
-    """What one of `ranks` processes has of a batch or a part: the shares differ by at most one image."""
+    """The share of rank `rank` in a batch or a part; shares differ by at most one image."""
     return held.tensor_split(ranks)[rank]
 
 
@@ -99,7 +99,7 @@ class DataModule(LightningDataModule):
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        """Chooses what the loaders give out.
+        """Chooses the images, the order and the batches of the loaders.
 
         Args:
             split: `train` (fit on train, evaluate on val) or `trainval` (fit on train and val, evaluate on test).
@@ -107,7 +107,7 @@ class DataModule(LightningDataModule):
                 last batch of a handful would be a step on noise.
             seed: decides, with the epoch, the order and the augmentation.
             first_epoch: epochs trained before.
-            device: where data sets that sit in memory give out their batches.
+            device: of the batches, for data sets held in memory.
             rank, ranks: which of how many processes that train together this is: the loaders then give out its share
                 of every batch, and its share of the images evaluated on.
         """

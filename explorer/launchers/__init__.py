@@ -1,4 +1,4 @@
-"""Where jobs run. A launcher has slots and turns a function with plain data into a future on one of them."""
+"""Where jobs run. A launcher has slots; it runs a function with plain data on one of them and returns a future."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WorkerTaken(WorkerDied):
 
 
 class Launcher(Protocol):
-    """What every launcher offers."""
+    """Interface of the launchers."""
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -61,10 +61,10 @@ class LocalLauncher:
         self._pools: list[ProcessPoolExecutor | None] = [None] * len(self.slots)
 
     def warm_up(self) -> None:
-        """Starts the process from which workers are forked; it imports what training needs."""
+        """Starts the server from which workers are forked; it imports what training needs."""
         get_context("forkserver").set_forkserver_preload([PRELOAD])
-        resource_tracker.ensure_running()  # it would let SIGINT through again
-        # Ctrl-C reaches the whole group, and would end those imports in a traceback.
+        resource_tracker.ensure_running()  # it would unblock SIGINT
+        # Ctrl-C reaches the whole process group, and would interrupt the imports with a traceback.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             forkserver.ensure_running()
@@ -100,13 +100,13 @@ class LocalLauncher:
         return outer
 
     def _watch(self, gpu: int | str, training: Future[Any]) -> None:
-        """Adds the slots that a GPU has room for once its first training has ended."""
+        """Adds slots of a GPU when its first training has ended, if there is room."""
         self._unknown.discard(gpu)
         watch = Watch(_visible(gpu))
 
         def add(done: Future[Any]) -> None:
             number, reason = watch.end()
-            if done.exception() is not None:  # it says nothing of the next
+            if done.exception() is not None:  # a failed training is no measurement
                 self._unknown.add(gpu)
                 return
             log.info(reason)
@@ -194,7 +194,7 @@ def _visible(gpu: int | str) -> str:
 
 
 def _start(devices: list[int | str], threads: int, environment: dict[str, str]) -> None:
-    """First thing in a worker: the controller's environment of now, as the fork server's is older; its threads."""
+    """Begins a worker: takes the controller's current environment, not the fork server's, and sets its threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the controller decides
     os.environ.clear()
     os.environ.update(environment)

@@ -1,7 +1,7 @@
 """A shared folder between a controller and its workers: small JSON files, each put in place whole, and no open port.
 
-Both sides read one file that the other writes anew again and again; only a file announced there is looked for. A
-network file system then never answers from what it remembers of a name that was not there yet.
+Each side polls one file that the other rewrites, and opens other files only after they are announced there. So a
+network file system never answers from a cached failure to find a name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def write(path: Path, content: Any) -> None:
-    """Puts JSON in place: temporary name, fsync, rename."""
+    """Replaces a JSON file atomically: temporary name, fsync, rename."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("w") as file:
         json.dump(content, file)
@@ -35,14 +35,14 @@ def read(path: Path) -> Any:
 
 
 class Pulse:
-    """Tells how long something has not changed, by the clock of who looks: those of two machines may differ."""
+    """Measures how long a value has not changed, by the local clock: the clocks of two machines may differ."""
 
     def __init__(self) -> None:
         self._value: Any = None
         self._since = time.monotonic()
 
     def silent(self, value: Any) -> float:
-        """Seconds since the value was another."""
+        """Seconds since the value changed."""
         now = time.monotonic()
         if value != self._value:
             self._value, self._since = value, now

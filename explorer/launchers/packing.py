@@ -1,4 +1,4 @@
-"""How many trainings share a GPU: found from what the first one on it takes of the memory and of the time."""
+"""How many trainings share a GPU, from the memory and the utilisation of the first one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import threading
 from dataclasses import dataclass
 
 MOST = 16
-"""Trainings on one GPU: each is a process with a context and a core of its own."""
+"""Most trainings on one GPU: each is a process with its own context and core."""
 FREE = 0.1
-"""Share of the memory that is left free: networks differ, and an allocator keeps more than it uses."""
+"""Share of the memory that stays free: networks differ, and an allocator reserves more than it uses."""
 INTERVAL = 0.25
 QUERY = ["nvidia-smi", "--query-gpu=memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits"]
 
@@ -30,7 +30,7 @@ class Usage:
 
 
 def trainings(memory: float, total: float, utilisation: float, most: int = MOST) -> int:
-    """How many trainings a GPU is given: as many as its memory holds, but none once it would be busy all the time.
+    """How many trainings share a GPU: as many as its memory holds and as keep it busy, no more.
 
     Args:
         memory: of one training, in the unit of `total`; 0 if it could not be measured.
@@ -46,7 +46,7 @@ def trainings(memory: float, total: float, utilisation: float, most: int = MOST)
 
 
 def usage(gpu: int | str) -> Usage | None:
-    """A GPU's usage now; None if nvidia-smi does not tell."""
+    """A GPU's current usage; None if nvidia-smi fails."""
     try:
         answer = subprocess.run([*QUERY, f"--id={gpu}"], capture_output=True, text=True, timeout=20, check=True)
         used, total, busy = map(float, answer.stdout.split(","))
@@ -56,7 +56,7 @@ def usage(gpu: int | str) -> Usage | None:
 
 
 class Watch:
-    """Looks at a GPU while the first training runs on it, from a thread of its own."""
+    """Samples a GPU's usage in a thread while the first training runs on it."""
 
     def __init__(self, gpu: int | str) -> None:
         self._gpu = gpu
@@ -66,13 +66,13 @@ class Watch:
         threading.Thread(target=self._look, name=f"explorer-gpu-{gpu}", daemon=True).start()
 
     def end(self) -> tuple[int, str]:
-        """Ends the watch: how many trainings the GPU is given, and why, in words."""
+        """Stops; returns how many trainings share the GPU, and a line that says why."""
         self._over.set()
         seen = list(self._seen)
         if self._before is None or not seen:
             return 1, f"gpu {self._gpu}: nvidia-smi told nothing while its first training ran; one training at a time"
         memory = max(each.used for each in seen) - self._before.used
-        # From when it began, not from when its worker began to import, to when it ended.
+        # From the start of the training, not of its worker's imports, to its end.
         at_work = [i for i, each in enumerate(seen) if each.utilisation > 0]
         busy = [each.utilisation for each in seen[at_work[0] : at_work[-1] + 1]] if at_work else [0.0]
         utilisation = sum(busy) / len(busy)

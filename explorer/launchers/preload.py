@@ -1,6 +1,6 @@
-"""What training needs, imported: by the fork server of `local` once for all its workers, elsewhere by each worker.
+"""Imports what training needs: in the fork server of `local` once for all workers, elsewhere in each worker.
 
-Nothing here may look for a GPU: a process that has asked CUDA how many there are cannot be forked any more.
+Nothing here may initialise CUDA: a process that has counted its GPUs cannot be forked.
 """
 
 import os
@@ -10,4 +10,4 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import explorer.training.callback
 import explorer.training.job
-import explorer.training.worker  # noqa: F401 - to be there already when a job asks for them
+import explorer.training.worker  # noqa: F401 - imported before the first job

@@ -1,7 +1,7 @@
 """Workers on a Ray cluster: one actor a slot, holding its share of CPUs and GPUs.
 
 Ray carries two strings, a job and its answer (see `explorer.launchers.jobs`). A cluster started here listens on
-127.0.0.1 alone and wants a token that nobody else knows; one that runs already listens where it was told to.
+127.0.0.1 alone and requires a secret token; one that runs already listens where it was configured to.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from explorer.training.distributed import DEVICES
 T = TypeVar("T")
 
 WATCH_SECONDS = 2.0
-"""How often the cluster is asked what it has."""
+"""Seconds between two queries of the cluster's resources."""
 PATIENCE_SECONDS = 30.0
-"""How long a job waits on a slot that the cluster no longer has, before it is given back."""
+"""Seconds that a job waits on a slot that the cluster no longer has."""
 
 
 class Worker:
-    """What runs in an actor."""
+    """The class of the actors."""
 
     def __init__(self, folder: str) -> None:
         os.chdir(folder)
@@ -121,7 +121,7 @@ class RayLauncher:
             except self.ray.exceptions.RayError as error:
                 if self._actors.get(slot) is actor:
                     del self._actors[slot]
-                # The watcher tells, after it has looked at what the cluster still has.
+                # The watcher reports it, after it has asked what the cluster still has.
                 kind = WorkerTaken if getattr(error, "preempted", False) else WorkerDied
                 self._deaths.put((outer, kind(f"the worker on ray {slot} died: {_why(error)}")))
             except Exception as error:  # noqa: BLE001 - the future carries it to the controller
@@ -175,7 +175,7 @@ class RayLauncher:
         return int(min(room, has.get("GPU", 0.0) / self.gpus) if self.gpus else room)
 
     def _watch(self) -> None:
-        """Follows what the cluster has, and tells of deaths."""
+        """The watcher's loop: follows the cluster's resources and reports lost workers."""
         while True:
             try:
                 death = self._deaths.get(timeout=WATCH_SECONDS)
@@ -184,7 +184,7 @@ class RayLauncher:
             except queue.Empty:
                 death = None
             if self._fixed is None:
-                with contextlib.suppress(Exception):  # a cluster that does not answer now is asked again
+                with contextlib.suppress(Exception):  # a cluster that does not answer is asked again
                     self._count = max(1, self._room(self.ray.cluster_resources()))
             for slot, actor in list(self._actors.items()):
                 if slot >= self._count and not actor.up and time.monotonic() - actor.since > PATIENCE_SECONDS:
@@ -207,7 +207,7 @@ def _check(slots: str | int, cpus: float, gpus: str | float, threads: int) -> No
 def _connect(address: str, cpus: float | None) -> Any:
     """Connects to a cluster, or starts one; returns the module `ray`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # pages of its own state at every death
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # Ray prints pages at every lost worker
     if address == "local":
         keep_private()
     try:
@@ -230,7 +230,7 @@ def _connect(address: str, cpus: float | None) -> Any:
 
 
 def keep_private() -> None:
-    """Lets clusters that this process starts listen on 127.0.0.1 alone, and want a token of their own."""
+    """Makes clusters that this process starts listen on 127.0.0.1 alone and require a token."""
     if "ray" not in sys.modules:  # it reads them when it is imported
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # its name for it
         os.environ.setdefault("RAY_AUTH_MODE", "token")

@@ -27,7 +27,7 @@ from explorer.training.distributed import DEVICES
 T = TypeVar("T")
 
 LOOK_SECONDS, ASK_SECONDS = 0.1, 2.0
-"""How often the folder is looked at, and SLURM is asked."""
+"""Seconds between two looks at the folder, and between two queries of SLURM."""
 
 
 class SlurmLauncher:

@@ -1,4 +1,4 @@
-"""When a study has spent enough: trials, hours, device hours, epochs, whichever comes first; all survive a restart."""
+"""Limits of a study: trials, hours, device hours, epochs; they count across restarts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from explorer.results.record import TrialRecord
 
 @dataclass
 class Spending:
-    """What a study has spent, kept up change by change: asking costs the same at any number of trials.
+    """What a study has spent so far, updated with each change of a trial.
 
     Attributes:
         epochs: of all trials and seeds.
         device_seconds: training time of all trials and seeds, a second on two devices counted twice.
-        wall_seconds: during which a search was at work on the study.
+        wall_seconds: of all searches on the study.
     """
 
     epochs: int = 0
@@ -22,7 +22,7 @@ class Spending:
     wall_seconds: float = 0.0
 
     def count(self, trial: TrialRecord, times: int = 1) -> None:
-        """Adds what a trial has spent by now, or takes it away again with times=-1."""
+        """Adds what a trial has spent; times=-1 subtracts it."""
         self.epochs += times * sum(map(len, trial.curves))
         self.device_seconds += times * trial.seconds * trial.devices
 
@@ -33,7 +33,7 @@ class Budget:
 
     Attributes:
         n_trials: trials, anchors included.
-        max_hours: wall time during which a search was at work on the study.
+        max_hours: wall time of all searches on the study.
         max_device_hours: training time, summed over the devices: a second on two devices counts as two.
         max_epochs_total: epochs, summed over trials and seeds.
     """
@@ -44,7 +44,7 @@ class Budget:
     max_epochs_total: int | None = None
 
     def ended(self, spent: Spending) -> str | None:
-        """Which limit is reached, in words, or None. The number of trials is not asked here: those under way go on."""
+        """The limit that is reached, in words, or None; the controller itself checks the number of trials."""
         if self.max_hours is not None and spent.wall_seconds >= 3600 * self.max_hours:
             return f"max_hours={self.max_hours:g} is spent"
         if self.max_device_hours is not None and spent.device_seconds >= 3600 * self.max_device_hours:

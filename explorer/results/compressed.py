@@ -1,4 +1,4 @@
-"""What compressing a network of a study found, as plain data."""
+"""A compressed network of a study: bytes and accuracy, as values and as plain data."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Compressed:
 
     Attributes:
         study, trial, identity: which network.
-        plan: how small it was to become, in words; with the trial it names the result.
+        plan: the target of the compression, in words; trial and plan name the result.
         params: of the network.
         seeds: of the trainings.
         bytes: of each seed's file.
-        before, after: val_acc of each seed's network, as trained, and as decoded from its file.
+        before, after: val_acc of each seed's network as trained, and as decoded from its file.
         nonzero: weights of each seed's network that are not zero.
         val_images: size of the validation split.
     """
@@ -59,7 +59,7 @@ class Compressed:
 
     @property
     def lost(self) -> tuple[float, float]:
-        """val_acc lost, mean over the seeds, and its standard error, seed by seed (0 for a single one)."""
+        """Mean loss of val_acc over the seeds and its standard error (0 for a single seed)."""
         differences = [old - new for old, new in zip(self.before, self.after, strict=True)]
         spread = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
         return mean(differences), spread

@@ -34,7 +34,7 @@ class Timed:
         identity, params, macs: of the network.
         device: in words, threads included.
         batch_size: images of a call.
-        load: of the machine before, the mean number of processes that ran or waited in the last minute.
+        load: of the machine before the measurement: mean number of running or waiting processes in one minute.
         versions: of the runtimes.
         latencies: by runtime, see RUNTIMES.
     """
@@ -52,7 +52,7 @@ class Timed:
 
     @property
     def conditions(self) -> str:
-        """What makes two latencies comparable, in words."""
+        """The conditions under which latencies are comparable, in words."""
         return f"{self.device}, batch size {self.batch_size}"
 
     def plain(self) -> dict[str, Any]:

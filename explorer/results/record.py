@@ -1,7 +1,7 @@
-"""What a study knows, as values: read once from Optuna's storage, then passed to front, plots, tracker and commands.
+"""A study and its trials as values: read once from Optuna's storage, then used by plots, tracker and commands.
 
-Optuna's trial carries everything; these records only give it names and types. The keys of the user attributes are the
-names of the fields below. Records never change, so what follows from one is worked out once.
+Optuna's trial holds everything; these records give it names and types. The user attributes have the names of the fields
+below. Records never change, so properties are computed once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TrialRecord:
         state: Optuna's state: RUNNING, COMPLETE, PRUNED (stopped early) or FAIL.
         metaparameters: the point of the space; empty for an anchor from outside it.
         anchor: name of the published network, or None.
-        uniform: whether it is of the sample for statistics: drawn uniformly whatever the sampler, never stopped.
+        uniform: whether it belongs to the sample for statistics: drawn uniformly whatever the sampler, never stopped.
         identity: of the architecture.
         params, bytes, macs: exact cost.
         architecture: its JSON.
@@ -34,8 +34,8 @@ class TrialRecord:
             seconds.
         device: where it trained, in words.
         devices: how many devices it trained on at once.
-        started, ended: seconds since 1970 at which the trial was created and told; ended is 0 while it runs.
-        adjusted: keys of the recipe that this trial had to change, such as batch_size after memory ran out.
+        started, ended: seconds since 1970; ended is 0 while it runs.
+        adjusted: keys of the recipe that were changed for this trial, such as batch_size after memory ran out.
         reason: why it failed or stopped, or "".
     """
 

@@ -1,4 +1,4 @@
-"""What retraining a network found: the numbers, the words for them, the model card."""
+"""The result of retraining a network: numbers, their text, the model card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from explorer.results.record import StudyRecord, TrialRecord
 
 @dataclass(frozen=True)
 class Retrained:
-    """What retraining found.
+    """The result of retraining a network.
 
     Attributes:
         study, trial, identity, params: which network.
@@ -39,12 +39,12 @@ class Retrained:
 
     @property
     def reproduced(self) -> bool:
-        """Whether every number came back exactly."""
+        """Whether every recorded number is the same again."""
         return self.recorded == self.again and self.same_params and self.same_identity
 
     @property
     def test_error(self) -> float:
-        """Standard error of the mean test_acc: the test images' and the seeds' together."""
+        """Standard error of the mean test_acc, over test images and seeds."""
         p = mean(self.test_acc)
         images = p * (1 - p) / self.test_images
         seeds = stdev(self.test_acc) ** 2 / len(self.test_acc) if len(self.test_acc) > 1 else 0.0
@@ -52,7 +52,7 @@ class Retrained:
 
     @property
     def luck(self) -> float:
-        """How much higher the search saw the network: its val_acc less the mean test_acc of fresh seeds."""
+        """val_acc in the search less the mean test_acc of fresh seeds: the optimism of choosing by val_acc."""
         return mean(self.recorded) - mean(self.test_acc)
 
 

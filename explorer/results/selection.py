@@ -1,4 +1,4 @@
-"""Which network of a study is meant: best, knee, smallest, canonical, a trial number, an identity."""
+"""Finds a network of a study: best, knee, smallest, canonical, a trial number, an identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study took: trials, epochs, time, and the epochs that stopping saved."""
+"""Trials, epochs and time that a study took, and the epochs that stopping saved."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Spent:
 
     Attributes:
         states: number of trials by state.
-        epochs: that were trained.
-        saved: that stopped trials would have trained to their full length.
-        lost: trained by trials that failed.
+        epochs: epochs that were trained.
+        saved: epochs that stopped trials would have gone on to train.
+        lost: epochs of trials that failed.
         seconds: of training, summed over the slots.
         wall: seconds from the first trial's start to the last one's end, pauses between two starts of the search
             included.
@@ -30,7 +30,7 @@ class Spent:
     wall: float
 
     def words(self) -> list[str]:
-        """A line each, for people."""
+        """One line of text each."""
         total = self.epochs + self.saved
         lines = [
             f"{self.epochs:,} epochs trained in {duration(self.seconds)} of training, {duration(self.wall)} in all"
@@ -50,7 +50,7 @@ class Spent:
 
 
 def spent(record: StudyRecord) -> Spent:
-    """Adds it up. Full length is the study's `epochs`."""
+    """Sums up a study; full length is its `epochs`."""
     length = int(record.config["epochs"])
     states: dict[str, int] = {}
     epochs = saved = lost = 0
@@ -59,7 +59,7 @@ def spent(record: StudyRecord) -> Spent:
         trained = [len(curve) for curve in trial.curves]
         epochs += sum(trained)
         if trial.state == "PRUNED":
-            saved += sum(max(length - epochs_, 0) for epochs_ in trained)
+            saved += sum(max(length - reached, 0) for reached in trained)
         elif trial.state == "FAIL":
             lost += sum(trained)
     starts = [trial.started for trial in record.trials]
@@ -69,7 +69,7 @@ def spent(record: StudyRecord) -> Spent:
 
 
 def within(record: StudyRecord, epochs: int) -> StudyRecord:
-    """The study as it stood when so many epochs had been trained: the trials that had ended by then."""
+    """The study with only the trials that had ended when so many epochs had been trained."""
     left, kept = epochs, set[int]()
     for trial in by_end(trial for trial in record.trials if trial.ended):
         left -= sum(map(len, trial.curves))

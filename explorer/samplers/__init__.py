@@ -102,23 +102,25 @@ class Proposer:
         for ended in sorted(self._untold):
             if last is None or ended <= last:
                 self.sampler.tell(ended, self._untold.pop(ended))
-        built: dict[Key, C | None] = {}
-
-        def candidate_at(params: Mapping[str, Any]) -> C | None:
-            name = key(params)
-            if name not in built:
-                built[name] = candidate(params)
-            return built[name]
+        sized: dict[Key, C | None] = {}
+        refused: set[Key] = set()
 
         def size(params: Mapping[str, Any]) -> float | None:
-            sized = candidate_at(params)
-            return None if sized is None else sized.size
+            name = key(params)
+            if name not in sized:
+                sized[name] = candidate(params)
+            within_limits = sized[name]
+            return None if within_limits is None else within_limits.size
 
         for proposal in self._proposals(number, size):
-            chosen = candidate_at(proposal.params)
+            name = key(proposal.params)
+            if name in refused:
+                continue
+            chosen = sized[name] if name in sized else candidate(proposal.params)
             if chosen is not None and not taken(chosen):
                 self.sampler.add(number, proposal, chosen.size)
                 return proposal, chosen
+            refused.add(name)
         return None
 
     def _proposals(self, number: int, size: Size) -> Iterator[Proposal]:

@@ -45,7 +45,7 @@ class _Reader:
         keywords = metaparameters(str(family))
         all_keywords = dict.fromkeys(key for each in families() for key in metaparameters(each))
         search, fixed = (self._section(key, keywords, f"family {family}") for key in ("search", "fixed"))
-        # What an anchor of another family is to have, `final_relu: false` for SqueezeNet, is an option too.
+        # Options of other families apply to anchors, such as `final_relu: false` to SqueezeNet.
         options = self._section("options", all_keywords, "every family")
         if not search:
             self._wrong("search", f"is empty, expected metaparameters of {family}: {', '.join(keywords)}")
@@ -86,7 +86,7 @@ class _Reader:
         content = self.data.get(key) or {}
         if not isinstance(content, Mapping):
             self._wrong(key, f"is {content!r}, expected a mapping")
-        # null takes an inherited key away
+        # null removes an inherited key
         return {str(name): value for name, value in content.items() if value is not None}
 
     def _section(self, section: str, keywords: Mapping[str, Any], whose: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A design space: points, the networks at them, limits and anchors. Pure data."""
+"""A design space: points, their networks, limits and anchors. Pure data."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LIMITS = ("params", "bytes", "macs")
 
 @dataclass(frozen=True)
 class DesignSpace(Domain, ABC):
-    """What a search needs to know of its candidates.
+    """A space of networks to search.
 
     Attributes:
-        parameters: searched metaparameters, in the order in which they are asked for.
+        parameters: searched metaparameters, in the order in which they are drawn.
         name: of the space, for messages and as the study's name.
         limits: upper bounds on params, bytes and macs; they bind candidates, not anchors.
         anchors: published networks trained first, under the same recipe.
@@ -52,7 +52,7 @@ class DesignSpace(Domain, ABC):
 
     @abstractmethod
     def probes(self) -> Iterator[dict[str, Any]]:
-        """Points that show whether all can be built: every one of a small space, else corners and draws."""
+        """Points on which `check` builds networks: all of a small space, else corners and draws."""
 
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:

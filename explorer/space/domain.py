@@ -1,4 +1,4 @@
-"""Parameters together: draws, grid, neighbours, and points as vectors. What a sampler needs to know of a space."""
+"""Searched parameters together: draws, grid, neighbours, crossings. It is all that a sampler sees of a space."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from explorer.space.parameter import Parameter, SpaceError
 Params: TypeAlias = Mapping[str, Any]
 Key: TypeAlias = tuple[tuple[str, Any], ...]
 ENUMERABLE = 20_000
-"""Points that are few enough to be looked at one by one."""
+"""Most points that are enumerated."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Searched parameters, in the order in which they are drawn, so that conditions look back.
+    """Searched parameters in the order in which they are drawn; conditions depend on earlier ones.
 
     Attributes:
         parameters: by order of drawing.
@@ -49,7 +49,7 @@ class Domain:
         return self.complete({}, rng)
 
     def complete(self, wanted: Params, rng: Random) -> dict[str, Any]:
-        """The point that has the wanted values where their parameters are active, and draws elsewhere."""
+        """The point with the wanted values of active parameters; the others are drawn."""
         params: dict[str, Any] = {}
         for parameter in self.parameters:
             if not parameter.when or self.active(parameter, params):
@@ -66,7 +66,7 @@ class Domain:
         return self.complete(wanted, rng)
 
     def cross(self, first: Params, second: Params, rng: Random) -> dict[str, Any]:
-        """A point that has each value of one of two others."""
+        """A point that takes each value from one of two others."""
         mixed = {name: rng.choice((first, second)).get(name, value) for name, value in {**first, **second}.items()}
         return self.complete(mixed, rng)
 
@@ -82,14 +82,14 @@ class Domain:
         yield from self._enumerate(0, {})
 
     def active(self, parameter: Parameter, params: Params) -> bool:
-        """Whether a parameter exists beside the values drawn before it."""
+        """Whether a parameter exists, given the values drawn before it."""
         if not parameter.when:
             return True
         settled = {**self.constants, **params}
         return all(key in settled and settled[key] in values for key, values in parameter.when)
 
     def contains(self, params: Params) -> bool:
-        """Whether it is a point: it has the active parameters and no other, each with a value that can be drawn."""
+        """Whether these are exactly the active parameters, each with a value that can be drawn."""
         active = {parameter.name: parameter for parameter in self.parameters if self.active(parameter, params)}
         return set(params) == set(active) and all(active[name].contains(value) for name, value in params.items())
 
@@ -116,5 +116,5 @@ class Domain:
 
 
 def key(params: Params) -> Key:
-    """What two equal points have in common, to look them up by."""
+    """A hashable key, equal for equal points."""
     return tuple(sorted(params.items()))

@@ -15,7 +15,7 @@ from explorer.space.design import DesignSpace
 from explorer.space.parameter import as_plain
 
 PROBED = 4096
-"""Points of a space that are looked at one by one; of a larger one so many corners at most, and DRAWN draws."""
+"""Most points of a space that is probed completely; a larger one has so many corners and DRAWN draws."""
 DRAWN = 500
 
 
@@ -26,7 +26,7 @@ class FamilySpace(DesignSpace):
     Attributes:
         family: name of the family.
         fixed: metaparameters that every candidate has.
-        options: metaparameters that every network of the study has whose family knows them, anchors included.
+        options: metaparameters of every network whose family has them, anchors included.
     """
 
     family: str

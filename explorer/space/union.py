@@ -1,4 +1,4 @@
-"""Several families as one space: the family is a parameter itself, and which others exist depends on it."""
+"""Several families as one space: the family is a parameter, and decides which others exist."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FAMILY = "family"
 class UnionSpace(DesignSpace):
     """Spaces of families side by side, under common limits and with common anchors.
 
-    A point says its `family` and, as FAMILY.METAPARAMETER, that family's metaparameters: families share names such as
-    `depth`, but neither their ranges nor what they mean.
+    A point has its `family` and, as FAMILY.METAPARAMETER, that family's metaparameters: families share names such as
+    `depth`, but not their ranges and meaning.
 
     Attributes:
         parts: the space of each family, by its name, without limits and anchors of its own.

@@ -97,7 +97,7 @@ def _folder(folder: Path, kind: str, seed: int) -> Path:
 
 
 def _rebuilt(record: StudyRecord, trial: TrialRecord) -> Architecture:
-    """The network built anew from the space and the metaparameters, not from the stored architecture."""
+    """The network built from the space and the metaparameters, not from the stored architecture."""
     space = parse(record.name, record.config["space"])
     channels, height, width = record.facts["input_shape"]
     shape, classes = (channels, height, width), record.facts["classes"]
