@@ -203,13 +203,13 @@ def _piece(layer: L.Layer, row: LayerCost) -> Piece | None:
 
 def _small(layer: L.Layer) -> bool:
     """Whether a container is drawn as one unit: a few convolutions, at most one sum and one concatenation, no pool."""
-    inner = [one for _, one in L.walk(layer)]
-    convs = sum(isinstance(one, L.Conv2d) for one in inner)
-    sums, joins = (sum(isinstance(one, kind) for one in inner) for kind in (L.Add, L.Concat))
-    gates = any(isinstance(one, L.Multiply) for one in inner)
-    if any(isinstance(one, L.MaxPool2d | L.AdaptiveAvgPool2d | L.Linear) for one in inner) or not convs:
+    inner = [each for _, each in L.walk(layer)]
+    convs = sum(isinstance(each, L.Conv2d) for each in inner)
+    sums, joins = (sum(isinstance(each, kind) for each in inner) for kind in (L.Add, L.Concat))
+    gates = any(isinstance(each, L.Multiply) for each in inner)
+    if any(isinstance(each, L.MaxPool2d | L.AdaptiveAvgPool2d | L.Linear) for each in inner) or not convs:
         return False
-    if not gates and any(isinstance(one, L.GlobalAvgPool2d) for one in inner):
+    if not gates and any(isinstance(each, L.GlobalAvgPool2d) for each in inner):
         return False
     if isinstance(layer, L.Sequential) and not layer.name and not (sums or joins or gates):
         return False
@@ -224,26 +224,26 @@ def _name(layer: L.Layer, path: str) -> str:
 
 
 def _shape(layer: L.Layer, rows: list[LayerCost]) -> L.Shape:
-    """What a unit puts out."""
+    """The output shape of a unit."""
     return _output(layer, iter(rows)) or rows[-1].output_shape
 
 
 def _output(layer: L.Layer, rows: Iterator[LayerCost]) -> L.Shape | None:
-    """The same, None for an identity."""
+    """The output shape of a layer; None for an identity."""
     held = L.children(layer)
     if not held:
         return None if isinstance(layer, L.Sequential | L.Merge) else next(rows).output_shape
     shapes = [_output(child, rows) for child in held]
-    known = [shape for shape in shapes if shape]
-    if isinstance(layer, L.Concat) and known:
-        return sum(shape[0] for shape in known), *known[0][1:]
-    if isinstance(layer, L.Multiply) and known:
-        return max(known, key=lambda shape: shape[1] * shape[2])
-    return known[-1] if known else None
+    outputs = [shape for shape in shapes if shape]
+    if isinstance(layer, L.Concat) and outputs:
+        return sum(shape[0] for shape in outputs), *outputs[0][1:]
+    if isinstance(layer, L.Multiply) and outputs:
+        return max(outputs, key=lambda shape: shape[1] * shape[2])
+    return outputs[-1] if outputs else None
 
 
 def _leaves(layer: L.Layer) -> int:
-    return sum(isinstance(one, L.Weighted) for _, one in L.walk(layer))
+    return sum(isinstance(each, L.Weighted) for _, each in L.walk(layer))
 
 
 def _words(stages: list[tuple[Piece, ...]]) -> str:

@@ -109,8 +109,8 @@ def architecture(
     if name not in named():
         raise ArchitectureError(f"network is {name!r}, expected {nearest(name, named())}")
     family, parameters = named()[name]
-    known = metaparameters(family)
-    extra = {key: value for key, value in (options or {}).items() if key in known}
+    keywords = metaparameters(family)
+    extra = {key: value for key, value in (options or {}).items() if key in keywords}
     return families()[family](input_shape, classes, **(parameters | extra))
 
 

@@ -37,14 +37,14 @@ def nin(input_shape: L.Shape, classes: int, *, final_relu: bool = True) -> Archi
     ]
     layers: list[L.Layer] = []
     for i, (conv, middle, last) in enumerate(blocks, start=1):
-        one, two = f"cccp{2 * i - 1}", f"cccp{2 * i}"
+        first, second = f"cccp{2 * i - 1}", f"cccp{2 * i}"
         layers += [conv, L.ReLU(f"relu_{conv.name}")]
-        layers += [L.Conv2d(one, middle, 1), L.ReLU(f"relu_{one}"), L.Conv2d(two, last, 1)]
+        layers += [L.Conv2d(first, middle, 1), L.ReLU(f"relu_{first}"), L.Conv2d(second, last, 1)]
         if i < 4:
             pool, side = small.pool(L.MaxPool2d(f"pool{i}", 3, 2, ceil_mode=True), side, adapted)
-            layers += [L.ReLU(f"relu_{two}"), *pool]
+            layers += [L.ReLU(f"relu_{second}"), *pool]
             if i == 3:
                 layers.append(L.Dropout("drop"))
         elif final_relu:
-            layers.append(L.ReLU(f"relu_{two}"))
+            layers.append(L.ReLU(f"relu_{second}"))
     return Architecture(input_shape, (*layers, L.GlobalAvgPool2d("pool4"), L.Flatten("flatten")), tuple(adapted))

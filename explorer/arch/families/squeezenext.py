@@ -52,10 +52,10 @@ def squeezenext(
     moved = [min(int(shift * count + 0.5), count - 1) for count in counts[:2]]
     counts = [counts[0] - moved[0], counts[1] - moved[1], counts[2] + sum(moved), counts[3]]
     if stages:
-        words = str(stages).split("-")
-        good = len(words) == len(FILTERS) and all(word.isdecimal() and 0 < int(word) <= 64 for word in words)
+        numbers = str(stages).split("-")
+        good = len(numbers) == len(FILTERS) and all(number.isdecimal() and 0 < int(number) <= 64 for number in numbers)
         check("stages", stages, good, "four numbers of blocks, as 2-4-14-1")
-        counts = [int(word) for word in words]
+        counts = [int(number) for number in numbers]
 
     adapted: list[str] = []
     filters = [whole(width * count) for count in FILTERS]
