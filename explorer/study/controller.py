@@ -12,31 +12,29 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from explorer.arch import Architecture, Totals, totals
-from explorer.launchers import Launcher, WorkerDied
+from explorer.launchers import Launcher
 from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Candidate, Proposal, Proposer
 from explorer.samplers.distributions import distributions
 from explorer.space import DesignSpace
 from explorer.storage.study_store import StudyStore
+from explorer.study.facts import Reading
 from explorer.study.loop import Loop
-from explorer.study.recovery import TRIES, InFlight, Recovery
+from explorer.study.recovery import InFlight, Recovery
 from explorer.study.stopping import Stopping
 from explorer.training.files import training_folder
 from explorer.training.job import Job
-from explorer.training.worker import data_facts, train
+from explorer.training.worker import train
 
 LOOK = 0.5
 """Seconds between two updates of a view."""
 HEARTBEAT = 15.0
 """Longest time in seconds between two heartbeats in the database."""
-Reading: TypeAlias = Mapping[Future[dict[str, Any]], int]
-"""Workers that still read the data, and their slots."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +48,6 @@ class NetworkCandidate(Candidate):
 
     architecture: Architecture
     totals: Totals
-
-
-def ask_facts(launcher: Launcher, data: dict[str, Any]) -> tuple[dict[str, Any], Reading]:
-    """`data_facts` from the first worker that has read the data, and the slots whose workers still read them.
-
-    One that dies is asked again.
-    """
-    reading = {launcher.submit(slot, data_facts, data): slot for slot in range(len(launcher.slots))}
-    for attempt in count(1):
-        done, _ = wait(reading, return_when=FIRST_COMPLETED)
-        for future in done:
-            slot = reading.pop(future)
-            if not isinstance(future.exception(), WorkerDied) or attempt >= TRIES:
-                return future.result(), reading
-            reading[launcher.submit(slot, data_facts, data)] = slot
-    raise AssertionError
 
 
 class Controller:

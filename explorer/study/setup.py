@@ -5,7 +5,8 @@ from __future__ import annotations
 from explorer.launchers import Launcher
 from explorer.samplers import Proposer
 from explorer.storage.study_store import StudyStore, stored_facts
-from explorer.study.controller import Controller, ask_facts
+from explorer.study.controller import Controller
+from explorer.study.facts import ask_facts
 from explorer.study.options import SearchOptions
 from explorer.study.provenance import git_commit, versions
 
