@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
-from explorer.space.parameter import Parameter, SpaceError
+from explorer.space.parameter import Parameter, SpaceError, matches
 
 Point = Mapping[str, Any]
 Key: TypeAlias = tuple[tuple[str, Any], ...]
@@ -86,7 +86,7 @@ class Domain:
         if not parameter.when:
             return True
         known = {**self.known, **params}
-        return all(key in known and known[key] in values for key, values in parameter.when)
+        return all(key in known and matches(known[key], values) for key, values in parameter.when)
 
     def contains(self, params: Point) -> bool:
         """Whether it is a point: it has the active parameters and no other, each with a value that can be drawn."""

@@ -53,7 +53,9 @@ def squeezenext(
     counts = [counts[0] - moved[0], counts[1] - moved[1], counts[2] + sum(moved), counts[3]]
     if stages:
         words = str(stages).split("-")
-        good = len(words) == len(FILTERS) and all(word.isdecimal() and 0 < int(word) <= 64 for word in words)
+        good = len(words) == len(FILTERS) and all(
+            word.isdecimal() and len(word) <= 2 and 0 < int(word) <= 64 for word in words
+        )
         check("stages", stages, good, "four numbers of blocks, as 2-4-14-1")
         counts = [int(word) for word in words]
 
