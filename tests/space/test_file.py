@@ -109,7 +109,7 @@ def test_anything_else_is_a_space_or_one_line(data: dict[str, object], search: d
         ({"bypass": {"type": ["int"]}}, r"bypass.type: is \['int'\], expected one of"),
         (
             {"stem": {"type": "int", "low": 1, "high": 2, "when": "bypass"}},
-            "stem.when: is 'bypass', expected a",
+            r"stem\.when: is 'bypass', expected a",
         ),
     ],
 )
@@ -120,7 +120,7 @@ def test_entries_that_are_refused(search: dict[str, object], message: str) -> No
 
 @pytest.mark.parametrize("limit", [float("nan"), float("inf"), -float("inf"), 0])
 def test_a_limit_is_a_number(limit: float) -> None:
-    with pytest.raises(SpaceError, match="limits.params: is .*, expected a positive number"):
+    with pytest.raises(SpaceError, match=r"limits\.params: is .*, expected a positive number"):
         parse(
             "any",
             {"family": "fire", "search": {"base_e": {"type": "int", "low": 1, "high": 2}}, "limits": {"params": limit}},
