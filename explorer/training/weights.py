@@ -90,7 +90,9 @@ def _check_npz(path: Path) -> None:
                     np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 )
                 shape, _, dtype = header(file)
-                claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+                if dtype.hasobject:
+                raise ValueError(f"{member.filename} holds Python objects")
+            claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
             if claimed != held:
                 raise WeightsError(f"{member.filename} claims {claimed:,} bytes of values and holds {held:,}")
 
