@@ -92,7 +92,7 @@ def _check_npz(path: Path) -> None:
                 shape, _, dtype = header(file)
                 if dtype.hasobject:
                     raise ValueError(f"{member.filename} holds Python objects")
-            claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+                claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
             if claimed != held:
                 raise WeightsError(f"{member.filename} claims {claimed:,} bytes of values and holds {held:,}")
 
