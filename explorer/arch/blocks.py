@@ -7,6 +7,8 @@ from math import floor
 from explorer.arch import layers as L
 
 IDENTITY = L.Sequential("", ())
+MOST_BLOCKS = 1_000
+"""Of a network: a slip of the pen asks for more, and would take the memory to build them."""
 
 
 def normed(

@@ -9,22 +9,25 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from explorer.cli.ascii import degrade
 from explorer.cli.completion import script
+from explorer.cli.shared import check_shared, may_be_space
 from explorer.space import DesignSpace, SpaceError, parse
+from explorer.space.file import read_space_file
 
 BAD_INPUT = 2
 VALUED = ("--cfg", "--package", "--config-name", "--config-path")
@@ -35,7 +38,13 @@ OPTIONS = (
     "config-name", "config-dir", "experimental-rerun", "info",
 )  # fmt: skip
 """Hydra's."""
+TEXTS = ("study", "trial", "target", "other", "against", "file", "weights", "output", "out", "data.dir", "data.labels")
+"""Keys whose values are names, also where they look like numbers."""
 PACKAGE = Path(__file__).parents[1]
+
+
+_unreadable: dict[str, SpaceError] = {}
+"""Space files that hold no space, and why: no reason to keep the others from being searched."""
 
 
 class ConfigError(ValueError):
@@ -51,19 +60,24 @@ def space_files() -> dict[str, Path]:
     """Every space that can be named: ours, and the user's from --config-dir, which win."""
     ours = sorted(folder("search_spaces").glob("*.yaml"))
     theirs = sorted(path for config_dir in _config_dirs() for path in Path(config_dir).glob("*.yaml"))
-    return {path.stem: path for path in [*ours, *theirs]}
+    return {path.stem: path for path in [*ours, *filter(may_be_space, theirs)]}
 
 
 def register_spaces() -> None:
-    """Puts every space file into Hydra's group `space`."""
+    """Puts every space file into Hydra's group `space`; one that is none is told to whoever asks for it."""
     store = ConfigStore.instance()
     # For each group that it lists Hydra copies its sources, and with them all that is stored: three quarters of --help.
     store.__dict__["__deepcopy__"] = lambda memo: store
+    _unreadable.clear()
     for name, path in space_files().items():
         try:
-            store.store(group="space", name=name, node=OmegaConf.load(path), provider=str(path))
-        except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-            raise ConfigError(f"{path}: no YAML: {_one_line(error)}") from None
+            _store_space(store, path)
+        except SpaceError as error:
+            _unreadable[name] = error
+
+
+def _store_space(store: ConfigStore, path: Path) -> None:
+    store.store(group="space", name=path.stem, node=OmegaConf.create(read_space_file(path)), provider=str(path))
 
 
 def load_space(name: str | Path) -> DesignSpace:
@@ -78,20 +92,42 @@ def load_space(name: str | Path) -> DesignSpace:
     if path.suffix == ".yaml":
         if not path.is_file():
             raise SpaceError(f"no file {path}")
-        store.store(group="space", name=path.stem, node=OmegaConf.load(path), provider=str(path))
+        _store_space(store, path)
     elif str(name) not in space_files():
         raise SpaceError(f"space is {name!r}, expected one of {', '.join(space_files())}")
+    elif str(name) in _unreadable:
+        raise _unreadable[str(name)]
     store.store(name="_load_space", node=OmegaConf.create({}))
-    with hydra.initialize_config_dir(str(folder("conf").absolute()), version_base="1.3"):
-        return space_of(hydra.compose("_load_space", overrides=[f"+space={path.stem}"]), path.stem)
+    # Whoever calls may be a Hydra program itself: its state is set aside and put back.
+    theirs, base = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(folder("conf").absolute()), version_base="1.3"):
+            return space_of(hydra.compose("_load_space", overrides=[f"+space={path.stem}"]), path.stem)
+    finally:
+        GlobalHydra.instance().hydra = theirs
+        VersionBase.instance().version_base = base
 
 
 def space_of(config: DictConfig, name: str) -> DesignSpace:
     """The space of a composed config."""
-    plain = OmegaConf.to_container(config.space, resolve=True)
+    for key, value in _interpolations(OmegaConf.to_container(config.space, resolve=False), "space"):
+        raise SpaceError(f"{key} is {value!r}; a space is data, so nothing is interpolated in it")
+    plain = OmegaConf.to_container(config.space)
     if not isinstance(plain, dict):
         raise SpaceError(f"space {name}: is {plain!r}, expected a mapping with family, search, ...")
     return parse(name, {str(key): value for key, value in plain.items()})
+
+
+def _interpolations(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _interpolations(inner, f"{key}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _interpolations(inner, key)
+    elif isinstance(value, str) and "${" in value:
+        yield key, value
 
 
 def plain(config: Any) -> Any:
@@ -167,6 +203,8 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
 
     try:
         _shape_arguments(name, bare)
+        for config_dir in _config_dirs():
+            check_shared(Path(config_dir))
         register_spaces()
         hydra.main(version_base="1.3", config_path=str(folder("conf").absolute()), config_name=name)(task)()
         if failure:
@@ -212,7 +250,22 @@ def _shape_arguments(name: str, bare: str | None) -> None:
     first = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
     if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
         words[first] = f"{bare}={words[first]}"
+    words = [_as_text(word) for word in words]
     sys.argv = [f"python -m explorer.{name}", *(f"--config-dir={path}" for path in dirs), *words]
+
+
+def _as_text(word: str) -> str:
+    """study=2024_01_31 as study="2024_01_31": to Hydra's grammar it is the number 20240131.
+
+    Raises:
+        ConfigError: for space=null, which would take the group away.
+    """
+    key, given, value = word.partition("=")
+    if key.lstrip("+") == "space" and (not value or value.lower() in ("null", "~")):
+        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
+    if key in TEXTS and given and re.fullmatch(r"[\w.+-]+", value) and value != "null":
+        return f'{key}="{value}"'
+    return word
 
 
 def _override(word: str, name: str) -> str:
@@ -224,8 +277,11 @@ def _override(word: str, name: str) -> str:
     key, given, value = word.removeprefix("--").partition("=")
     if not word.startswith("--") or key in OPTIONS:
         return word
-    if not re.search(rf"^{re.escape(key)}:", _config_file(name), re.MULTILINE):
+    line = re.search(rf"^{re.escape(key)}:\s*(\S*)", _config_file(name), re.MULTILINE)
+    if not line:
         raise ConfigError(f"{word} is no option; --help shows the keys, which are set as KEY=VALUE")
+    if not given and line[1] not in ("true", "false"):
+        raise ConfigError(f"{word}: expected {key}=VALUE, such as {key}={line[1] or 'NAME'}")
     return f"{key}={value if given else 'true'}"
 
 
@@ -241,6 +297,8 @@ def _config_dirs() -> list[str]:
 def _hydra_line(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        if group == "space" and choice in _unreadable:
+            return str(_unreadable[choice])
         if group and error.options:
             return f"{group}={choice} is not known, expected one of {', '.join(sorted(error.options))}"
     return _one_line(error)

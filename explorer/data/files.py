@@ -5,25 +5,28 @@ Decoded, resized to `resize` pixels, cropped to `crop`, in 0..255, channels in `
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import functional as F
 
 from explorer.data import DataError
+from explorer.data.folder import Sample
 from explorer.data.module import DataModule, Order, generator, share
+from explorer.data.picture import read
 
 RESIZES = ("warp", "short_side")
 ORDERS = ("bgr", "rgb")
-Sample = tuple[str, int]
+MOST_NAMED = 10
+"""Unreadable files that a message names."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,7 @@ class Preparation:
         Raises:
             DataError: if the file is no image.
         """
-        try:
-            with Image.open(file) as opened:
-                picture = opened.convert("RGB")
-        except (UnidentifiedImageError, OSError) as error:
-            raise DataError(f"{file}: no readable image ({error})") from None
+        picture = read(file)
         size = [self.side, self.side] if self.resize == "warp" else [self.side]
         pixels = F.pil_to_tensor(F.resize(picture, size))
         if chance is None:
@@ -149,6 +148,25 @@ class FilesDataModule(DataModule):
         files = Files([self.parts[part][i] for i in chosen], self.preparation)
         return self._loader(files, batch_size=max(1, self.batch_size // self.ranks))
 
+    def fingerprint(self) -> str:
+        """Of the files' names below their common folder, sizes, classes and parts; what is in them is not read."""
+        samples = [(part, file, label) for part, held in sorted(self.parts.items()) for file, label in held]
+        root = os.path.commonpath([os.path.dirname(file) for _, file, _ in samples]) if samples else ""
+        digest = hashlib.sha256()
+        for part, file, label in samples:
+            line = (part, os.path.relpath(file, root), os.path.getsize(file), label)
+            digest.update(repr(line).encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()[:16]
+
+    def check_images(self) -> None:
+        files = [file for held in self.parts.values() for file, _ in held]
+        with ThreadPoolExecutor(max(1, self.workers)) as pool:  # Pillow decodes without Python's lock
+            unreadable = [error for error in pool.map(_unreadable, files) if error]
+        if unreadable:
+            more = f" and {len(unreadable) - MOST_NAMED:,} more" if len(unreadable) > MOST_NAMED else ""
+            count = f"{len(unreadable):,} of {len(files):,} images cannot be read: "
+            raise DataError((count if len(unreadable) > 1 else "") + "; ".join(unreadable[:MOST_NAMED]) + more)
+
     def _loader(self, files: Files, **more: Any) -> DataLoader[Any]:
         if self.workers:
             # A worker of ours was itself spawned and would spawn them: seconds of imports for each, in every rung.
@@ -157,21 +175,10 @@ class FilesDataModule(DataModule):
         return DataLoader(files, pin_memory=self.device.type == "cuda", **more)
 
 
-def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
-    """Images in a folder of one folder a class, as torchvision's ImageFolder sees them: (file, class), class names.
-
-    Raises:
-        DataError: if the folder is absent or holds no images.
-    """
-    from torchvision.datasets import ImageFolder
-
-    where = os.path.abspath(folder)
-    expected = f"put one folder of images a class there (CLASS/NAME.jpg), or set {key}"
-    if not folder.is_dir():
-        raise DataError(f"no data folder {where}; {expected}")
+def _unreadable(file: str) -> str:
+    """Why a picture cannot be read; "" if it can."""
     try:
-        found = ImageFolder(str(folder))
-    except FileNotFoundError as error:
-        why = str(error).partition(". Supported")[0].partition(" in ")[0][:100]
-        raise DataError(f"no images in {where} ({why}); {expected}") from None
-    return found.samples, found.classes
+        read(file)
+    except DataError as error:
+        return str(error)
+    return ""

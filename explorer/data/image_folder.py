@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.data import DataError
-from explorer.data.files import FilesDataModule, Preparation, Sample, scan
+from explorer.data.files import FilesDataModule, Preparation
+from explorer.data.folder import listed, scan
 from explorer.data.split import carve
 
 
@@ -41,33 +41,32 @@ def load(
         workers: loader processes.
     """
     folder = Path(dir)
-    samples, names = scan(folder) if labels is None else (_listed(folder, Path(labels)), [])
+    samples, names = scan(folder) if labels is None else (listed(folder, Path(labels)), [])
     shown = len(names) or 1 + max(label for _, label in samples)
     if classes is not None and classes < shown:
         raise DataError(f"data.classes is {classes}, but the labels show {shown}")
-    targets = [label for _, label in samples]
+    unique = list(dict.fromkeys(samples))  # copies of a file stay in one part
+    targets = [label for _, label in unique]
+    if not (isinstance(test, float) and test == 1):
+        _check(folder, Counter(targets), names, classes or shown, 1 + (val > 0) + (test > 0))
     rest, tested = carve(targets, test, split_seed, "data.test")
     train, held_out = carve([targets[i] for i in rest], val, split_seed, "data.val", len(targets))
-    parts = {"train": rest[train], "val": rest[held_out], "test": tested}
+    copies = Counter(samples)
+    chosen = {
+        part: [unique[i] for i in indices for _ in range(copies[unique[i]])]
+        for part, indices in {"train": rest[train], "val": rest[held_out], "test": tested}.items()
+    }
     preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror)
-    chosen = {part: [samples[i] for i in indices] for part, indices in parts.items()}
     return FilesDataModule("image_folder", chosen, classes or shown, names, preparation, workers)
 
 
-def _listed(folder: Path, table: Path) -> list[Sample]:
-    """(file, class) by a CSV."""
-    if not table.is_file():
-        raise DataError(f"no label file {os.path.abspath(table)}; expected a CSV with the columns file and class_index")
-    samples = []
-    with table.open(encoding="utf-8", newline="") as file:
-        for line, row in enumerate(csv.DictReader(file), start=2):
-            name, label = row.get("file"), row.get("class_index") or ""
-            if not name or not label.isdecimal():
-                raise DataError(f"{table}, line {line}: expected the columns file and class_index (a whole number)")
-            image = folder / name
-            if not image.is_file():
-                raise DataError(f"{table}, line {line}: no file {os.path.abspath(image)}")
-            samples.append((str(image), int(label)))
-    if not samples:
-        raise DataError(f"{os.path.abspath(table)}: no images in it; expected lines of file and class_index")
-    return samples
+def _check(folder: Path, counts: Counter[int], names: Sequence[str], classes: int, parts: int) -> None:
+    """Raises DataError if there is nothing to tell apart, or too little of a class."""
+    if classes < 2:
+        which = f"class {names[0]}" if names else "class 0"
+        raise DataError(f"data.dir {folder} has the one {which}; a network learns to tell two or more apart")
+    label, count = min(counts.items(), key=lambda item: (item[1], item[0]))
+    if count < parts:
+        which = f"{folder / names[label]}" if names else f"{folder}: class {label}"
+        images = f"{count} image{'s' * (count != 1)}"
+        raise DataError(f"{which} has {images}, too few for {parts} parts (train, val, test); add some or leave it out")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.data import DataError
-from explorer.data.files import FilesDataModule, Preparation, scan
+from explorer.data.files import FilesDataModule, Preparation
+from explorer.data.folder import scan
 from explorer.data.split import carve
 
 

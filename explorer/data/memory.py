@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -144,6 +145,12 @@ class MemoryDataModule(DataModule):
 
     def evaluation(self, part: str) -> MemoryLoader:
         return self._loader((part,), EVALUATION_BATCH, None)
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for held in (*self._held, *self._parts.values()):
+            digest.update(held.cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def _loader(self, parts: tuple[str, ...], batch_size: int, order: Order | None) -> MemoryLoader:
         chosen = torch.cat([self._parts[part] for part in parts])

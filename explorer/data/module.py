@@ -150,3 +150,14 @@ class DataModule(LightningDataModule):
     def evaluation(self, part: str) -> Any:
         """Every image of a part once, as it is, in fixed order."""
         raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """Tells these images, labels and parts from others: the same wherever the data lie."""
+        raise NotImplementedError
+
+    def check_images(self) -> None:
+        """Looks at every image before the first training.
+
+        Raises:
+            DataError: naming those that cannot be read.
+        """

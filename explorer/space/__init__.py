@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from explorer.arch.families import families, metaparameters, named, nearest
 from explorer.space.design import LIMITS, DesignSpace
 from explorer.space.family import FamilySpace
-from explorer.space.parameter import Parameter, SpaceError, read_parameter
+from explorer.space.parameter import MOST_VALUES, Parameter, SpaceError, read_parameter
 from explorer.space.union import UnionSpace
 
 __all__ = ["DesignSpace", "FamilySpace", "SpaceError", "UnionSpace", "parse"]
@@ -40,7 +41,7 @@ class _Reader:
     def family(self) -> FamilySpace:
         self._check_keys(KEYS)
         family = self.data.get("family")
-        if family not in families():
+        if not isinstance(family, str) or family not in families():
             self._wrong("family", f"is {family!r}, expected {nearest(str(family), families())}")
         keywords = metaparameters(str(family))
         all_keywords = dict.fromkeys(key for each in families() for key in metaparameters(each))
@@ -53,8 +54,9 @@ class _Reader:
         for key, entry in search.items():
             if key in fixed or key in options:
                 self._wrong(f"search.{key}", "is also fixed; set one of the two to null")
-            settled = {p.name for p in parameters} | set(fixed) | set(options)
+            settled = dict.fromkeys((*fixed, *options)) | {parameter.name: parameter for parameter in parameters}
             parameters.append(read_parameter(self.name, str(key), entry, settled))
+        self._check_conditions(parameters)
         return FamilySpace(
             parameters=tuple(parameters),
             name=self.name,
@@ -64,6 +66,13 @@ class _Reader:
             limits=self._limits(),
             anchors=self._anchors(),
         )
+
+    def _check_conditions(self, parameters: Sequence[Parameter]) -> None:
+        """Points are counted by trying every value of each parameter that another depends on."""
+        asked = {key for parameter in parameters for key, _ in parameter.when}
+        tried = math.prod(len(parameter.values or ()) for parameter in parameters if parameter.name in asked)
+        if tried > MOST_VALUES:
+            self._wrong("search", f"its conditions (when) depend on {tried:,} combinations, at most {MOST_VALUES:,}")
 
     def union(self) -> UnionSpace:
         self._check_keys(UNION_KEYS)
@@ -99,16 +108,19 @@ class _Reader:
     def _limits(self) -> dict[str, int]:
         limits = self._mapping("limits")
         for key, limit in limits.items():
-            if key not in LIMITS or not isinstance(limit, int | float) or isinstance(limit, bool) or limit <= 0:
+            number = isinstance(limit, int | float) and not isinstance(limit, bool)
+            if key not in LIMITS or not number or not 0 < limit < math.inf:
                 known = ", ".join(LIMITS)
                 self._wrong(f"limits.{key}", f"is {limit!r}, expected a positive number for one of {known}")
         return limits
 
     def _anchors(self) -> tuple[str, ...]:
         anchors = self.data.get("anchors") or ()
-        if isinstance(anchors, str) or any(anchor not in named() for anchor in anchors):
-            strange = anchors if isinstance(anchors, str) else next(a for a in anchors if a not in named())
-            self._wrong("anchors", f"has {strange!r}, expected a list of {nearest(str(strange), named())}")
+        if not isinstance(anchors, list | tuple):
+            self._wrong("anchors", f"is {anchors!r}, expected a list of {nearest(str(anchors), named())}")
+        for anchor in anchors:
+            if not isinstance(anchor, str) or anchor not in named():
+                self._wrong("anchors", f"has {anchor!r}, expected a list of {nearest(str(anchor), named())}")
         return tuple(anchors)
 
     def _wrong(self, key: str, what: str) -> NoReturn:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
-from explorer.space.parameter import Parameter, SpaceError
+from explorer.space.parameter import Parameter, SpaceError, matches
 
 Params: TypeAlias = Mapping[str, Any]
 Key: TypeAlias = tuple[tuple[str, Any], ...]
@@ -86,7 +86,7 @@ class Domain:
         if not parameter.when:
             return True
         settled = {**self.constants, **params}
-        return all(key in settled and settled[key] in values for key, values in parameter.when)
+        return all(key in settled and matches(settled[key], values) for key, values in parameter.when)
 
     def contains(self, params: Params) -> bool:
         """Whether these are exactly the active parameters, each with a value that can be drawn."""

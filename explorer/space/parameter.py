@@ -15,6 +15,12 @@ KEYS = {
     "categorical": {"type", "choices", "when"},
 }
 
+SCALARS = (str, int, float, bool, type(None))
+LARGEST = 10**15
+"""Of a range's ends: beyond it a float no longer tells whole numbers apart."""
+MOST_VALUES = 100_000
+"""Of one parameter: they are held in memory."""
+
 
 class SpaceError(ValueError):
     """A space that cannot be searched: one line that names the space, the key and what would be right."""
@@ -89,33 +95,59 @@ class Parameter:
     def contains(self, value: Any) -> bool:
         """Whether the value can be drawn."""
         if self.type == "categorical":
-            return value in self.choices
+            return matches(value, self.choices)
+        if not isinstance(value, int | float):
+            return False
         if self.values is not None:
             return any(math.isclose(value, each) for each in self.values)
         return bool(self.low <= value <= self.high)
 
 
-def read_parameter(space: str, name: str, entry: Any, settled: set[str]) -> Parameter:
+def read_parameter(space: str, name: str, entry: Any, settled: Mapping[str, Parameter | None]) -> Parameter:
+    """Reads one entry of `search`.
+
+    Args:
+        space: its name, for messages.
+        name: of the metaparameter.
+        entry: plain data.
+        settled: what stands before it, on which `when` may depend; None: a metaparameter that is not searched.
+
+    Raises:
+        SpaceError: naming the key.
+    """
     where = f"space {space}: search.{name}"
-    if not isinstance(entry, Mapping) or entry.get("type") not in KEYS:
-        found = entry.get("type") if isinstance(entry, Mapping) else entry
-        raise SpaceError(f"{where}.type: is {found!r}, expected one of {', '.join(KEYS)}")
-    kind = entry["type"]
+    kind = entry.get("type") if isinstance(entry, Mapping) else entry
+    if not isinstance(entry, Mapping) or not isinstance(kind, str) or kind not in KEYS:
+        raise SpaceError(f"{where}.type: is {kind!r}, expected one of {', '.join(KEYS)}")
     for key in entry:
         if key not in KEYS[kind]:
             raise SpaceError(f"{where}.{key}: no such key for {kind}, expected one of {', '.join(sorted(KEYS[kind]))}")
-    when = tuple((key, tuple(_several(values))) for key, values in (entry.get("when") or {}).items())
-    for key, _ in when:
-        if key not in settled:
-            raise SpaceError(
-                f"{where}.when: {key!r} is not settled before {name}, expected one of {', '.join(sorted(settled))}"
-            )
+    when = _conditions(where, name, entry.get("when") or {}, settled)
     if kind == "categorical":
-        choices = tuple(_several(entry.get("choices") or ()))
+        choices = tuple(_several(f"{where}.choices", entry.get("choices") or ()))
         if not choices or len(set(choices)) < len(choices):
             raise SpaceError(f"{where}.choices: is {list(choices)}, expected at least one choice, each once")
         return Parameter(name, kind, choices=choices, when=when)
     return _number(where, name, entry, when)
+
+
+def _conditions(
+    where: str, name: str, entry: Any, settled: Mapping[str, Parameter | None]
+) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """`when`: each key names a parameter that comes before, with values that it can take."""
+    if not isinstance(entry, Mapping):
+        raise SpaceError(f"{where}.when: is {entry!r}, expected a mapping such as {{bypass: none}}")
+    when = tuple((str(key), tuple(_several(f"{where}.when.{key}", values))) for key, values in entry.items())
+    for key, values in when:
+        if key not in settled:
+            raise SpaceError(
+                f"{where}.when: {key!r} is not settled before {name}, expected one of {', '.join(sorted(settled))}"
+            )
+        parent = settled[key]
+        for value in values:
+            if parent is not None and not parent.contains(value):
+                raise SpaceError(f"{where}.when.{key}: {key} is never {value!r}, so {name} would never be searched")
+    return when
 
 
 def _number(
@@ -125,8 +157,9 @@ def _number(
     number = int if kind == "int" else int | float
     for key in ("low", "high", *(("step",) if entry.get("step") is not None else ())):
         value = entry.get(key)
-        if not isinstance(value, number) or isinstance(value, bool) or not math.isfinite(value):
-            raise SpaceError(f"{where}.{key}: is {value!r}, expected {'a whole' if kind == 'int' else 'a'} number")
+        if not isinstance(value, number) or isinstance(value, bool) or not abs(value) <= LARGEST:
+            expected = f"{'a whole' if kind == 'int' else 'a'} number"
+            raise SpaceError(f"{where}.{key}: is {_short(value)}, expected {expected} of at most {LARGEST:,}")
     low, high, step = entry["low"], entry["high"], entry.get("step")
     if low > high:
         raise SpaceError(f"{where}: the range is upside down, low {low} is above high {high}")
@@ -138,11 +171,27 @@ def _number(
         raise SpaceError(f"{where}.low: is {low}, expected a positive number with log")
     if kind == "int" and step is None and not log:
         step = 1
+    if step is not None and (high - low) / step >= MOST_VALUES:
+        raise SpaceError(f"{where}: has more than {MOST_VALUES:,} values; give it a larger step, or log")
     return Parameter(name, kind, low, high, step, log, when=when)
 
 
-def _several(value: Any) -> list[Any]:
-    return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
+def _several(where: str, value: Any) -> list[Any]:
+    """A list, or one value as a list."""
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    for each in values:
+        if not isinstance(each, SCALARS):
+            raise SpaceError(f"{where}: has {each!r}, expected text, numbers, true, false or null")
+    return values
+
+
+def matches(value: Any, values: tuple[Any, ...]) -> bool:
+    """Whether a value is one of others; numbers that differ by rounding are the same."""
+    if value in values:
+        return True
+    if not isinstance(value, float):
+        return False
+    return any(isinstance(other, int | float) and math.isclose(value, other) for other in values)
 
 
 def as_plain(parameter: Parameter) -> dict[str, Any]:
@@ -158,3 +207,8 @@ def as_plain(parameter: Parameter) -> dict[str, Any]:
     if parameter.when:
         plain["when"] = {key: list(values) for key, values in parameter.when}
     return plain
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of many digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."

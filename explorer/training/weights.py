@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +17,10 @@ from explorer.training.network import Network
 
 Layers = dict[str, dict[str, Tensor]]
 """{'conv1': {'weight': ..., 'bias': ...}}, in the order of the network."""
+PARALLEL = "module."
+"""What torch's DataParallel puts before every name."""
+MOST_BYTES = 2**31
+"""Of the arrays in a file; VGG-19's come to a quarter of it."""
 
 
 class WeightsError(ValueError):
@@ -52,15 +58,43 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         match path.suffix:
             case ".npz":
+                _check_npz(path)
                 with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                     return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
             case ".safetensors":
                 return load_file(path)
     except OSError as error:
         raise WeightsError(error.strerror or str(error)) from None
-    except (ValueError, TypeError, KeyError, EOFError, SafetensorError, zipfile.BadZipFile) as error:
+    except WeightsError:
+        raise
+    except (ValueError, TypeError, KeyError, EOFError, SafetensorError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(f"no {path.suffix} file of arrays: {str(error).splitlines()[0]}") from None
     raise WeightsError(f"the name ends in {path.suffix!r}, expected .npz or .safetensors")
+
+
+def _check_npz(path: Path) -> None:
+    """Looks at what the arrays of an .npz claim to be before any memory is taken for them."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        names = [member.filename for member in members]
+        if len(set(names)) < len(names):
+            raise WeightsError(f"{max(names, key=names.count)} is in it twice")
+        if sum(member.file_size for member in members) > MOST_BYTES:
+            raise WeightsError(f"its arrays come to more than {MOST_BYTES:,} bytes")
+        for member in members:
+            if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise WeightsError(f"{member.filename} is encrypted, or compressed in a way that numpy does not write")
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                header = (
+                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = header(file)
+                if dtype.hasobject:
+                    raise ValueError(f"{member.filename} holds Python objects")
+                claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+            if claimed != held:
+                raise WeightsError(f"{member.filename} claims {claimed:,} bytes of values and holds {held:,}")
 
 
 def assign(network: Network, tensors: Mapping[str, Tensor]) -> None:
@@ -100,14 +134,18 @@ def _fitting(our_name: str, their_name: str, kind: str, expected: Tensor, layer:
         raise WeightsError(f"{their_name}.{kind} is of type {found.dtype}, expected floating point")
     if not found.isfinite().all():
         raise WeightsError(f"{their_name}.{kind} holds values that are not finite")
-    return found.to(expected.dtype)
+    fitting = found.to(expected.dtype)
+    if not fitting.isfinite().all():
+        raise WeightsError(f"{their_name}.{kind} holds values too large for {expected.dtype}")
+    return fitting
 
 
 def _layers(tensors: Mapping[str, Tensor]) -> Layers:
     """Tensors by layer, in the order in which they came."""
     layers: Layers = {}
+    parallel = all(name.startswith(PARALLEL) for name in tensors)
     for name, tensor in tensors.items():
-        layer, _, kind = name.rpartition(".")
+        layer, _, kind = (name.removeprefix(PARALLEL) if parallel else name).rpartition(".")
         layers.setdefault(layer, {})[kind] = tensor
     return layers
 

@@ -1,6 +1,8 @@
 """Weights from files: the authors' own, torchvision's, and those of another network."""
 
+import io
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from torchvision import models
 
 from explorer.arch import architecture
 from explorer.arch.families.fire import fire
+from explorer.training import weights
 from explorer.training.network import build
 from explorer.training.weights import WeightsError, assign, load, read
 
@@ -173,3 +176,56 @@ def test_files_that_are_none(tmp_path):
             read(tmp_path / name)
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "exploded").exists()
+
+
+def test_dataparallels_names_are_ours(file):
+    source, target = tiny().eval(), tiny().eval()
+    load(target, file({f"module.{name}": tensor for name, tensor in source.state_dict().items()}, ".safetensors"))
+    images = torch.randn(3, 1, 8, 8)
+    assert torch.equal(source(images), target(images))
+
+
+def test_values_that_float32_cannot_hold_are_refused(file):
+    tensors = {name: tensor.double() for name, tensor in tiny().state_dict().items()}
+    tensors["conv1.weight"][0, 0, 0, 0] = 1e300
+    with pytest.raises(WeightsError, match=r"conv1\.weight holds values too large for torch\.float32"):
+        load(tiny(), file(tensors, ".npz"))
+
+
+def npy(shape, values):
+    """An .npy file whose header claims a shape."""
+    held = io.BytesIO()
+    np.lib.format.write_array_header_1_0(held, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return held.getvalue() + np.zeros(values, "<f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([("a.npy", npy((2, 3), 5))], r"a\.npy claims 24 bytes of values and holds 20"),
+        ([("a.npy", npy((10**9, 10**9), 5))], r"a\.npy claims 4,000,000,000,000,000,000 bytes of values and holds 20"),
+        ([("a.npy", npy((2,), 2)), ("a.npy", npy((2,), 2))], r"a\.npy is in it twice"),
+        ([("a.npy", b"no array")], r"no \.npz file of arrays: "),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_what_an_npz_claims_is_checked_first(members, message, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    with pytest.raises(WeightsError, match=message):
+        read(tmp_path / "x.npz")
+
+
+def test_an_npz_compressed_in_another_way_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.npy", npy((2,), 2))
+    with pytest.raises(WeightsError, match=r"a\.npy is encrypted, or compressed in a way that numpy does not write"):
+        read(tmp_path / "x.npz")
+
+
+def test_an_npz_of_more_than_any_network_is_refused(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "x.npz", a=np.zeros(1000, np.float32))
+    monkeypatch.setattr(weights, "MOST_BYTES", 1000)
+    with pytest.raises(WeightsError, match=r"its arrays come to more than 1,000 bytes"):
+        read(tmp_path / "x.npz")

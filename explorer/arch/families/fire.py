@@ -8,7 +8,7 @@ from math import floor
 from explorer.arch import layers as L
 from explorer.arch import small
 from explorer.arch.architecture import Architecture
-from explorer.arch.blocks import whole
+from explorer.arch.blocks import MOST_BLOCKS, whole
 
 RELU = L.ReLU()
 BYPASSES = ("none", "simple", "complex")
@@ -67,6 +67,7 @@ def fire(
     _check("bypass", bypass, bypass in BYPASSES, f"one of {', '.join(BYPASSES)}")
     for name, value in (("base_e", base_e), ("freq", freq), ("modules", modules), ("stem", stem), ("classes", classes)):
         _check(name, value, value >= 1, "at least 1")
+    _check("modules", modules, modules <= MOST_BLOCKS, f"at most {MOST_BLOCKS:,}")
     _check("incr_e", incr_e, incr_e >= 0, "at least 0")
     _check("pct_3x3", pct_3x3, 0 <= pct_3x3 <= 1, "within [0, 1]")
     _check("squeeze_ratio", squeeze_ratio, 0 < squeeze_ratio <= 1, "within (0, 1]")

@@ -8,7 +8,7 @@ from math import log
 from explorer.arch import layers as L
 from explorer.arch import small
 from explorer.arch.architecture import Architecture
-from explorer.arch.blocks import IDENTITY, check, divisible, normed, squeeze_excitation
+from explorer.arch.blocks import IDENTITY, MOST_BLOCKS, check, divisible, normed, squeeze_excitation
 
 NAMED: dict[str, dict[str, object]] = {
     "regnet_x_400mf": {},
@@ -53,6 +53,7 @@ def regnet(
     """
     for name, value in (("classes", classes), ("depth", depth), ("group_width", group_width), ("stem", stem)):
         check(name, value, value >= 1, "at least 1")
+    check("depth", depth, depth <= MOST_BLOCKS, f"at most {MOST_BLOCKS:,}")
     check("w_0", w_0, w_0 >= 8 and w_0 % 8 == 0, "a multiple of 8")
     check("w_a", w_a, 0 <= w_a < 2**20, "at least 0")
     check("w_m", w_m, 1 < w_m <= 64, "above 1 and at most 64")

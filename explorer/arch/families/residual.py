@@ -5,7 +5,7 @@ from __future__ import annotations
 from explorer.arch import layers as L
 from explorer.arch import small
 from explorer.arch.architecture import Architecture
-from explorer.arch.blocks import IDENTITY, check, normed
+from explorer.arch.blocks import IDENTITY, MOST_BLOCKS, check, normed
 
 NAMED: dict[str, dict[str, object]] = {
     "resnet18": {},
@@ -47,10 +47,11 @@ def residual(
     for name, value in (("classes", classes), ("base_width", base_width), ("depth", depth), ("freq", freq)):
         check(name, value, value >= 1, "at least 1")
     check("growth", growth, 1 <= growth <= 16, "from 1 to 16")
+    check("depth", depth, depth <= MOST_BLOCKS, f"at most {MOST_BLOCKS:,}")
     counts = [freq] * (depth // freq) + ([depth % freq] if depth % freq else [])
     if stages:
         words = str(stages).split("-")
-        check("stages", stages, all(word.isdecimal() and int(word) for word in words), "numbers of blocks, as 3-4-6-3")
+        check("stages", stages, all(map(_is_count, words)), "numbers of blocks, as 3-4-6-3")
         counts = [int(word) for word in words]
     check("stages" if stages else "depth", stages or depth, len(counts) <= 32, "at most 32 stages")
 
@@ -85,3 +86,7 @@ def _block(name: str, channels: int, width: int, stride: int, kind: str) -> L.La
     same = stride == 1 and channels == out
     shortcut = IDENTITY if same else L.Sequential("downsample", normed("0", "1", out, stride=stride))
     return L.Sequential(name, (L.Add("", (L.Sequential("", tuple(convs)), shortcut)), L.ReLU()))
+
+
+def _is_count(word: str) -> bool:
+    return word.isdecimal() and len(word) <= 4 and 1 <= int(word) <= MOST_BLOCKS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from explorer.arch import layers as L
 from explorer.arch import small
 from explorer.arch.architecture import Architecture
-from explorer.arch.blocks import check, normed
+from explorer.arch.blocks import MOST_BLOCKS, check, normed
 
 NAMED: dict[str, dict[str, object]] = {
     "shufflenet_v2_x0_5": {"width": 48},
@@ -36,6 +36,7 @@ def shuffle(
     """
     for name, value in (("classes", classes), ("depth", depth), ("stem", stem), ("head", head)):
         check(name, value, value >= 1, "at least 1")
+    check("depth", depth, depth <= MOST_BLOCKS, f"at most {MOST_BLOCKS:,}")
     check("width", width, width >= 2, "at least 2")
     check("growth", growth, 1 <= growth <= 16, "from 1 to 16")
 

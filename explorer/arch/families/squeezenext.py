@@ -53,7 +53,7 @@ def squeezenext(
     counts = [counts[0] - moved[0], counts[1] - moved[1], counts[2] + sum(moved), counts[3]]
     if stages:
         numbers = str(stages).split("-")
-        good = len(numbers) == len(FILTERS) and all(number.isdecimal() and 0 < int(number) <= 64 for number in numbers)
+        good = len(numbers) == len(FILTERS) and all(map(_is_count, numbers))
         check("stages", stages, good, "four numbers of blocks, as 2-4-14-1")
         counts = [int(number) for number in numbers]
 
@@ -95,3 +95,7 @@ def _conv(
 ) -> tuple[L.Layer, ...]:
     conv = L.Conv2d(name, filters, kernel_size, stride, padding)
     return conv, L.BatchNorm2d(f"{name}_bn"), L.ReLU()
+
+
+def _is_count(number: str) -> bool:
+    return number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= 64
