@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchvision.transforms import functional as F
 
 from explorer.data import DataError
 from explorer.data.module import DataModule, Order, generator, share
 
 RESIZES = ("warp", "short_side")
 ORDERS = ("bgr", "rgb")
+KINDS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""Endings of image files."""
 Sample = tuple[str, int]
 
 
@@ -68,19 +70,27 @@ class Preparation:
                 picture = opened.convert("RGB")
         except (UnidentifiedImageError, OSError) as error:
             raise DataError(f"{file}: no readable image ({error})") from None
-        size = [self.side, self.side] if self.resize == "warp" else [self.side]
-        pixels = F.pil_to_tensor(F.resize(picture, size))
+        resized = picture.resize(self._size(*picture.size), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+        free = [n - self.crop for n in pixels.shape[1:]]
         if chance is None:
-            pixels = F.center_crop(pixels, [self.crop, self.crop])
+            top, left = (round(n / 2) for n in free)
         else:
-            top, left = (int(torch.randint(n - self.crop + 1, (), generator=chance)) for n in pixels.shape[1:])
-            pixels = F.crop(pixels, top, left, self.crop, self.crop)
-            if self.mirror and torch.rand((), generator=chance) < 0.5:
-                pixels = pixels.flip(2)
+            top, left = (int(torch.randint(n + 1, (), generator=chance)) for n in free)
+        pixels = pixels[:, top : top + self.crop, left : left + self.crop]
+        if chance is not None and self.mirror and torch.rand((), generator=chance) < 0.5:
+            pixels = pixels.flip(2)
         pixels = pixels.flip(0) if self.order == "bgr" else pixels
         mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
         values: Tensor = (pixels.float() - mean) / std
         return values
+
+    def _size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of an image after resizing; a long side is rounded down, as torchvision rounds it."""
+        if self.resize == "warp":
+            return self.side, self.side
+        short = min(width, height)
+        return self.side * width // short, self.side * height // short
 
 
 @dataclass(frozen=True)
@@ -158,20 +168,28 @@ class FilesDataModule(DataModule):
 
 
 def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
-    """Images in a folder of one folder a class, as torchvision's ImageFolder sees them: (file, class), class names.
+    """Images in a folder of one folder a class, in torchvision's order of them: (file, class), class names.
 
     Raises:
-        DataError: if the folder is absent or holds no images.
+        DataError: if the folder is absent, or a class holds no images.
     """
-    from torchvision.datasets import ImageFolder
-
     where = os.path.abspath(folder)
     expected = f"put one folder of images a class there (CLASS/NAME.jpg), or set {key}"
     if not folder.is_dir():
         raise DataError(f"no data folder {where}; {expected}")
-    try:
-        found = ImageFolder(str(folder))
-    except FileNotFoundError as error:
-        why = str(error).partition(". Supported")[0].partition(" in ")[0][:100]
-        raise DataError(f"no images in {where} ({why}); {expected}") from None
-    return found.samples, found.classes
+    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if not classes:
+        raise DataError(f"no images in {where} (no folder of a class); {expected}")
+    samples: list[Sample] = []
+    for index, name in enumerate(classes):
+        files = _images(folder / name)
+        if not files:
+            raise DataError(f"no images in {where}{os.sep}{name}; {expected}")
+        samples += ((file, index) for file in files)
+    return samples, classes
+
+
+def _images(folder: Path) -> list[str]:
+    """Image files in a folder and the folders below it."""
+    walked = sorted(os.walk(folder, followlinks=True))
+    return [os.path.join(at, name) for at, _, names in walked for name in sorted(names) if name.lower().endswith(KINDS)]

@@ -1,0 +1,52 @@
+"""A digits search and a retraining where torchvision is not installed, and what says so where it is needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SITE = """
+import sys
+
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torchvision":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Absent())
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs a command; in every process that it starts torchvision cannot be imported."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SITE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", *words]
+        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+
+    absent = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True, text=True, check=False)
+    assert "No module named 'torchvision'" in absent.stderr
+    return command
+
+
+@pytest.mark.slow
+def test_digits_are_searched_and_retrained(run, tmp_path: Path) -> None:
+    done = run("explorer.search", "+space=fire_micro", "n_trials=1", "epochs=1", "launcher.devices=[cpu]")
+    assert done.returncode == 0, done.stderr
+    done = run("explorer.retrain", "0", "seeds=1", "output=again")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "again" / "model.onnx").is_file()
+
+
+def test_a_data_set_that_needs_it_says_so_in_a_line(run) -> None:
+    done = run("explorer.search", "+space=fire_micro", "data=cifar10")
+    assert done.returncode == 2
+    line = "data=cifar10 needs torchvision, which is not installed: python -m pip install 'explorer[vision]'"
+    assert done.stderr == f"explorer.search: {line}\n"
