@@ -57,9 +57,9 @@ API = {
     "Networks that compute": ("training.network.build", "training.recipe.Recipe"),
     "Samplers": (
         "samplers.Proposer",
-        "samplers.Proposal",
-        "samplers.Outcome",
-        "samplers.Sampler",
+        "samplers.proposal.Proposal",
+        "samplers.proposal.Outcome",
+        "samplers.proposal.Sampler",
         "samplers.front",
         "samplers.surrogate",
         "samplers.improvement",
