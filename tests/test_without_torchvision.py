@@ -29,7 +29,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def command(*words: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", *words]
-        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     absent = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True, text=True, check=False)
     assert "No module named 'torchvision'" in absent.stderr
