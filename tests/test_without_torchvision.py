@@ -10,14 +10,24 @@ SITE = """
 import sys
 
 
-class Absent:
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "torchvision":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return None if name.partition(".")[0] == "torchvision" else self.finder.find_spec(name, path, target)
+
+    def find_distributions(self, context):
+        found = getattr(self.finder, "find_distributions", None)
+        return [] if found is None or context.name == "torchvision" else found(context)
+
+    def invalidate_caches(self):
+        getattr(self.finder, "invalidate_caches", lambda: None)()
 
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 """
+"""Python imports it at its start; torchvision is then neither found nor among what is installed."""
 
 
 @pytest.fixture
