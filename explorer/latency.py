@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,13 +73,15 @@ def table(found: Sequence[Timed]) -> Table:
 
 
 def _check(config: DictConfig) -> None:
+    import joblib
+
     from explorer.cli.config import ConfigError, whole
 
     if config.format not in ("table", "json"):
         raise ConfigError(f"format is {config.format!r}, expected table or json")
     for key in ("threads", "batch_size", "rounds"):
         whole(config, key, 1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = joblib.cpu_count()
     if config.threads > cores:
         raise ConfigError(f"threads is {config.threads}, this machine lends {cores}")
     if not isinstance(config.within, int | float) or not 0 <= config.within < 1:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_holds_the_package_and_its_configs_and_nothing_else(wheel):
 def test_finds_its_own_configs(installed, tmp_path):
     code = """
 import explorer
-from explorer import config
+from explorer.cli import config
 print(explorer.__file__, config.folder("conf"))
 print(*config.space_files())
 """
@@ -89,3 +90,25 @@ def test_searches_from_an_empty_folder(installed, tmp_path):
     done = installed(tmp_path, "-m", "explorer.describe", "0")
     assert (done.returncode, done.stderr) == (0, "")
     assert "727,306" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_source_archive_runs_its_own_tests(tmp_path):
+    """Every test can be collected from what is in it, and some are run."""
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = (entry for entry in tmp_path.iterdir() if entry.is_dir())
+    assert {"LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks", "docs"} <= {
+        each.name for each in unpacked.iterdir()
+    }
+    where = "import explorer; print(explorer.__file__)"
+    found = subprocess.run([sys.executable, "-c", where], cwd=unpacked, capture_output=True, text=True, check=True)
+    assert Path(found.stdout.strip()).is_relative_to(unpacked)
+    for words in (["--collect-only"], ["tests/space", "tests/cli/test_experiments.py", "-k", "not train"]):
+        run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
+        done = subprocess.run(run, cwd=unpacked, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr

@@ -24,7 +24,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from explorer.cli.ascii import degrade
-from explorer.cli.completion import script
 from explorer.cli.shared import check_shared, may_be_space
 from explorer.space import DesignSpace, SpaceError, parse
 from explorer.space.file import read_space_file
@@ -186,10 +185,6 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
         bare: the key that a first bare word on the command line stands for (`retrain best` means `trial=best`).
     """
     degrade(sys.stdout, sys.stderr)
-    completion = script(sys.argv[1:], folder("conf"))
-    if completion is not None:
-        print(completion)
-        sys.exit(0)
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, and we print one line
     code = [0]
@@ -251,7 +246,9 @@ def _shape_arguments(name: str, bare: str | None) -> None:
     if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
         words[first] = f"{bare}={words[first]}"
     words = [_as_text(word) for word in words]
-    sys.argv = [f"python -m explorer.{name}", *(f"--config-dir={path}" for path in dirs), *words]
+    # Hydra's completion script is for what is called here; it knows no `python -m`.
+    program = "explorer" if {"-sc", "--shell-completion"} & set(words) else f"python -m explorer.{name}"
+    sys.argv = [program, *(f"--config-dir={path}" for path in dirs), *words]
 
 
 def _as_text(word: str) -> str:
