@@ -34,7 +34,7 @@ POINTS: tuple[dict[str, Any], ...] = (
 )
 SEEDS = (0, 1, 2)
 EPOCHS = 96
-"""Of training after the first weights are gone, six times the network's own."""
+"""Of retraining from the first pruning on, six times those that the network was trained for."""
 
 
 def main() -> int:
@@ -73,12 +73,12 @@ def lost(point: dict[str, Any], ratios: list[float], recipe: dict[str, Any], opt
                 rows[ratio].append((size, kept, before, after))
                 head = f"{settings.budget:>9,}{size:>9,}{fp32 / size:>8.1f}x"
                 print(f"{head}{kept:>9,}{before:>9.4f}{after:>9.4f}", flush=True)
-    for found in rows.values():
-        points = [100 * (before - after) for _, _, before, after in found]
-        size, kept, before, after = (mean(column) for column in zip(*found, strict=True))
-        words = f"{mean(points):+.2f} ± {stdev(points) / len(points) ** 0.5:.2f}"
+    for seeds in rows.values():
+        points = [100 * (before - after) for _, _, before, after in seeds]
+        size, kept, before, after = (mean(column) for column in zip(*seeds, strict=True))
+        points_lost = f"{mean(points):+.2f} ± {stdev(points) / len(points) ** 0.5:.2f}"
         head = f"{'mean':>9}{size:>9,.0f}{fp32 / size:>8.1f}x"
-        print(f"{head}{kept:>9,.0f}{before:>9.4f}{after:>9.4f}{words:>18}", flush=True)
+        print(f"{head}{kept:>9,.0f}{before:>9.4f}{after:>9.4f}{points_lost:>18}", flush=True)
         worst = max(worst, mean(points)) if fp32 / size >= 15 else worst
     return worst
 

@@ -12,7 +12,7 @@ def weighted_layers(network: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
 
 
 def unfolded(layer: nn.Conv2d | nn.Linear, inputs: Tensor) -> Tensor:
-    """Inputs of a layer as (N, groups, columns, positions), by im2col: its rows of weights times these are its output."""
+    """Inputs of a layer by im2col, (N, groups, columns, positions): its rows of weights times these are its output."""
     if isinstance(layer, nn.Linear):
         return inputs.reshape(len(inputs), 1, -1, 1)
     assert not isinstance(layer.padding, str)

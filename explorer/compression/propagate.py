@@ -95,7 +95,7 @@ class _Walk:
         """Moments of a layer's inputs, shrunk."""
         bias, same = layer.bias is not None, now is then
         size = max(1, min(BATCH, len(now) // 2))
-        own: list[Tensor] = []
+        products: list[Tensor] = []
         crossed: list[Tensor] = []
         for before, after in zip(torch.split(then, size), torch.split(now, size), strict=True):
             columns = unfolded(layer, after)
@@ -103,14 +103,14 @@ class _Walk:
             chosen = torch.randperm(positions, generator=self.generator)[:POSITIONS] if positions > POSITIONS else None
             flat = _flat(columns, chosen, bias)
             other = flat if same else _flat(unfolded(layer, before), chosen, bias)
-            _add(own, flat @ flat.mT / flat.shape[2])
+            _add(products, flat @ flat.mT / flat.shape[2])
             if not same:
                 _add(crossed, other @ flat.mT / flat.shape[2])
         count = -(-len(now) // size)
-        mean = own[0] / count
+        mean = products[0] / count
         diagonal = torch.diag_embed(mean.diagonal(dim1=1, dim2=2))
         correlation = float((mean - diagonal).square().sum())
-        variance = max(0.0, float(own[1]) / count - float(mean.square().sum())) / max(1, count - 1)
+        variance = max(0.0, float(products[1]) / count - float(mean.square().sum())) / max(1, count - 1)
         shrinkage = min(1.0, variance / correlation) if correlation and count > 1 else 1.0
         shrunk = ((1 - shrinkage) * mean + shrinkage * diagonal).numpy()
         return Moments(shrunk, None if same else ((1 - shrinkage) * crossed[0] / count + shrinkage * diagonal).numpy())

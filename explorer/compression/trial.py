@@ -1,4 +1,4 @@
-"""A trial's network, trained as its study trains it, and compressed after each training: what it comes to as a file."""
+"""A trial's network, trained as its study trains it, compressed after each training, and written as a .sqz file."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class TrialCompression:
     def keep(self, results: Mapping[int, OneSeed], plan: str, storage: str) -> Compressed:
         """Keeps the results by seed, in the folder and with the study; `plan` are the settings in words."""
         rows, trial = results.values(), self._trial
-        found = Compressed(
+        result = Compressed(
             study=self._record.name,
             trial=trial.number,
             identity=trial.identity,
@@ -102,9 +102,9 @@ class TrialCompression:
             nonzero=tuple(row.nonzero for row in rows),
             val_images=self._data.images["val"],
         )
-        (self._folder / "compressed.json").write_text(json.dumps(found.plain(), indent=1))
-        attributes.keep_compressed(storage, found)
-        return found
+        (self._folder / "compressed.json").write_text(json.dumps(result.plain(), indent=1))
+        attributes.keep_compressed(storage, result)
+        return result
 
     def _trained(self, seed: int) -> tuple[dict[str, Tensor], float]:
         """Weights after the study's training with a seed, and their val_acc; trained once, then kept."""
@@ -118,9 +118,9 @@ class TrialCompression:
                 return job.weights(folder), float(kept["val_acc"])
         except (OSError, ValueError, KeyError, CheckpointError):
             pass  # not trained yet, or torn
-        result = job.run(
+        trained = job.run(
             job.Job(self._trial.architecture, self._recipe, facts["data"], seed, 0, epochs, epochs, str(folder))
         )
-        accuracy = result.curve[-1]["val_acc"]
+        accuracy = trained.curve[-1]["val_acc"]
         file.write_text(json.dumps({"facts": facts, "val_acc": accuracy}))
         return job.weights(folder), accuracy

@@ -186,14 +186,14 @@ def put_together(
     from explorer.training.network import build
     from explorer.training.weights import WeightsError, assign
 
-    found, notes = _architecture(target, dict(options or {}), data, classes, tensors)
-    _check(found, data)
-    network = build(found)
+    chosen, notes = _architecture(target, dict(options or {}), data, classes, tensors)
+    _check(chosen, data)
+    network = build(chosen)
     try:
         assign(network, tensors)
     except WeightsError as error:
         raise WeightsError(f"{file}: {error}") from None
-    return Given(target, found, network, data, part, notes)
+    return Given(target, chosen, network, data, part, notes)
 
 
 def _architecture(

@@ -13,7 +13,7 @@ Codes = npt.NDArray[np.int32]
 
 
 class CompressionError(ValueError):
-    """Something that cannot be compressed, or a compressed file that cannot be read: one line for people."""
+    """A network that cannot be compressed, or a compressed file that cannot be read: one line for people."""
 
 
 @dataclass(frozen=True, eq=False)
