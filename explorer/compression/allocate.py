@@ -1,7 +1,7 @@
 """Bit allocation: how many weights each layer keeps and how large its codebook is, for the least loss within a budget.
 
-Each layer's estimated rate-distortion points are weighed at one Lagrange multiplier, as in Shoham and Gersho (1988,
-doi:10.1109/29.90373).
+Every layer takes the choice that is best at one Lagrange multiplier (Shoham and Gersho, 1988, "Efficient bit
+allocation for an arbitrary set of quantizers").
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _size(chosen: Mapping[str, Choice]) -> float:
 def _spread(magnitudes: Doubles) -> float:
     """Mean square error of the best codebook, times the square of its length, for either sign of these magnitudes.
 
-    Panter and Dite's integral (1951, doi:10.1109/JRPROC.1951.230419) over a histogram.
+    Panter and Dite's integral (1951), over a histogram.
     """
     counts, edges = np.histogram(np.concatenate([magnitudes, -magnitudes]), bins=64)
     step = float(edges[1] - edges[0])
