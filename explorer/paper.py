@@ -93,9 +93,12 @@ def ways(options: dict[str, Any]) -> list[Measured]:
     file = Path(str(options["kept"]))
     kept = _kept(file)
     if options["weights"] is not None or (options["network"] is not None and not kept):
+        from rich.console import Console
+
+        from explorer.cli.config import folder
         from explorer.reproduction.table_2 import measure
 
-        new = measure(options)
+        new = measure(options, folder("conf"), Console(stderr=True, highlight=False).print)
         kept = [one for one in kept if bool(one["seeds"]) != bool(new["seeds"])] + [new]
         write(file, json.dumps(kept, indent=1))
     return sorted((Measured.read(one) for one in kept), key=lambda one: one.trained)

@@ -207,7 +207,9 @@ def test_compressed_with_retraining_it_learns_on(family: str) -> None:
     before = build(network)
     finetune.train(before, data, recipe, 3, 1.0, 0)
     budget = 2000 + cost(network).bytes // 6  # the small ones are little more than a header
-    made = deep.compress(network, before.state_dict(), data, recipe, deep.Plan(budget, rounds=2, epochs=8))
+    made = deep.compress(
+        network, before.state_dict(), data, recipe, deep.CompressionSettings(budget, rounds=2, epochs=8)
+    )
     content = container.pack(network, made)
     assert len(content) <= 1.02 * budget
     _, found = container.unpack(content)
