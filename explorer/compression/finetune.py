@@ -13,8 +13,7 @@ from torch.nn.utils import parametrize, prune
 from explorer.compression.codec.coded import CodedTensor
 from explorer.compression.layers import weighted_layers
 from explorer.data.module import DataModule, generator
-from explorer.training.evaluation import fast_layout
-from explorer.training.network import Network
+from explorer.training.network import Network, channels_last
 from explorer.training.recipe import Recipe
 
 MOST_IMAGES = 2000
@@ -55,7 +54,7 @@ def train(
         for images, labels in loader:
             for group in optimizer.param_groups:
                 group["lr"] = recipe.lr * lr * 0.5 * (1 + np.cos(np.pi * step / steps))
-            loss = _loss(network, fast_layout(images), labels, recipe.label_smoothing, teacher)
+            loss = _loss(network, channels_last(images), labels, recipe.label_smoothing, teacher)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.clip:
@@ -87,7 +86,7 @@ def train_accuracy(network: Network, data: DataModule) -> float:
     network.eval()
     with torch.inference_mode():
         for batch, labels in data.evaluation("train"):
-            right += int((network(fast_layout(batch)).argmax(1) == labels).sum())
+            right += int((network(channels_last(batch)).argmax(1) == labels).sum())
             images += len(labels)
             if images >= MOST_IMAGES:
                 break

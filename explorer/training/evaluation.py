@@ -94,6 +94,7 @@ def evaluate(network: Network, data: DataModule, part: str, advance: Callable[[i
 
     from explorer.data import DataError
     from explorer.training.job import device_name
+    from explorer.training.network import channels_last
 
     images = data.images[part]
     if not images:
@@ -103,7 +104,7 @@ def evaluate(network: Network, data: DataModule, part: str, advance: Callable[[i
     losses, hits, started = [], [], time.perf_counter()
     with torch.inference_mode():
         for batch, labels in data.evaluation(part):
-            logits = network(fast_layout(batch.to(device))).cpu()
+            logits = network(channels_last(batch.to(device))).cpu()
             losses.append(F.cross_entropy(logits, labels, reduction="none").double())
             hits.append(logits.topk(min(5, logits.shape[1])).indices == labels[:, None])
             advance(len(labels))
@@ -112,15 +113,6 @@ def evaluate(network: Network, data: DataModule, part: str, advance: Callable[[i
     (top1, top1_error), (top5, top5_error) = _mean(hit[:, 0]), _mean(hit.sum(1))
     loss, loss_error = _mean(torch.cat(losses))
     return Scores(images, top1, top5, loss, top1_error, top5_error, loss_error, seconds, device_name(device))
-
-
-def fast_layout(images: Tensor) -> Tensor:
-    """A copy in channels-last layout on a CPU, whose pooling is faster in it; on a GPU the images as they are."""
-    import torch
-
-    if images.device.type != "cpu":
-        return images
-    return torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
 
 
 def _mean(values: Tensor) -> tuple[float, float]:
