@@ -10,7 +10,6 @@ from explorer.plots import fronts, history
 from explorer.reporting import baseline, course, details, document, parts, statistics
 from explorer.reporting.commands import Commands
 from explorer.reporting.document import Section
-from explorer.reporting.script import NARROW, SCRIPT, STYLE
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord
 from explorer.results.spent import spent, within
@@ -48,9 +47,10 @@ def html(subjects: Sequence[Subject], versions: dict[str, str]) -> str:
     data = {str(i): details.details(one.record, one.options, room) for i, one in enumerate(subjects)}
     body = "\n".join(_study(i, subject, subjects, versions) for i, subject in enumerate(subjects))
     both = _comparison(subjects) if len(subjects) > 1 else ""
-    script = f"const details = {document.as_json(data)};\n{NARROW}{document.DRAW}\n{SCRIPT}"
+    narrow, draw, page = map(document.asset, ("narrow.js", "draw.js", "page.js"))
+    script = f"const details = {document.as_json(data)};\n\n{narrow}\n{draw}\n\n{page}\n"
     foot = "<noscript>The figures and the details of a network need JavaScript, which the page brings along.</noscript>"
-    return document.assemble(f"{names}: report", f"{both}\n{body}", STYLE, script, foot)
+    return document.assemble(f"{names}: report", f"{both}\n{body}", document.asset("page.css"), script, foot)
 
 
 def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: dict[str, str]) -> str:

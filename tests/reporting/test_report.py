@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,6 +28,8 @@ from explorer.results.record import StudyRecord
 from explorer.results.spent import duration, spent, within
 from tests.support.sample import finished_study, study, trial
 
+SCRIPTS = sorted(Path(page.__file__).parents[1].rglob("*.js"))
+
 PRESETS = {group: known.options(folder("conf") / group) for group in GROUPS}
 
 
@@ -38,6 +41,18 @@ def subject(record: StudyRecord) -> Subject:
 def report(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "explorer.report", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+# Scripts --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: str(file.name))
+def test_the_syntax_of_a_script_is_right(file: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node here to check it")
+    done = subprocess.run([node, "--check", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # What it took ---------------------------------------------------------------------------------------------------------
