@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from explorer.arch import Architecture
 from explorer.arch.layer_table import times_smaller_than_alexnet
 from explorer.plots.labels import published_name, shorthand, si
-from explorer.plots.marks import Mark, accuracy_axis, marks
+from explorer.plots.markers import Marker, accuracy_range, markers
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.selection import CANONICAL
@@ -79,20 +79,20 @@ def plot(record: StudyRecord, width: int = 80, height: int = 16, ascii_only: boo
         height: lines of the plot itself; axis and legend take three more.
         ascii_only: whether other characters cannot be shown.
     """
-    every = [mark for mark in marks(record) if not mark.stopped]
+    every = [marker for marker in markers(record) if not marker.stopped]
     if not every:
         return "no trial has finished yet"
-    floor, ceiling = accuracy_axis(every)
+    floor, ceiling = accuracy_range(every)
     ceiling = min(ceiling, 1.0)
-    shown = [mark for mark in every if mark.accuracy >= floor]
-    low, high = (math.log10(edge(mark.params for mark in shown)) for edge in (min, max))
+    shown = [marker for marker in every if marker.accuracy >= floor]
+    low, high = (math.log10(edge(marker.x for marker in shown)) for edge in (min, max))
     signs = ASCII_SIGNS if ascii_only else SIGNS
     columns = width - LABEL - 1
     canvas = [[" "] * columns for _ in range(height)]
-    for mark in sorted(shown, key=_importance):
-        share = (math.log10(mark.params) - low) / (high - low) if high > low else 0.5
-        line = round((ceiling - mark.accuracy) / (ceiling - floor) * (height - 1))
-        canvas[line][round(share * (columns - 1))] = signs[_importance(mark)]
+    for marker in sorted(shown, key=_importance):
+        share = (math.log10(marker.x) - low) / (high - low) if high > low else 0.5
+        line = round((ceiling - marker.accuracy) / (ceiling - floor) * (height - 1))
+        canvas[line][round(share * (columns - 1))] = signs[_importance(marker)]
     side, corner, under = ("|", "+", "-") if ascii_only else ("│", "└", "─")
     step = max(1, (height - 1) // 4)
     lines = []
@@ -105,7 +105,7 @@ def plot(record: StudyRecord, width: int = 80, height: int = 16, ascii_only: boo
     space = columns - sum(map(len, ends))
     lines.append(f"{' ' * (LABEL + 1)}{ends[0]}{' ' * (space // 2)}{ends[1]}{' ' * (space - space // 2)}{ends[2]}")
     names = ("dominated", "front", published_name(CANONICAL), "published")
-    used = sorted({_importance(mark) for mark in shown}, reverse=True)
+    used = sorted({_importance(marker) for marker in shown}, reverse=True)
     legend = "  ".join(f"{signs[i]} {names[i]}" for i in used)
     below = len(every) - len(shown)
     lines.append(cut(" " * (LABEL + 1) + legend + (f"  ({below} below)" if below else ""), width, ascii_only))
@@ -143,8 +143,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _importance(mark: Mark) -> int:
+def _importance(marker: Marker) -> int:
     """Place in SIGNS."""
-    if mark.anchor:
-        return 2 if mark.anchor == CANONICAL else 3
-    return 1 if mark.on_front else 0
+    if marker.anchor:
+        return 2 if marker.anchor == CANONICAL else 3
+    return 1 if marker.on_front else 0

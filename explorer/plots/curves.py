@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from explorer.plots.labels import published_name
-from explorer.plots.marks import spaced
+from explorer.plots.markers import spaced
 from explorer.plots.style import AXIS, BLUE, GREEN, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
 from explorer.results.pareto import front_trials

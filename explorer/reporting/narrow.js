@@ -7,6 +7,6 @@ if (innerWidth < 600)
         ticktext: ticktext.filter((_, i) => whole[i])});
       layout.annotations = (layout.annotations || []).slice(0, 1).map(one =>
         ({...one, xanchor: 'right', xshift: -15, yshift: 0}));
-      Object.assign(layout.margin, {b: 200, r: 8});
-      layout.height = 600;
+      Object.assign(layout.margin, {b: 250, r: 8});
+      layout.height = 650;
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from explorer.arch.chain import chain
 from explorer.arch.layer_table import times_smaller_than_alexnet
 from explorer.plots import front, network
 from explorer.plots.labels import published_name, shorthand, si
+from explorer.plots.markers import of_study
+from explorer.plots.scatter import on_page
 from explorer.reporting import baseline
 from explorer.reporting.commands import Commands
 from explorer.reporting.details import title
@@ -58,21 +61,12 @@ def tiles(record: StudyRecord) -> str:
 
 
 def front_figure(record: StudyRecord, place: int) -> Figure:
-    """The Pareto figure on the page's own ground; an id is STUDY'S PLACE|TRIAL."""
+    """The Pareto figure of the study at a place of the page."""
     info = front.info(record)
-    figure = front.figure(info)
-    numbers = {mark.text: mark.trial for mark in info.marks}
-    for trace in figure.data:
-        if trace.customdata is not None:
-            if len(trace.customdata) > FEW and trace.mode == "markers+text":
-                trace.update(mode="markers", text=None)  # how far below the axis: the pointer says so
-            trace.ids = [f"{place}|{numbers[text]}" for text in trace.customdata]
-    names = [note for note in figure.layout.annotations if not (note.text or "").startswith("bars:")]
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
-    ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 560}
-    margin = {"l": 64, "r": 16, "t": 16, "b": 100}
-    figure.update_layout(title=None, legend=legend, margin=margin, **ground)
-    figure.layout.annotations = names  # update_layout would merge them with those that are there
+    figure = on_page(front.figure(replace(info, markers=of_study(info.markers, place))))
+    for trace in figure.select_traces({"mode": "markers+text"}):
+        if len(trace.x) > FEW:
+            trace.update(mode="markers", text=None)  # how far below the axis: the pointer says so
     return figure
 
 
