@@ -177,7 +177,7 @@ def _write(
 def _log(record: StudyRecord, found: Sequence[Timed], page: str | None, uri: str, console: Console) -> None:
     """Metrics of the trials' runs and the page in MLflow; a server that is away costs a line."""
     from explorer.tracking import TrackingError, add_files, redact
-    from explorer.tracking.timed import log_latencies
+    from explorer.tracking.latencies import log_latencies
 
     try:
         there = log_latencies(record, found, uri) and (page is None or add_files(record, {"latency.html": page}, uri))

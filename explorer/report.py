@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from plotly.graph_objects import Figure
     from rich.console import Console
 
     from explorer.reporting.document import Section
@@ -61,9 +60,9 @@ def main(config: DictConfig) -> int:
         show(record, console)
     console.print(f"\n{config.output} shows all of this, and opens without a network", highlight=False)
     if config.tracking is not None:
-        from explorer.tracking import add_and_tell
+        from explorer.tracking import try_add_files
 
-        words, asked = add_and_tell(records[0], {PAGE: text}, str(config.tracking))
+        words, asked = try_add_files(records[0], {PAGE: text}, str(config.tracking))
         console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
     return 0
 
@@ -101,7 +100,7 @@ def subject(record: StudyRecord, storage: str) -> Subject:
 
 def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     """Compressed networks on the bytes axis, if any were made."""
-    from explorer.plots import compressed
+    from explorer.plots import compressed, scatter
     from explorer.reporting.document import Section
     from explorer.storage import attributes
 
@@ -109,7 +108,7 @@ def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     if not found:
         return ()
     info = compressed.info(record, found)
-    figure = _on_the_page(compressed.figure(info))
+    figure = scatter.on_page(compressed.figure(info))
     lines = tuple(f"trial {one.trial}, {one.plan}: {one.words()}" for one in found)
     return (
         Section(
@@ -124,7 +123,7 @@ def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
 
 def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     """Accuracy over latency, if it was measured."""
-    from explorer.plots import latency
+    from explorer.plots import latency, scatter
     from explorer.reporting.document import Section
     from explorer.results.latency import RUNTIMES, latest
     from explorer.storage import attributes
@@ -138,7 +137,7 @@ def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
     rows = tuple((one.network, f"{one.macs:,}", *_milliseconds(one)) for one in shown)
     where = f"Measured on {found[0].conditions}; load average {max(one.load for one in found):.1f} at most."
     note = "Bars: 10th to 90th percentile of the calls; ± 1 standard error of val_acc."
-    figures = (_on_the_page(latency.figure(info)),)
+    figures = (scatter.on_page(latency.figure(info)),)
     lines = (where, *latency.verdict(info))
     return (Section("latency", "Accuracy over latency", lines, heads, rows, figures=figures, width=900, note=note),)
 
@@ -147,13 +146,6 @@ def _milliseconds(timed: Timed) -> Iterator[str]:
     """Median and 90th percentile of each runtime."""
     for latency in timed.latencies.values():
         yield from (f"{latency.median:.3g}", f"{latency.p90:.3g}")
-
-
-def _on_the_page(figure: Figure) -> Figure:
-    """A figure that was made for a page of its own, on the report's ground."""
-    ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 540, "title": None}
-    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
-    return figure.update_layout(legend=legend, margin={"l": 64, "r": 16, "t": 16, "b": 110}, **ground)
 
 
 def name_the_other(words: list[str]) -> list[str]:

@@ -47,9 +47,9 @@ def main(config: DictConfig) -> int:
         write(Path(str(config.output)), text)
         console.print(f"\n{config.output} shows all of this with the figures", highlight=False)
     if config.tracking is not None:
-        from explorer.tracking import add_and_tell
+        from explorer.tracking import try_add_files
 
-        words, asked = add_and_tell(record, {PAGE: text, DATA: data}, str(config.tracking))
+        words, asked = try_add_files(record, {PAGE: text, DATA: data}, str(config.tracking))
         console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
     return 0
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from explorer.results.latency import Timed
 from explorer.results.record import StudyRecord
-from explorer.tracking.address import check_uri, told_as_one_line
-from explorer.tracking.tracker import existing_runs
+from explorer.tracking.address import check_uri, tracking_errors
+from explorer.tracking.runs import existing_runs
 
 
 def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool:
@@ -26,7 +26,7 @@ def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool
         TrackingError: one line saying why the server could not be written to.
     """
     check_uri(uri)
-    with told_as_one_line(uri):
+    with tracking_errors(uri):
         there = existing_runs(record, uri)
         if there is None:
             return False

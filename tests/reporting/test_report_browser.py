@@ -10,7 +10,7 @@ import pytest
 
 from explorer.reporting import page
 from explorer.tracking import mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from tests.reporting.test_report import subject
 from tests.reproduction.test_paper_browser import luminance
 from tests.support.mlflow_server import free_port, server

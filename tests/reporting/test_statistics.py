@@ -15,7 +15,7 @@ from explorer.plots import importance as importance_plot
 from explorer.reporting import document, statistics
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import add_files, mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from tests.support.processes import SHORT, SPACE, run
 from tests.support.sample import finished_study, study, trial
 from tests.support.survey_sample import planted, uniform

@@ -22,7 +22,7 @@ from explorer.results import pareto
 from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
-from explorer.tracking.tracker import connect, open_mirror
+from explorer.tracking.client import connect, open_mirror
 from tests.support.mlflow_server import free_port, server
 from tests.support.processes import wait_for
 from tests.support.sample import finished_study, study, trial
@@ -497,7 +497,7 @@ def test_epochs_of_several_seeds() -> None:
 
 def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    code = "from explorer.tracking.tracker import open_mirror; from tests.support.sample import finished_study; "
+    code = "from explorer.tracking.mirror import open_mirror; from tests.support.sample import finished_study; "
     code += f"open_mirror({uri!r}, finished_study(2))"
     process = subprocess.Popen([sys.executable, "-c", code])
     while not (tmp_path / "mlflow.db.making").exists():
