@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
-    from explorer.reporting.document import Section
     from explorer.reporting.page import Subject
-    from explorer.results.latency import Timed
     from explorer.results.record import StudyRecord
 
 PAGE = "report.html"
@@ -70,7 +67,7 @@ def main(config: DictConfig) -> int:
 def show(record: StudyRecord, console: Console) -> None:
     """The front as a plot and as a table, and what it took."""
     from explorer.cli.terminal import front_table, plot
-    from explorer.reporting.parts import against_canonical
+    from explorer.reporting.front_section import against_canonical
     from explorer.results.spent import spent
 
     plain = not console.encoding.lower().startswith("utf")
@@ -85,67 +82,23 @@ def show(record: StudyRecord, console: Console) -> None:
 def subject(record: StudyRecord, storage: str) -> Subject:
     """A study with what the page says beside its trials."""
     from explorer.cli.config import folder, space_files
-    from explorer.reporting import known
+    from explorer.reporting import compressed, latency, presets
     from explorer.reporting.commands import GROUPS, commands
     from explorer.reporting.page import Subject
+    from explorer.results.latency import latest
+    from explorer.storage import attributes
     from explorer.tracking.address import redact
 
     options = f"study={record.name}"
     if storage != STORAGE:
         options += f" storage={redact(storage)}"
-    presets = {group: known.options(folder("conf") / group) for group in GROUPS}
-    how = commands(record, options, presets, known.spaces(space_files()))
-    return Subject(record, options, how, (*_compressed(record, storage), *_latency(record, storage)))
-
-
-def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
-    """Compressed networks on the bytes axis, if any were made."""
-    from explorer.plots import compressed, scatter
-    from explorer.reporting.document import Section
-    from explorer.storage import attributes
-
-    found = attributes.compressed(storage, record.name)
-    if not found:
-        return ()
-    info = compressed.info(record, found)
-    figure = scatter.on_page(compressed.figure(info))
-    lines = tuple(f"trial {one.trial}, {one.plan}: {one.words()}" for one in found)
-    return (
-        Section(
-            "compressed",
-            "Compressed: accuracy over bytes",
-            (*compressed.verdict(info)[-1:], *lines),
-            figures=(figure,),
-            width=900,
-        ),
-    )
-
-
-def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
-    """Accuracy over latency, if it was measured."""
-    from explorer.plots import latency, scatter
-    from explorer.reporting.document import Section
-    from explorer.results.latency import RUNTIMES, latest
-    from explorer.storage import attributes
-
-    found = latest(attributes.latencies(storage, record.name))
-    if not found:
-        return ()
-    info = latency.info(record, found)
-    heads = ("network", "macs", *(f"{name}, ms" for runtime in RUNTIMES for name in (runtime, "90th percentile")))
-    shown = sorted(found, key=lambda one: one.latencies[RUNTIMES[-1]].median)
-    rows = tuple((one.network, f"{one.macs:,}", *_milliseconds(one)) for one in shown)
-    where = f"Measured on {found[0].conditions}; load average {max(one.load for one in found):.1f} at most."
-    note = "Bars: 10th to 90th percentile of the calls; ± 1 standard error of val_acc."
-    figures = (scatter.on_page(latency.figure(info)),)
-    lines = (where, *latency.verdict(info))
-    return (Section("latency", "Accuracy over latency", lines, heads, rows, figures=figures, width=900, note=note),)
-
-
-def _milliseconds(timed: Timed) -> Iterator[str]:
-    """Median and 90th percentile of each runtime."""
-    for latency in timed.latencies.values():
-        yield from (f"{latency.median:.3g}", f"{latency.p90:.3g}")
+    options_of = {group: presets.options(folder("conf") / group) for group in GROUPS}
+    how = commands(record, options, options_of, presets.spaces(space_files()))
+    smaller = attributes.compressed(storage, record.name)
+    timed = latest(attributes.latencies(storage, record.name))
+    more = [compressed.section(record, smaller)] if smaller else []
+    more += [latency.section(record, timed)] if timed else []
+    return Subject(record, options, how, tuple(more))
 
 
 def name_the_other(words: list[str]) -> list[str]:

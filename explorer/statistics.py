@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
     from explorer.reporting.document import Section
-    from explorer.reporting.statistics import Findings
     from explorer.results.record import StudyRecord
 
 PAGE, DATA = "statistics.html", "statistics.json"
@@ -31,14 +30,15 @@ def main(config: DictConfig) -> int:
         console = Console(stderr=config.format == "json", width=160)
     record = study_store.load(str(config.storage), config.study)
     other = _other(config, record)
+    from explorer.analysis.statistics import space_statistics
     from explorer.cli.progress import working
     from explorer.reporting import document, statistics
 
     with working(f"study {record.name}: {len(record.trials)} trials"):
-        found = statistics.find(record, other)
+        found = space_statistics(record, other)
         sections = statistics.sections(found)
         text = document.html(*_heading(record, other), sections)
-    data = json.dumps(as_data(record, other, found), indent=1)
+    data = json.dumps(statistics.as_data(record, other, found), indent=1)
     if config.format == "json":
         print(data)
     else:
@@ -72,52 +72,6 @@ def show(sections: tuple[Section, ...], console: Console) -> None:
             console.print(table)
         if section.note:
             console.print(section.note, style="dim", highlight=False, markup=False)
-
-
-def as_data(record: StudyRecord, other: StudyRecord | None, found: Findings) -> dict[str, Any]:
-    """The findings as plain data, for other programs; errors and gains as shares of 1."""
-    from dataclasses import asdict
-
-    distributions = [
-        {
-            "study": curve.name,
-            "at_equal_size": info.normalised,
-            "networks": curve.networks,
-            **{name: _plain(value) for name, value in vars(curve.edf).items()},
-        }
-        for info in (found.as_drawn, found.at_equal_size)
-        for curve in info.curves
-    ]
-    differences = {
-        name: value and {**asdict(value), "told": value.told}
-        for name, value in zip(("as_drawn", "at_equal_size"), found.differences, strict=True)
-    }
-    ranked = [{**asdict(one), "told": one.told} for one in found.importances.bars]
-    for one in ranked:
-        for effect in one["effects"]:
-            effect["error"] = effect["error"] if effect["networks"] > 1 else None  # JSON has no infinity
-    traits = [
-        {key: value for key, value in asdict(trait).items() if key not in ("on_front", "drawn")}
-        for trait in found.traits
-    ]
-    return {
-        "study": record.name,
-        "against": other.name if other else None,
-        "uniform_draws": {sample.study: len(sample.trials) for sample in found.samples},
-        "distributions": distributions,
-        "differences": differences,
-        "trained_differently": list(found.unlike),
-        "importance": {
-            "networks": found.importances.networks,
-            "uniform": found.importances.uniform,
-            "metaparameters": ranked,
-        },
-        "front": {"members": found.front, "traits": traits},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _heading(record: StudyRecord, other: StudyRecord | None) -> tuple[str, str]:

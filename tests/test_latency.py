@@ -178,13 +178,13 @@ def test_bad_input_is_one_line(words: list[str], said: str, tmp_path: Path) -> N
 
 
 def test_the_report_has_what_was_measured(tmp_path: Path) -> None:
-    from explorer.report import _latency
+    from explorer.report import subject
 
     url = f"sqlite:///{tmp_path}/study.db"
     record = stored(finished_study(6), url)
-    assert _latency(record, url) == ()
+    assert subject(record, url).more == ()
     attributes.keep_latencies(url, record.name, [timed(0, 1.0), timed(3, 0.5)])
-    (section,) = _latency(record, url)
+    (section,) = subject(record, url).more
     assert [row[0] for row in section.rows] == ["trial 3", "trial 0"]
     assert section.rows[0][2:] == ("0.5", "0.6", "0.1", "0.12")
     assert "Measured on cpu (x, 1 thread), batch size 1" in section.lines[0]

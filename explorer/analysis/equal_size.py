@@ -66,7 +66,7 @@ class Importance:
     effects: tuple[Effect, ...]
 
     @property
-    def told(self) -> bool:
+    def significant(self) -> bool:
         """Whether it counts more than chance alone would explain."""
         return self.share > self.chance
 

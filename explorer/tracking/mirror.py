@@ -121,7 +121,7 @@ class Mirror:
 
     def _sync_search_page(self, record: StudyRecord) -> None:
         """How the search went, written when it has ended: a page of 5 MB that every trial changes."""
-        page = view.search_page(record)
+        page = view.search_html(record)
         if _digest(page) != self._parent.tags.get(SEARCH_PAGE):
             self._upload(self._parent, {"search.html": page})
             self._log(self._parent, [], {}, {SEARCH_PAGE: _digest(page)})

@@ -1,37 +1,17 @@
-"""The parts of a study's report, as HTML: what was found, and how it was made."""
+"""A study in numbers, and how it was made, as HTML."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING
 
-from explorer.arch import Architecture, architecture
-from explorer.arch.chain import chain
-from explorer.arch.layer_table import times_smaller_than_alexnet
-from explorer.plots import front, network
-from explorer.plots.labels import published_name, shorthand, si
-from explorer.plots.markers import of_study
-from explorer.plots.scatter import on_page
+from explorer.plots.labels import si
 from explorer.reporting import baseline
 from explorer.reporting.commands import Commands
-from explorer.reporting.details import title
 from explorer.results.pareto import front_trials, study_hypervolume
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.results.selection import CANONICAL
 from explorer.results.spent import duration, spent
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-FEW = 6
-"""Networks below the axis up to which their accuracy stands beside them."""
-BARS = (
-    "Bars: ± 1 standard error of val_acc, over the seeds, or over the images where there is one; networks whose bars "
-    "overlap are not told apart. Networks stopped early are on no front."
-)
 
 
 def tiles(record: StudyRecord) -> str:
@@ -43,7 +23,7 @@ def tiles(record: StudyRecord) -> str:
         shown.append(
             (f"{100 * (best.accuracy or 0):.1f} %", f"best val_acc (trial {best.number}, {si(best.params)} params)")
         )
-    found = [one for one in baseline.advantages(record) if one.gain >= -one.error]
+    found = [one for one in baseline.best_trade_offs(record) if one.gain >= -one.error]
     if found:
         one = found[0]
         sign = "within the error" if one.same else "and better"
@@ -58,66 +38,6 @@ def tiles(record: StudyRecord) -> str:
         shown.append((f"{study_hypervolume(record):.3f}", "hypervolume"))
     cells = "".join(f"<div><b>{escape(number)}</b><span>{escape(words)}</span></div>" for number, words in shown)
     return f'<div class="tiles">{cells}</div>'
-
-
-def front_figure(record: StudyRecord, place: int) -> Figure:
-    """The Pareto figure of the study at a place of the page."""
-    info = front.info(record)
-    figure = on_page(front.figure(replace(info, markers=of_study(info.markers, place))))
-    for trace in figure.select_traces({"mode": "markers+text"}):
-        if len(trace.x) > FEW:
-            trace.update(mode="markers", text=None)  # how far below the axis: the pointer says so
-    return figure
-
-
-def front_table(record: StudyRecord, place: int) -> str:
-    """The front and canonical SqueezeNet as a table; its trials can be clicked."""
-    front = front_trials(record)
-    other = baseline.canonical(record)
-    shown = {trial.number: trial for trial in [*front, *([other] if other else [])]}
-    heads = ["trial", "network", "val_acc", "params", f"/ {baseline.name()}", "/ AlexNet"]
-    classes = ["word", "word", "", "", "", ""]
-    rows = []
-    for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
-        name = published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
-        name += "" if trial in front else " (dominated)"
-        button = f'<button class="trial" data-study="{place}" data-trial="{trial.number}">{trial.number}</button>'
-        smaller = f"{trial.params / other.params:.3f}x" if other else ""
-        alexnet = f"1/{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}"
-        score = f"{100 * (trial.accuracy or 0):.1f} ± {100 * trial.error(record.val_images):.1f} %"
-        cells = [button, escape(name), score, f"{trial.params:,}", smaller, alexnet]
-        row = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(classes, cells, strict=True))
-        rows.append(f"<tr{' class=canonical' if trial.anchor == CANONICAL else ''}>{row}</tr>")
-    head = "".join(f'<th class="{kind}">{text}</th>' for kind, text in zip(classes, heads, strict=True))
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-
-
-def against_canonical(record: StudyRecord) -> list[str]:
-    """The best trade-offs in words."""
-    if baseline.canonical(record) is None:
-        return [f"{baseline.name()} was not trained in this study, so nothing is said against it."]
-    found = baseline.advantages(record)
-    if not found:
-        size = f"{baseline.NOTABLE} times the params of {baseline.name()}"
-        return [f"No network below {size} reaches its accuracy within the error."]
-    head = f"Against {baseline.name()}, trained the same way: "
-    return [head + "; ".join(f"trial {one.trial.number}: {one.words()}" for one in found) + "."]
-
-
-def pictures(record: StudyRecord, trials: list[TrialRecord]) -> dict[int, str]:
-    """Drawings of networks, all at one scale with canonical SqueezeNet's."""
-    drawn = {trial.number: (trial, chain(Architecture.from_json(trial.architecture))) for trial in trials}
-    widest = max([one.widest for _, one in drawn.values()] + [chain(canonical(record)).widest])
-    return {number: network.svg(one, title(trial), widest) for number, (trial, one) in drawn.items()}
-
-
-def canonical(record: StudyRecord) -> Architecture:
-    """SqueezeNet v1.0 for the study's images: as trained, else as published."""
-    trained = baseline.canonical(record)
-    if trained:
-        return Architecture.from_json(trained.architecture)
-    shape = record.facts["input_shape"]
-    return architecture(CANONICAL, (shape[0], shape[1], shape[2]), record.facts["classes"])
 
 
 def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> str:
@@ -157,7 +77,7 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
     """
     took = [spent(record) for record in records]
     bests = [front_trials(record)[-1] if record.finished else None for record in records]
-    smaller = [next(iter(baseline.advantages(record)), None) for record in records]
+    smaller = [next(iter(baseline.best_trade_offs(record)), None) for record in records]
     same = f"params at the accuracy of {baseline.name()}, within the error"
     rows: list[list[str]] = [
         ["trials", *(f"{len(record.trials):,}" for record in records)],
