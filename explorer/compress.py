@@ -51,7 +51,7 @@ def budget(text: Any) -> int | None:
     Raises:
         ConfigError: if it is none.
     """
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
 
     if text is None:
         return None
@@ -63,7 +63,7 @@ def budget(text: Any) -> int | None:
 
 
 def _check(config: DictConfig) -> None:
-    from explorer.cli.config import ConfigError, positive, whole
+    from explorer.cli.options import ConfigError, choice, positive, whole, within
 
     for key in ("seeds", "rounds", "images"):
         whole(config, key, 1)
@@ -75,12 +75,10 @@ def _check(config: DictConfig) -> None:
             raise ConfigError(f"{key} is null, expected a positive number")
     if config.bits is not None and not 2 <= whole(config, "bits", 2) <= 8:
         raise ConfigError(f"bits is {config.bits}, expected 2 to 8")
-    if config.preset not in (None, "paper"):
-        raise ConfigError(f"preset is {config.preset!r}, expected paper or null")
+    choice(config, "preset", "paper", None)
     if config.preset and config.budget is not None:
         raise ConfigError("preset=paper has no budget: its densities say how small the network becomes")
-    if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
-        raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
+    within(config)
 
 
 def _plan(config: DictConfig, architecture: Architecture, epochs: int) -> tuple[Plan, str]:

@@ -52,12 +52,11 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.cli.config import ConfigError, plain, whole
+    from explorer.cli.config import plain
+    from explorer.cli.options import ConfigError, choice, whole
 
-    if config.format not in ("table", "json"):
-        raise ConfigError(f"format is {config.format!r}, expected table or json")
-    if config.part not in (None, *PARTS):
-        raise ConfigError(f"part is {config.part!r}, expected one of {', '.join(PARTS)}, or null")
+    choice(config, "format", "table", "json")
+    choice(config, "part", *PARTS, None)
     if config.classes is not None:
         whole(config, "classes", 1)
     batch_size = whole(config, "batch_size", 1)
@@ -135,7 +134,7 @@ def _mean(values: Tensor) -> tuple[float, float]:
 
 
 def _weights_file(target: str, weights: Any) -> Path:
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
 
     if weights is not None:
         return Path(str(weights))
@@ -171,7 +170,7 @@ def _architecture(
     target: str, options: dict[str, Any], data: DataModule, classes: int | None, tensors: Mapping[str, Tensor]
 ) -> tuple[Architecture, list[str]]:
     """The network that a target names, and what has to be said of it."""
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
 
     if target not in named():
         if options or classes is not None:
@@ -197,7 +196,7 @@ def _architecture(
 
 def _check(network: Architecture, data: DataModule) -> None:
     """Raises ConfigError if the images are not the network's."""
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
 
     outputs = cost(network).output_shape[0]
     if network.input_shape != data.input_shape:

@@ -10,35 +10,30 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from rich.console import Console
 
     from explorer.reporting.page import Subject
     from explorer.results.record import StudyRecord
 
 PAGE = "report.html"
 STORAGE = "sqlite:///study.db"
-WIDTH = 100
-"""Columns of the plot at most, and of all where the output is no terminal."""
 
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.cli.config import ConfigError, write
+    from explorer.cli.config import write
+    from explorer.cli.options import flag
     from explorer.cli.progress import working
+    from explorer.cli.target import compared
+    from explorer.cli.terminal import WIDTH, show, tell
     from explorer.storage import study_store
 
-    if not isinstance(config.text, bool):
-        raise ConfigError(f"text is {config.text!r}, expected true or false")
+    flag(config, "text")
     storages = [str(config.storage), str(config.other_storage or config.storage)]
-    records = [study_store.load(storages[0], config.study)]
-    if config.other is not None:
-        records.append(study_store.load(storages[1], str(config.other)))
-        if records[0].name == records[1].name and storages[0] == storages[1]:
-            raise ConfigError(f"other is {config.other}, the study itself; expected another, or another other_storage")
-    elif config.other_storage is not None:
-        raise ConfigError("other_storage is given, but no study: other=NAME")
+    record = study_store.load(storages[0], config.study)
+    other = compared(config, "other", record)
+    records = [record, other] if other else [record]
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=WIDTH)
@@ -59,24 +54,8 @@ def main(config: DictConfig) -> int:
     if config.tracking is not None:
         from explorer.tracking import try_add_files
 
-        words, asked = try_add_files(records[0], {PAGE: text}, str(config.tracking))
-        console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
+        tell(console, *try_add_files(record, {PAGE: text}, str(config.tracking)))
     return 0
-
-
-def show(record: StudyRecord, console: Console) -> None:
-    """The front as a plot and as a table, and what it took."""
-    from explorer.cli.terminal import front_table, plot
-    from explorer.reporting.front_section import against_canonical
-    from explorer.results.spent import spent
-
-    plain = not console.encoding.lower().startswith("utf")
-    console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)
-    console.print(plot(record, min(console.width, WIDTH), ascii_only=plain), highlight=False, markup=False)
-    if record.finished:
-        console.print(front_table(record, None, console.width, plain))
-    for line in [*(against_canonical(record) if record.finished else []), *spent(record).words()]:
-        console.print(line, highlight=False, markup=False, style="dim")
 
 
 def subject(record: StudyRecord, storage: str) -> Subject:

@@ -77,7 +77,8 @@ def read(config: DictConfig) -> Plan:
     Raises:
         ConfigError, SpaceError, StoppingError: naming what is wrong.
     """
-    from explorer.cli.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
+    from explorer.cli.config import plain, space_choice, space_files, space_of
+    from explorer.cli.options import ConfigError, flag, positive, share, whole
     from explorer.study import stopping
 
     name = space_choice()
@@ -88,10 +89,8 @@ def read(config: DictConfig) -> Plan:
         whole(config, key, least)
     if config.max_epochs_total is not None:
         whole(config, "max_epochs_total", 1)
-    if not isinstance(config.uniform, int | float) or not 0 <= config.uniform <= 1:
-        raise ConfigError(f"uniform is {config.uniform!r}, expected a share between 0 and 1")
-    if not isinstance(config.deterministic, bool):
-        raise ConfigError(f"deterministic is {config.deterministic!r}, expected true or false")
+    share(config, "uniform")
+    flag(config, "deterministic")
     study = str(config.study or name)
     if not re.fullmatch(r"[\w.-]+", study):
         raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
@@ -124,11 +123,11 @@ def search(plan: Plan, launcher: Launcher, console: Console) -> int:
 
     with working("starting the workers, reading the data", plain=False):
         controller, tracker = _prepare(plan, launcher, console)
-    from explorer.cli.live_view import View
+    from explorer.cli.live_view import LiveView
 
     stopped = False
     try:
-        with View(console) as view:
+        with LiveView(console) as view:
             controller.run(tracker.update, view)
     except KeyboardInterrupt:
         stopped = True
@@ -175,7 +174,7 @@ def _closing_words(console: Console, controller: Controller, stopped: bool, plan
     console.print(
         f"\nstudy {record.name}: {done} trials{f', {failed} failed' if failed else ''}, {why}", highlight=False
     )
-    console.print(front_table(record, None, console.width, not console.encoding.lower().startswith("utf")))
+    console.print(front_table(record, None, console.width))
     notes = (
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
     )

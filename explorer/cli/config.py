@@ -24,6 +24,7 @@ from yaml import YAMLError
 
 from explorer.cli.ascii import degrade
 from explorer.cli.completion import script
+from explorer.cli.options import ConfigError as ConfigError
 from explorer.space import DesignSpace, SpaceError, parse
 
 BAD_INPUT = 2
@@ -36,10 +37,6 @@ OPTIONS = (
 )  # fmt: skip
 """Hydra's."""
 PACKAGE = Path(__file__).parents[1]
-
-
-class ConfigError(ValueError):
-    """A value on the command line that cannot be right: one line that names it and what would be right."""
 
 
 def folder(name: str) -> Path:
@@ -103,30 +100,6 @@ def space_choice() -> str | None:
     """The name after `+space=` on the command line."""
     choices = HydraConfig.get().runtime.choices
     return str(choices["space"]) if "space" in choices else None
-
-
-def whole(config: DictConfig, key: str, least: int) -> int:
-    """A whole number of the config.
-
-    Raises:
-        ConfigError: if it is none, or below `least`.
-    """
-    value = OmegaConf.select(config, key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{key} is {value!r}, expected a whole number of at least {least}")
-    return value
-
-
-def positive(config: DictConfig, key: str) -> float | None:
-    """A positive number of the config, or None where it says null.
-
-    Raises:
-        ConfigError: if it is neither.
-    """
-    value = OmegaConf.select(config, key)
-    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or not value > 0):
-        raise ConfigError(f"{key} is {value!r}, expected a positive number or null")
-    return value
 
 
 def write(path: Path, text: str, key: str = "output") -> None:

@@ -1,5 +1,4 @@
-"""The paper's sweeps: Figure 3, Table 3 and the third strategy, printed, counted, and measured if there is a "
-"study."""
+"""The paper's sweeps: Figure 3, Table 3 and the third strategy, printed, counted, and measured if there is a study."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from explorer.tracking.address import TrackingError, check_uri, redact
 from explorer.tracking.files import add_files, try_add_files
+from explorer.tracking.latencies import try_log_latencies
 from explorer.tracking.mirror import mirror
 from explorer.tracking.retrained import log_retrain, log_retrain_folders
 from explorer.tracking.tracker import Tracker
@@ -16,4 +17,5 @@ __all__ = [
     "mirror",
     "redact",
     "try_add_files",
+    "try_log_latencies",
 ]

@@ -326,7 +326,7 @@ def test_weights_name_their_network_by_their_shapes() -> None:
     from typing import Any
 
     from explorer.arch import architecture
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
     from explorer.compression.codec.header import tensor_shapes
     from explorer.compression.given_weights import _target
 

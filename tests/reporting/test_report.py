@@ -191,7 +191,7 @@ def test_the_search_command_composes_to_the_studys_config(tmp_path: Path) -> Non
     assert how.space
     (tmp_path / "own_space.yaml").write_text(how.space)
     code = (
-        "import json, sys; from explorer import config, search; "
+        "import json, sys; from explorer import search; from explorer.cli import config; "
         "config.command('search', lambda c: print(json.dumps(search.read(c).config, default=str)) or 0)"
     )
     words = searched(record)[3:]
