@@ -168,7 +168,7 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
 
 
 def _let_go_of_stdout() -> None:
-    """The reader, such as `head`, has seen enough: what is left goes nowhere, silently at exit too."""
+    """The reader, such as `head`, has closed the pipe: what is left is thrown away, without an error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -24,7 +24,7 @@ MANY = ("front", "all")
 
 
 def subjects(config: Options) -> tuple[StudyRecord | None, list[Subject]]:
-    """The networks that are meant, and the study that they are of."""
+    """The networks that the target names, and their study, if they are of one."""
     from explorer.arch.families import named
     from explorer.results import selection
     from explorer.results.pareto import front_trials

@@ -85,7 +85,7 @@ class LiveView:
         return Group(*lines, words)
 
     def _head(self, controller: Controller, record: StudyRecord, ended: list[TrialRecord], width: int) -> list[Text]:
-        """How far the search is, and how the hypervolume came on."""
+        """How far the search is, and the hypervolume over its finished trials."""
         elapsed = time.monotonic() - self.started
         new = len(ended) - (self._finished_before or 0)
         left = max(0, controller.budget.n_trials - len(ended))

@@ -54,7 +54,7 @@ def share(config: Options, key: str) -> float:
 
 
 def within(config: Options) -> float:
-    """The val_acc that the smallest network may have less than the best, in [0, 1): the option `within`.
+    """The option `within`: val_acc that `smallest` may give up against the best network, in [0, 1).
 
     Raises:
         ConfigError: if it is no such number.

@@ -1,4 +1,4 @@
-"""What a command is at, on stderr: a bar or a spinner in a terminal, else a line once it has taken a while."""
+"""The progress of a command on stderr: a bar or a spinner in a terminal, else a line once it has taken a while."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _comparison(subjects: Sequence[Subject]) -> str:
         warning = f'<p class="warn">{escape(words)}</p>'
     longer = [record.name for record in whole if spent(record).epochs > epochs]
     about = f"Both after {epochs:,} epochs" + (f"; what {longer[0]} found later is below." if longer else ".")
-    drawn = history.lines(records)
+    drawn = history.histories(records)
     finished = [i for i, record in enumerate(records) if record.finished]
     rows = summary.comparison(records, {i: line.volumes[-1] for i, line in zip(finished, drawn, strict=True)})
     return "\n".join(

@@ -120,7 +120,7 @@ class Mirror:
         self._parent.steps += len(new)
 
     def _sync_search_page(self, record: StudyRecord) -> None:
-        """How the search went, written when it has ended: a page of 5 MB that every trial changes."""
+        """Writes search.html when the search has ended, as every trial would change its 5 MB."""
         page = view.search_html(record)
         if _digest(page) != self._parent.tags.get(SEARCH_PAGE):
             self._upload(self._parent, {"search.html": page})

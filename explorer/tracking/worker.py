@@ -82,7 +82,7 @@ class Worker:
         raise OSError("the process that writes to it is gone")
 
     def hurry(self) -> None:
-        """Gives way no longer: what it still has to write is waited for."""
+        """Takes its session's low priority back: somebody waits for what it still has to write."""
         if self.alive:
             self._weigh(0)
 
@@ -91,7 +91,7 @@ class Worker:
         self._process.kill()
 
     def close(self) -> None:
-        """Ends the process and forgets it."""
+        """Ends the process and closes its pipes."""
         self._process.kill()
         self._process.communicate()
         self._pipe.close()

@@ -125,16 +125,16 @@ def test_many_curves_are_thinned_and_said() -> None:
 
 def test_history_counts_the_epochs_of_stopped_trials_too() -> None:
     record = study([trial(0), replace(trial(1, state="PRUNED", epochs=5), ended=trial(1).ended), trial(2)])
-    (line,) = history.lines([record])
+    (line,) = history.histories([record])
     assert line.epochs == (20, 45)
     assert line.volumes[1] >= line.volumes[0] > 0
-    assert history.lines([study([])]) == ()
+    assert history.histories([study([])]) == ()
 
 
 def test_two_histories_have_one_corner() -> None:
     small = study([trial(1)])
     large = replace(study([replace(trial(1), params=10 * trial(1).params)]), name="large")
-    one, other = history.lines([small, large])
+    one, other = history.histories([small, large])
     assert one.volumes[0] > other.volumes[0]
 
 
