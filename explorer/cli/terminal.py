@@ -73,7 +73,7 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
     columns = [("trial", 5), ("val_acc", 7), ("±", 6), ("params", 9)]
     columns += [("/SqueezeNet", 11)] if width >= SQUEEZENET_FROM else []
     columns += [("/AlexNet", 8)] if width >= ALEXNET_FROM else []
-    room = width - sum(wide + 2 for _, wide in columns)
+    room = width - sum(wide + 2 for _, wide in columns) - 1  # where only ASCII is to be had, ± takes two
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading, wide in columns:
         table.add_column(heading, justify="right", no_wrap=True, min_width=wide)
