@@ -22,7 +22,8 @@ from explorer.results import pareto
 from explorer.results.archive import Standing
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
-from explorer.tracking.client import connect, open_mirror
+from explorer.tracking.client import connect
+from explorer.tracking.mirror import open_mirror
 from tests.support.mlflow_server import free_port, server
 from tests.support.processes import wait_for
 from tests.support.sample import finished_study, study, trial
@@ -302,7 +303,7 @@ def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -
 def writers(parent: int) -> list[int]:
     """Processes that write to MLflow for a process."""
     own = [(path, path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline") if path.parent.exists()]
-    found = [path.parent for path, line in own if b"explorer.tracking.apart" in line]
+    found = [path.parent for path, line in own if b"explorer.tracking.worker" in line]
     return [int(path.name) for path in found if f"PPid:\t{parent}\n" in (path / "status").read_text()]
 
 
