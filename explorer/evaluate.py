@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from explorer.cli.config import plain, whole
+    from explorer.cli.config import plain
+    from explorer.cli.options import whole
     from explorer.cli.progress import steps
     from explorer.training.evaluation import evaluate, put_together, read_images, read_weights
 
@@ -37,13 +38,12 @@ def main(config: DictConfig) -> int:
 
 def _check(config: DictConfig) -> None:
     """Raises ConfigError if an option cannot be."""
-    from explorer.cli.config import ConfigError, plain, whole
+    from explorer.cli.config import plain
+    from explorer.cli.options import ConfigError, choice, whole
     from explorer.training.evaluation import PARTS
 
-    if config.format not in ("table", "json"):
-        raise ConfigError(f"format is {config.format!r}, expected table or json")
-    if config.part not in (None, *PARTS):
-        raise ConfigError(f"part is {config.part!r}, expected one of {', '.join(PARTS)}, or null")
+    choice(config, "format", "table", "json")
+    choice(config, "part", *PARTS, None)
     if config.classes is not None:
         whole(config, "classes", 1)
     whole(config, "batch_size", 1)
@@ -53,7 +53,7 @@ def _check(config: DictConfig) -> None:
 
 
 def _weights_file(config: DictConfig) -> Path:
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
 
     target = str(config.target)
     if config.weights is not None:

@@ -21,15 +21,15 @@ def main(config: DictConfig) -> int:
 
     from explorer import launchers
     from explorer.cli import retrained
-    from explorer.cli.config import ConfigError, plain, whole
+    from explorer.cli.config import plain
+    from explorer.cli.options import whole, within
     from explorer.cli.progress import steps, working
     from explorer.results import selection
     from explorer.storage import study_store
     from explorer.study import retraining
 
     count = whole(config, "seeds", 1)
-    if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
-        raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
+    within(config)
     record = study_store.load(config.storage, config.study)
     trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")

@@ -58,12 +58,12 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
         tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
         controller = make_controller(options, launcher)
     from explorer.cli import search_summary
-    from explorer.cli.live_view import View
+    from explorer.cli.live_view import LiveView
     from explorer.tracking.address import redact
 
     stopped = False
     try:
-        with View(console) as view:
+        with LiveView(console) as view:
             controller.run(tracker.update, view)
     except KeyboardInterrupt:
         stopped = True

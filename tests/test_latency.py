@@ -17,7 +17,7 @@ from explorer.plots import latency
 from explorer.results.latency import RUNTIMES, Latency, Timed, latest
 from explorer.storage import attributes
 from explorer.tracking import mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from explorer.training.latency import Ready, Subject, measure, prepare
 from tests.support.sample import finished_study
 from tests.support.stored import stored
@@ -84,9 +84,9 @@ def test_the_front_over_latency_is_not_that_over_params() -> None:
     canonical = record.trials[0]
     better, worse = (trial for trial in record.finished if trial.number in (3, 4))
     info = latency.info(record, [timed(0, 1.0), timed(better.number, 0.5), timed(worse.number, 2.0)])
-    assert {point.trial for point in info.points["torch"]} == {0, better.number, worse.number}
+    assert {marker.trial for marker in info.markers["torch"]} == {0, better.number, worse.number}
     accuracies = {trial.number: trial.accuracy or 0.0 for trial in (canonical, better, worse)}
-    front = [point.trial for point in info.front("torch")]
+    front = [marker.trial for marker in info.front("torch")]
     assert front == sorted(front, key=lambda number: accuracies[number])
     figure = latency.figure(info)
     fronts = [trace for trace in figure.data if (trace.name or "").endswith("front")]
@@ -178,13 +178,13 @@ def test_bad_input_is_one_line(words: list[str], said: str, tmp_path: Path) -> N
 
 
 def test_the_report_has_what_was_measured(tmp_path: Path) -> None:
-    from explorer.report import _latency
+    from explorer.report import subject
 
     url = f"sqlite:///{tmp_path}/study.db"
     record = stored(finished_study(6), url)
-    assert _latency(record, url) == ()
+    assert subject(record, url).more == ()
     attributes.keep_latencies(url, record.name, [timed(0, 1.0), timed(3, 0.5)])
-    (section,) = _latency(record, url)
+    (section,) = subject(record, url).more
     assert [row[0] for row in section.rows] == ["trial 3", "trial 0"]
     assert section.rows[0][2:] == ("0.5", "0.6", "0.1", "0.12")
     assert "Measured on cpu (x, 1 thread), batch size 1" in section.lines[0]

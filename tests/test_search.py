@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ig
 
 
 def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
-    from explorer.tracking.tracker import connect
+    from explorer.tracking.client import connect
 
     client = connect(f"sqlite:///{folder}/{database}")
     experiment = client.get_experiment_by_name("small")

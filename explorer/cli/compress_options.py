@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
-from explorer.cli.config import ConfigError, positive, whole
+from explorer.cli.options import ConfigError, choice, positive, whole, within
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -30,12 +30,10 @@ def check(config: DictConfig) -> None:
             raise ConfigError(f"{key} is null, expected a positive number")
     if config.bits is not None and not 2 <= whole(config, "bits", 2) <= 8:
         raise ConfigError(f"bits is {config.bits}, expected 2 to 8")
-    if config.preset not in (None, "paper"):
-        raise ConfigError(f"preset is {config.preset!r}, expected paper or null")
+    choice(config, "preset", "paper", None)
     if config.preset and config.budget is not None:
         raise ConfigError("preset=paper has no budget: its densities say how small the network becomes")
-    if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
-        raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
+    within(config)
     budget(config.budget)
 
 

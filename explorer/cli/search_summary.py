@@ -25,7 +25,7 @@ def show(console: Console, record: StudyRecord, ending: str, tracking: str) -> N
     failed = sum(trial.state == "FAIL" for trial in record.trials)
     failures = f", {failed} failed" if failed else ""
     console.print(f"\nstudy {record.name}: {done} trials{failures}, {ending}", highlight=False)
-    console.print(front_table(record, None, console.width, not console.encoding.lower().startswith("utf")))
+    console.print(front_table(record, None, console.width))
     notes = (
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
     )

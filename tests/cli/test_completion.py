@@ -10,7 +10,8 @@ from shutil import which
 
 import pytest
 
-from explorer.cli.config import ConfigError, _override, folder
+from explorer.cli.config import _override, folder
+from explorer.cli.options import ConfigError
 
 BASH = """
 eval "$(explorer -sc install=bash)"

@@ -228,9 +228,9 @@ def test_the_front_over_bytes() -> None:
     record = finished_study()
     best = max(record.finished, key=lambda trial: trial.accuracy or 0)
     found = compressed.info(record, [result(best.number, best.params, (best.bytes // 16,), 0.9, best.accuracy or 0)])
-    assert found.compressed[0].parent is not None
-    assert found.compressed[0].parent.bytes == best.bytes
-    assert found.compressed[0] in found.front
+    ((dense, small),) = found.compressed
+    assert dense.x == best.bytes
+    assert small in found.front
     lines = compressed.verdict(found)
     assert any(f"beaten by the larger trial {best.number} compressed" in line for line in lines)
     drawn = compressed.figure(found)

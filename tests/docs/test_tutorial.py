@@ -53,7 +53,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def look(folder: Path) -> None:
     """MLflow's server answers, and shows what the page says is there."""
-    from explorer.tracking.tracker import connect
+    from explorer.tracking.client import connect
 
     client = connect(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("fire_micro")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from explorer.reporting import page
 from explorer.tracking import mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from tests.reporting.test_report import subject
 from tests.reproduction.test_paper_browser import luminance
 from tests.support.mlflow_server import free_port, server
@@ -19,6 +20,8 @@ from tests.tracking.test_mlflow_browser import PICTURES, PREFERENCES, browser
 
 pytestmark = test_browser.pytestmark
 __all__ = ["browser"]  # pytest finds it here
+PACKAGE = Path(page.__file__).parents[1]
+STYLES = sorted(PACKAGE.rglob("*.css"))
 
 
 def opened(browser: Any, path: Path, names: list[str], width: int, scheme: str) -> dict[str, Any]:
@@ -170,3 +173,27 @@ def test_mlflows_description_leads_to_the_runs(browser: Any, tmp_path: Path) -> 
         test_browser.wait_for(browser, "#figure_parallel_0 .main-svg")
         browser.switch_to.default_content()
         browser.save_screenshot(str(PICTURES / "mlflow_search.png"))
+
+
+@pytest.mark.parametrize("file", STYLES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_every_rule_of_a_style_sheet_is_understood(browser: Any, file: Path) -> None:
+    text = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert text.count("{") == text.count("}")
+    rules = [(selector.strip(), block) for selector, block in re.findall(r"([^{};]*)\{([^{}]*)\}", text)]
+    assert rules
+    browser.get("about:blank")
+    wrong = browser.execute_script(
+        """
+        const wrong = [];
+        for (const [selector, block] of arguments[0]) {
+          try { document.querySelector(selector); } catch { wrong.push(selector); }
+          for (const declaration of block.split(';').map(one => one.trim()).filter(one => one)) {
+            const [, name, value] = declaration.match(/^([^:]*):(.*)$/s) || [null, declaration, ''];
+            if (!CSS.supports(name.trim(), value.replace('!important', '').trim())) wrong.push(declaration);
+          }
+        }
+        return wrong;
+        """,
+        rules,
+    )
+    assert wrong == []

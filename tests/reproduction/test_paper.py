@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from explorer.paper import build
 from explorer.plots import sweep as sweep_plot
 from explorer.plots import tradeoff
 from explorer.plots.sweep import SweepError
 from explorer.reproduction import counted, page, printed, sweeps, tables, text, trends
 from explorer.reproduction.caveat import caveat
+from explorer.reproduction.sheets import build
 from tests.support.paper_sample import every_sweep, sweep, sweep_study
 from tests.support.sample import finished_study
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from explorer.paper import build
 from explorer.reproduction import page
 from explorer.reproduction.caveat import caveat
+from explorer.reproduction.sheets import build
 from tests.support.paper_sample import every_sweep
 from tests.tracking import test_mlflow_browser as test_browser
 from tests.tracking.test_mlflow_browser import PICTURES, browser

@@ -17,7 +17,7 @@ import pytest
 from explorer.results.record import TrialRecord
 from explorer.storage import study_store
 from explorer.storage.patient import StudyError
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from tests.support.mlflow_server import free_port
 from tests.support.mlflow_server import server as mlflow_server
 from tests.support.postgresql import PASSWORD, QUOTED, postgresql

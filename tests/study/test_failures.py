@@ -27,7 +27,7 @@ from explorer.storage.patient import open_storage
 from explorer.storage.study_store import StudyStore
 from explorer.study.controller import Controller
 from explorer.study.stopping import NoStopping
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from explorer.training.worker import data_facts
 from tests.support.processes import SHORT, SPACE, WHOLE, children, run, search, start, study, training, wait_for
 

@@ -17,7 +17,7 @@ from benchmarks.scale import controller
 from explorer.arch import cost, totals
 from explorer.cli.config import load_space, space_files
 from explorer.plots import front
-from explorer.plots.marks import MOST
+from explorer.plots.markers import MOST
 from explorer.results.budget import Budget
 from explorer.results.pareto import GrowingHypervolume, front_trials, hypervolume
 from explorer.results.record import read_trial

@@ -12,7 +12,7 @@ import pytest
 from explorer.plots import front, latency
 from explorer.results.pareto import front_trials
 from explorer.tracking import mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from tests.support.mlflow_server import free_port, server
 from tests.support.sample import finished_study
 from tests.test_latency import timed
@@ -95,7 +95,7 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
         label = wait_for(browser, ".annotation-text", "SqueezeNet v1.0")
         assert label.is_displayed()
         drawn = browser.find_elements("css selector", ".scatterlayer .points path.point")
-        assert len(drawn) >= len(front.info(record).marks)
+        assert len(drawn) >= len(front.info(record).markers)
         browser.switch_to.default_content()
         browser.save_screenshot(str(PICTURES / "mlflow_pareto.png"))
 

@@ -17,8 +17,8 @@ from explorer import data as datasets
 from explorer.arch import Architecture
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
-from explorer.tracking import log_again, log_retrain, mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking import log_retrain, log_retrain_folders, mirror
+from explorer.tracking.client import connect
 from explorer.training.export import save
 from explorer.training.network import Network, build
 from tests.support.mlflow_server import free_port, server
@@ -129,7 +129,7 @@ def test_track_registers_again_through_a_server(tmp_path: Path) -> None:
     with server(tmp_path / "server", free_port()) as address:
         mirror(record, address)
         for _ in range(2):
-            assert log_again(record, tmp_path / "retrained", address) == ["mine"]
+            assert log_retrain_folders(record, tmp_path / "retrained", address) == ["mine"]
         assert len(connect(address).search_model_versions(f"name = '{record.name}'")) == 1
         images = np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype("float32")
         found, _ = predicted(address, f"models:/{record.name}/1", images, tmp_path)

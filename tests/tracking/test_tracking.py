@@ -22,7 +22,8 @@ from explorer.results import pareto
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import TrialIndex
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
-from explorer.tracking.tracker import connect, open_mirror
+from explorer.tracking.client import connect
+from explorer.tracking.mirror import open_mirror
 from tests.support.mlflow_server import free_port, server
 from tests.support.processes import wait_for
 from tests.support.sample import finished_study, study, trial
@@ -302,7 +303,7 @@ def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -
 def writers(parent: int) -> list[int]:
     """Processes that write to MLflow for a process."""
     own = [(path, path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline") if path.parent.exists()]
-    found = [path.parent for path, line in own if b"explorer.tracking.apart" in line]
+    found = [path.parent for path, line in own if b"explorer.tracking.worker" in line]
     return [int(path.name) for path in found if f"PPid:\t{parent}\n" in (path / "status").read_text()]
 
 
@@ -497,7 +498,7 @@ def test_epochs_of_several_seeds() -> None:
 
 def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    code = "from explorer.tracking.tracker import open_mirror; from tests.support.sample import finished_study; "
+    code = "from explorer.tracking.mirror import open_mirror; from tests.support.sample import finished_study; "
     code += f"open_mirror({uri!r}, finished_study(2))"
     process = subprocess.Popen([sys.executable, "-c", code])
     while not (tmp_path / "mlflow.db.making").exists():
