@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search paper chaos table docs bench test check lock clean
+.PHONY: help setup search paper chaos table docs bench test quick check lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ bench: $(READY)  ## Measure every ratio that is promised and put the table into 
 	$(PY) -m benchmarks --output docs/performance.md
 
 test: $(READY)  ## Run every test, in two processes (those that search use two cores themselves)
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+quick: $(READY)  ## Run the tests that train nothing, in two minutes
+	$(PY) -m pytest -m "not slow and not browser and not cluster and not postgres" --numprocesses 2 --dist loadgroup
 
 check: $(READY)  ## Lint, formatting, types, import contracts
 	$(PY) -m ruff check

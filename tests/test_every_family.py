@@ -25,7 +25,7 @@ from explorer.training import recipe as recipes
 from explorer.training.export import save
 from explorer.training.job import Job, run, weights
 from explorer.training.network import build
-from tests.training.test_network import assert_cost_equals_torch
+from tests.support.counting import assert_cost_equals_torch
 
 CONF = Path(__file__).parents[1] / "conf"
 FAST: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "fast.yaml").read_text())

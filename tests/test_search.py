@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import SHORT, SPACE, children, run, search, start, study, training, wait_for
+from tests.support.processes import SHORT, SPACE, run, search, start, study, training, wait_for, workers
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*"),
+]
 
 
 def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
@@ -21,20 +24,6 @@ def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
     experiment = client.get_experiment_by_name("small")
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id], max_results=100))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "small.yaml").write_text(SPACE)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a finished search of 5 trials, and what it printed."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "small.yaml").write_text(SPACE)
-    return folder, search(folder, "n_trials=5")
 
 
 def test_a_search_trains_the_anchor_first_and_shows_the_front(searched: tuple[Path, str]) -> None:
@@ -135,7 +124,7 @@ def test_a_space_can_be_exhausted(folder: Path) -> None:
 def test_a_killed_worker_costs_a_rung_and_no_trial(folder: Path) -> None:
     process = start(folder, "explorer.search", *SHORT, "n_trials=3")
     wait_for(training(folder))
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    os.kill(workers(process.pid)[0], signal.SIGKILL)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, out + err
     record = study(folder)
@@ -146,10 +135,10 @@ def test_a_killed_worker_costs_a_rung_and_no_trial(folder: Path) -> None:
 def test_a_killed_controller_takes_its_workers_along_and_the_same_command_goes_on(folder: Path) -> None:
     process = start(folder, "explorer.search", *SHORT, "n_trials=3")
     wait_for(training(folder))
-    workers = children(process.pid)
+    own = workers(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 20)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in own), 20)
     interrupted = study(folder).trials
     assert any(trial.state == "RUNNING" for trial in interrupted)
     search(folder, "n_trials=3")

@@ -11,6 +11,7 @@ from shutil import which
 import pytest
 
 from explorer.cli.config import ConfigError, _override, folder
+from tests.support import warm
 
 BASH = """
 eval "$(python -m explorer.search -sc install=bash)"
@@ -64,8 +65,7 @@ def test_two_dashes() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in folder("conf").glob("*.yaml")))
 def test_every_command_has_help_of_one_style(name: str, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", f"explorer.{name}", "--help"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.command(f"explorer.{name}", "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     what, examples, *_ = done.stdout.split("\n\n")
     assert what.strip()[0].isupper()  # a sentence on what it does, then examples, then its keys

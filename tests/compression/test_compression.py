@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -24,6 +23,7 @@ from explorer.plots import compressed
 from explorer.results.compressed import Compressed
 from explorer.training import recipe as recipes
 from explorer.training.network import Network, build
+from tests.support import warm
 from tests.support.sample import finished_study
 
 RECIPE = {"epochs": 2, "batch_size": 64, "optimizer": "adamw", "lr": 0.003, "clip": 1.0, "init": "orthogonal"}
@@ -245,13 +245,7 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     from explorer.storage import attributes
 
     def run(name: str, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", f"explorer.{name}", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm.command(f"explorer.{name}", *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

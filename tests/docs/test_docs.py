@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 import explorer
+from tests.support import warm
 from tests.support.browser_pages import DOCS, PAGES, ROOT, Command, blocks, commands, consoles, headings, unlike
 
 README = ROOT / "README.md"
@@ -47,18 +48,6 @@ class Links(HTMLParser):
             self.loaded.append(values["src"])
         if tag == "link" and values.get("rel") not in ("canonical", "next", "prev"):
             self.loaded.append(values["href"])
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as `make docs` does."""
-    folder = tmp_path_factory.mktemp("docs") / "site"
-    done = subprocess.run(
-        [sys.executable, "docs/make.py", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "No issues found" in done.stdout + done.stderr
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -245,7 +234,8 @@ REFUSED = [command for command in consoles(DOCS / "howto" / "space.md") if comma
 
 @pytest.mark.parametrize("command", REFUSED, ids=lambda command: command.line)
 def test_refusals_are_as_printed(command: Command, configured: Path) -> None:
-    words = [sys.executable, *shlex.split(command.line)[1:]]
-    done = subprocess.run(words, cwd=configured, capture_output=True, text=True, check=False)
+    program, option, *words = shlex.split(command.line)
+    assert (Path(program).name, option) == ("python", "-m")
+    done = warm.command(*words, cwd=configured)
     assert done.returncode == 2
     assert unlike(command.output, done.stderr) is None

@@ -14,22 +14,12 @@ from typing import Any
 import pytest
 
 from explorer import launchers
-from explorer.arch.families.fire import fire
 from explorer.data.files import DataError
 from explorer.launchers import Launcher, jobs
 from explorer.storage.study_store import load
 from explorer.training.job import weights
 from explorer.training.worker import data_facts, train
-from tests.support.launched import CONFIGS, MARK, died, ended, marked, need, start, wait_for
-
-
-def job(folder: Path) -> dict[str, Any]:
-    """One epoch of a small network."""
-    network = fire((1, 8, 8), 10, modules=1, base_e=16, final_relu=False).to_json()
-    recipe = {"epochs": 1, "batch_size": 64, "optimizer": "adamw", "lr": 0.01}
-    epochs = {"first_epoch": 0, "last_epoch": 1, "epochs": 1}
-    job = {"architecture": network, "recipe": recipe, "data": {"name": "digits"}, "seed": 3, "folder": str(folder)}
-    return job | epochs
+from tests.support.launched import CONFIGS, MARK, died, ended, job, marked, need, start, wait_for
 
 
 def curve(result: dict[str, Any]) -> list[dict[str, float]]:

@@ -9,7 +9,7 @@ from explorer.launchers import LauncherError
 from explorer.launchers.local import LocalLauncher
 from explorer.launchers.packing import MOST, trainings, usage
 from explorer.training.worker import train
-from tests.launchers.test_launchers import job
+from tests.support.launched import job
 
 # As nvidia-smi answers; while the flag exists a training is on the GPU.
 NVIDIA_SMI = """#!/bin/sh

@@ -14,30 +14,24 @@ from typing import Any
 import pytest
 
 from explorer.arch import cost
-from explorer.cli.config import folder, space_files
+from explorer.cli.config import space_files
 from explorer.plots import curves, history, parallel
 from explorer.report import name_the_other
 from explorer.reporting import known, page
 from explorer.reporting.baseline import advantages
-from explorer.reporting.commands import GROUPS, Commands, commands
+from explorer.reporting.commands import GROUPS, Commands
 from explorer.reporting.details import details
 from explorer.reporting.page import Subject
 from explorer.reporting.parts import canonical
 from explorer.results.record import StudyRecord
 from explorer.results.spent import duration, spent, within
+from tests.support import warm
+from tests.support.reported import PRESETS, subject
 from tests.support.sample import finished_study, study, trial
-
-PRESETS = {group: known.options(folder("conf") / group) for group in GROUPS}
-
-
-def subject(record: StudyRecord) -> Subject:
-    options = f"study={record.name}"
-    return Subject(record, options, commands(record, options, PRESETS, known.spaces(space_files())))
 
 
 def report(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "explorer.report", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return warm.command("explorer.report", *arguments, cwd=cwd)
 
 
 # What it took ---------------------------------------------------------------------------------------------------------
@@ -176,7 +170,7 @@ def test_the_search_command_composes_to_the_studys_config(tmp_path: Path) -> Non
     assert how.space
     (tmp_path / "own_space.yaml").write_text(how.space)
     code = (
-        "import json, sys; from explorer import config, search; "
+        "import json, sys; from explorer import search; from explorer.cli import config; "
         "config.command('search', lambda c: print(json.dumps(search.read(c).config, default=str)) or 0)"
     )
     words = searched(record)[3:]

@@ -1,6 +1,6 @@
-"""Commands as `python -m NAME` runs them, without the seconds that they import: for tests whose subject they do.
+"""Commands as `python -m NAME` runs them, without the seconds of their imports.
 
-Where the process itself is the subject (signals, what it imports, its environment at the start) a test starts a real one.
+Where the process is the subject (signals, what it imports, its environment at the start) a test starts a real one.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def command(*words: str, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def command(
+    *words: str, cwd: Path | None = None, timeout: float = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """What `python -m WORDS` gives in a folder, with this process's environment.
 
     Args:
         words: the module and its arguments.
         cwd: the folder; this process's own by default.
+        environment: more variables; none that Python, torch or MLflow reads when it is imported.
         timeout: seconds after which it is killed, with all that it started.
 
     Raises:
@@ -31,8 +34,16 @@ def command(*words: str, cwd: Path | None = None, timeout: float = 300) -> subpr
     """
     arguments = [sys.executable, "-m", *words]
     if sys.platform != "linux":  # elsewhere a process that has used the system's frameworks is not to be forked
-        return subprocess.run(arguments, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
-    request = {"words": words, "folder": str((cwd or Path.cwd()).absolute()), "environment": dict(os.environ)}
+        return subprocess.run(
+            arguments,
+            cwd=cwd,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    request = {"words": words, "folder": str((cwd or Path.cwd()).absolute()), "environment": os.environ | environment}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open("rb") as nothing:
         with theirs:

@@ -1,4 +1,4 @@
-"""python -m tests.support.warm_server DESCRIPTOR: has imported what the commands import, and forks one for each request.
+"""python -m tests.support.warm_server DESCRIPTOR: imports what the commands import, and forks one for each request.
 
 Each command is a process of its own with its own folder, environment, output and exit code, as `python -m NAME` starts
 it; only the seconds of imports are spared. So are those of the two Python processes that a search starts itself, the
@@ -7,6 +7,7 @@ fork server of its workers and the tracker's: two forks wait beside every comman
 
 from __future__ import annotations
 
+import _posixsubprocess
 import gc
 import json
 import os
@@ -21,16 +22,15 @@ from multiprocessing import process, util
 from pathlib import Path
 from typing import Any
 
-import _posixsubprocess
-
 import explorer
 
 HEAVY = (
     "alembic.command", "constriction", "mlflow.onnx", "onnx", "onnxscript", "plotly.graph_objects",
-    "plotly.offline", "pytorch_lightning", "rich.progress", "scipy.stats", "sklearn.datasets", "sklearn.model_selection",
+    "plotly.offline", "pytorch_lightning", "rich.progress", "scipy.stats", "sklearn.datasets",
+    "sklearn.model_selection",
     "sqlalchemy.dialects.sqlite", "torch._dynamo", "torch.onnx",
 )  # fmt: skip
-"""What the commands import where they need it, beside our own modules. onnxruntime starts a thread, so it stays away."""
+"""What the commands import where they need it, beside our own modules. onnxruntime would start a thread."""
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What keeps the imports from starting threads: of MLflow's reports on its use, and of Arrow's memory allocator."""
 PYTHONS = ("from multiprocessing.forkserver import main", "import sys; from explorer.tracking.")
@@ -43,8 +43,8 @@ def main() -> None:
     """Answers requests until the tests end. Returns in every fork once it has done what it is for."""
     control = socket.socket(fileno=int(sys.argv[1]))
     os.environ.update(QUIET)
-    rooms = [module.name for module in pkgutil.walk_packages(explorer.__path__, "explorer.") if module.name.count(".") > 1]
-    for name in [*rooms, *HEAVY]:
+    modules = [module.name for module in pkgutil.walk_packages(explorer.__path__, "explorer.")]
+    for name in [*(name for name in modules if name.count(".") > 1), *HEAVY]:  # a command is imported as it is run
         import_module(name)
     threads = len(list(Path("/proc/self/task").iterdir()))
     assert threads == 1, f"{threads} threads: no process to fork from"
@@ -105,7 +105,7 @@ def settle(request: dict[str, Any]) -> None:
 
 
 def wait() -> tuple[int, socket.socket] | None:
-    """Forks a process that waits until it is told which Python process to be; None in that process, when it has been."""
+    """Forks a process that waits until it is told which Python process to be; None in it, once it has been that."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if pid := os.fork():
         theirs.close()
@@ -131,11 +131,11 @@ def replace_python(waiting: list[Any]) -> None:
     """From now on a Python process of `PYTHONS` is one that waits, not a new one."""
     start = _posixsubprocess.fork_exec
 
-    def fork_exec(arguments: Any, programs: Any, close: Any, keep: Any, folder: Any, environment: Any, *rest: Any) -> Any:
+    def fork_exec(arguments: Any, programs: Any, close: Any, keep: Any, place: Any, variables: Any, *rest: Any) -> Any:
         words = [os.fsdecode(word) for word in arguments]
         code = words[words.index("-c") + 1] if "-c" in words else ""
         if not waiting or not code.startswith(PYTHONS):
-            return start(arguments, programs, close, keep, folder, environment, *rest)
+            return start(arguments, programs, close, keep, place, variables, *rest)
         standard = dict(zip((0, 1, 2), (rest[0], rest[3], rest[5]), strict=True))
         failure, session = rest[7], rest[9]
         numbers = {number: own for number, own in standard.items() if own != -1}

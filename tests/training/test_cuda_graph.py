@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from explorer.training.classifier import Classifier
 from explorer.training.cuda_graph import WARM_UP, Replayed, Step, replayed
 from explorer.training.job import run
-from tests.training.test_job import FAST, job, state, without_time
+from tests.support.training import FAST, job, state, without_time
 
 
 def batches() -> Iterator[tuple[Tensor, Tensor]]:

@@ -25,6 +25,7 @@ from explorer.training.distributed import RankDied, together
 from explorer.training.job import Job, Result, run, weights
 from explorer.training.job import train as train_rank
 from explorer.training.recipe import TrainingError
+from tests.support import warm
 
 NETWORK = fire((1, 8, 8), 10, modules=2, base_e=16, final_relu=False)
 RECIPE = {
@@ -245,7 +246,7 @@ def test_the_imagenet_run_on_a_small_folder(imagenet: Path) -> None:
     until((trained / "epoch_0001.safetensors").exists)
     first.kill()
     first.wait()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = warm.command("explorer.search", *words, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     (trial,) = study_store.load(f"sqlite:///{folder}/study.db", "imagenet_squeezenet").trials

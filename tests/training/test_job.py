@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from explorer.arch import ArchitectureError, architecture
 from explorer.arch.families import families
@@ -20,26 +19,8 @@ from explorer.training.classifier import Classifier, initialise, revive
 from explorer.training.job import Job, Result, run, weights
 from explorer.training.network import build
 from explorer.training.recipe import Recipe, RecipeError, TrainingError, read
-
-CONF = Path(__file__).parents[2] / "conf"
-DIGITS = {"name": "digits"}
-FAST: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "fast.yaml").read_text())
-PAPER: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "paper.yaml").read_text())
-SMALL = families()["fire"]((1, 8, 8), 10, base_e=16, incr_e=8, modules=3, stem=16, bypass="complex", final_relu=False)
-
-
-def job(folder: Path, first: int = 0, last: int = 4, epochs: int = 4, **more: Any) -> Job:
-    given = {"architecture": SMALL.to_json(), "recipe": FAST, "data": DIGITS, "seed": 3, "folder": str(folder)}
-    return Job(**(given | {"first_epoch": first, "last_epoch": last, "epochs": epochs} | more))
-
-
-def without_time(curve: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in curve]
-
-
-def state(folder: Path, epoch: int) -> bytes:
-    tensors = checkpoints.load(folder, epoch).tensors
-    return b"".join(name.encode() + tensors[name].numpy().tobytes() for name in sorted(tensors))
+from tests.support.pictures import pictures
+from tests.support.training import DIGITS, FAST, PAPER, SMALL, job, state, without_time
 
 
 def recipes() -> dict[str, dict[str, Any]]:
@@ -265,8 +246,6 @@ def test_dead_filters_are_turned_around() -> None:
 
 
 def test_image_files_train_too(tmp_path: Path) -> None:
-    from tests.data.test_data import pictures
-
     pictures(tmp_path / "images", 3, 12)
     data = {"name": "image_folder", "dir": str(tmp_path / "images"), "side": 32, "crop": 24, "workers": 1}
     small = families()["fire"]((3, 24, 24), 3, base_e=8, incr_e=0, modules=2, stem=8, final_relu=False)
