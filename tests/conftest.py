@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.browser import browser
-from tests.support.shared import empty_mlflow, folder, searched
+from tests.support.shared import empty_mlflow, folder, searched, searched_copy
 
 # Timing on a busy machine is no property of the code; the examples are the same in every run.
 settings.register_profile(
@@ -24,7 +24,7 @@ settings.register_profile(
 )
 settings.load_profile("explorer")
 
-__all__ = ["browser", "empty_mlflow", "folder", "searched"]  # fixtures of every test
+__all__ = ["browser", "empty_mlflow", "folder", "searched", "searched_copy"]  # fixtures of every test
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
 

@@ -105,6 +105,7 @@ def test_an_empty_figure() -> None:
 # The command ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_front_of_a_study(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     record = stored(finished_study(6), url)

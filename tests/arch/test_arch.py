@@ -73,6 +73,7 @@ IDENTITIES = {
     "vgg16": "538f708f4d595f08",
 }
 
+
 def by_module(network):
     """{'fire2': (last output, params of all its layers)}."""
     rows = {}

@@ -240,6 +240,7 @@ def test_the_front_over_bytes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     """A study's network trained, compressed, stored, logged, decompressed: each by its command."""
     from explorer.storage import attributes

@@ -55,6 +55,7 @@ def pages(site: Path) -> dict[Path, Links]:
     return {path: Links(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
 
 
+@pytest.mark.slow
 def test_every_page_is_in_the_navigation(site: Path) -> None:
     settings = tomllib.loads((DOCS / "zensical.toml").read_text(encoding="utf-8"))
     listed = set(re.findall(r"'([\w/]+\.md)'", str(settings["project"]["nav"])))
@@ -63,6 +64,7 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     assert all((site / name).with_suffix(".html").is_file() for name in listed)
 
 
+@pytest.mark.slow
 def test_links_of_the_site_lead_somewhere(pages: dict[Path, Links], site: Path) -> None:
     wrong, seen = [], 0
     for path, page in pages.items():
@@ -84,6 +86,7 @@ def test_links_of_the_site_lead_somewhere(pages: dict[Path, Links], site: Path) 
     assert seen > 1000
 
 
+@pytest.mark.slow
 def test_the_site_needs_no_network(pages: dict[Path, Links], site: Path) -> None:
     for path, page in pages.items():
         for address in page.loaded:
@@ -95,6 +98,7 @@ def test_the_site_needs_no_network(pages: dict[Path, Links], site: Path) -> None
     assert "url(//" not in styles
 
 
+@pytest.mark.slow
 def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
     """The build is strict: of a page alone, what is wrong in it stops it."""
     (tmp_path / "docs").mkdir()
@@ -114,6 +118,7 @@ def keys(config: dict[str, Any], prefix: str = "") -> Iterator[str]:
                 yield from keys(value, f"{prefix}{key}.")
 
 
+@pytest.mark.slow
 def test_the_reference_has_every_command_key_and_option(site: Path) -> None:
     written = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     for path in (ROOT / "conf").glob("*.yaml"):

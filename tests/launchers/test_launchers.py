@@ -21,6 +21,8 @@ from explorer.training.job import weights
 from explorer.training.worker import data_facts, train
 from tests.support.launched import CONFIGS, MARK, died, ended, job, marked, need, start, wait_for
 
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
 
 def curve(result: dict[str, Any]) -> list[dict[str, float]]:
     return [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in result["curve"]]
@@ -57,7 +59,6 @@ def test_threads_and_devices_are_set_and_nothing_is_left_after_close(
     assert not list(tmp_path.glob("slurm/*/slot_*"))
 
 
-@pytest.mark.slow
 def test_a_training_uses_every_device_of_its_slot(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     several = {"local": {}, "ray": {"slots": 1, "cpus": 2}, "slurm": {"slots": 1, "cpus": 2}}
@@ -156,7 +157,6 @@ def test_a_training_gives_the_same_bits_wherever_it_runs(launcher: Launcher, tmp
     assert all(ours[key].equal(theirs[key]) for key in ours)
 
 
-@pytest.mark.slow
 def test_workers_of_a_killed_controller_end(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = json.dumps({"name": name} | CONFIGS[name])
@@ -192,7 +192,7 @@ def test_workers_of_a_killed_controller_end(name: str, tmp_path: Path, monkeypat
     process.stdout.close()
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_a_search_runs_on_it(name: str, tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(
         "defaults: [fire_micro, _self_]\nsearch: {base_e: {low: 16, high: 32}, incr_e: null}\nfixed: {incr_e: 16}\n"

@@ -37,6 +37,7 @@ def test_trainings_on_one_gpu(memory: float, total: float, utilisation: float, n
     assert trainings(memory, total, utilisation) == number
 
 
+@pytest.mark.slow
 def test_slots_are_added_when_the_first_training_has_shown_what_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

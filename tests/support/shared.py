@@ -53,6 +53,13 @@ def folder(tmp_path: Path, empty_mlflow: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def searched_copy(searched: tuple[Path, str], tmp_path: Path) -> tuple[Path, str]:
+    """A copy of `searched` to write in."""
+    made, printed = searched
+    return shutil.copytree(made, tmp_path / "searched"), printed
+
+
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Path, str]:
     """A folder with a finished search of 5 trials, begun without any database, and what it printed. Only to look at."""

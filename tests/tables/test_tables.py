@@ -72,6 +72,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     """Two real searches become a table; another goes into it; what does not go together is refused."""
     words = ["explorer.search", "+space=fire_small_grid", *(f"space.search.{each}" for each in GRID)]

@@ -52,6 +52,7 @@ def dashboard(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_study_opens_as_it_is(browser: Any, tmp_path: Path) -> None:
     words = ["+space=fire_micro", "n_trials=6", "epochs=2", "space.limits.params=100_000", "launcher.devices=[cpu]"]
     warm.command("explorer.search", *words, "space.anchors=[]", "stopping=none", cwd=tmp_path).check_returncode()

@@ -31,17 +31,9 @@ from tests.support.sample import finished_study, study, trial
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What MLflow makes where there is nothing; that takes seconds, so it is copied."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    connect(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def uri(tmp_path: Path, empty_database: Path) -> str:
-    copy(empty_database, tmp_path / "mlflow.db")
+def uri(tmp_path: Path, empty_mlflow: Path) -> str:
+    copy(empty_mlflow, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 

@@ -153,10 +153,12 @@ def wait_for_each_other(rank: int, ranks: int, what: str) -> int:
     return int(total)
 
 
+@pytest.mark.slow
 def test_what_rank_0_returns() -> None:
     assert together(2, wait_for_each_other, "sum") == 3
 
 
+@pytest.mark.slow
 def test_a_lost_process_ends_the_others() -> None:
     started = time.monotonic()
     with pytest.raises(RankDied, match="process 1 of 2 of a training is gone"):
@@ -164,11 +166,13 @@ def test_a_lost_process_ends_the_others() -> None:
     assert time.monotonic() - started < 60
 
 
+@pytest.mark.slow
 def test_the_cause_is_told_not_its_consequence() -> None:
     with pytest.raises(DataError, match=r"^torn.JPEG: no readable image$"):
         together(2, wait_for_each_other, "failed")
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_killed_worker(tmp_path: Path) -> None:
     wait = "if __name__ == '__main__': together(2, wait_for_each_other, 'wait')"
     code = f"from tests.training.test_distributed import *\n{wait}"

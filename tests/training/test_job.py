@@ -32,6 +32,7 @@ def recipes() -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes().values(), ids=recipes().keys())
 def test_one_piece_or_several_or_twice_give_the_same_bits(recipe: dict[str, Any], tmp_path: Path) -> None:
     more = {"recipe": recipe, "data": DIGITS | {"shift": 1}}
@@ -47,6 +48,7 @@ def test_one_piece_or_several_or_twice_give_the_same_bits(recipe: dict[str, Any]
     assert without_time(other.curve) != without_time(whole.curve)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes().values(), ids=recipes().keys())
 def test_whole_epochs_and_lightnings_own_loop_give_the_same_bits(
     recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -59,6 +61,7 @@ def test_whole_epochs_and_lightnings_own_loop_give_the_same_bits(
     assert state(tmp_path / "ours", 3) == state(tmp_path / "own", 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_mixed_precision_with_clipping(accumulate: int, tmp_path: Path) -> None:
     mixed = FAST | {"precision": "bf16-mixed", "accumulate": accumulate}
@@ -70,6 +73,7 @@ def test_mixed_precision_with_clipping(accumulate: int, tmp_path: Path) -> None:
     assert whole.curve[-1]["val_loss"] == pytest.approx(plain.curve[-1]["val_loss"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_jobs_and_results_are_json(tmp_path: Path) -> None:
     asked = job(tmp_path, 0, 2)
     result = run(Job(**json.loads(json.dumps(asdict(asked)))))
@@ -82,6 +86,7 @@ def test_jobs_and_results_are_json(tmp_path: Path) -> None:
     assert result.device.startswith("cpu (") or torch.cuda.is_available()
 
 
+@pytest.mark.slow
 def test_progress_is_told_and_a_repeated_job_starts_clean(tmp_path: Path) -> None:
     first = run(job(tmp_path, 0, 2)).curve
     second = run(job(tmp_path, 2, 4)).curve
@@ -95,6 +100,7 @@ def test_progress_is_told_and_a_repeated_job_starts_clean(tmp_path: Path) -> Non
     assert checkpoints.epochs(tmp_path) == [2, 3]
 
 
+@pytest.mark.slow
 def test_the_result_is_that_of_the_weights_left_behind(tmp_path: Path) -> None:
     last = run(job(tmp_path, 0, 4)).curve[-1]
     network = build(SMALL)
@@ -107,6 +113,7 @@ def test_the_result_is_that_of_the_weights_left_behind(tmp_path: Path) -> None:
     assert float(right) == pytest.approx(last["val_acc"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_trainval_looks_at_the_test_images_once(tmp_path: Path) -> None:
     curve = run(job(tmp_path, 0, 3, 3, split="trainval")).curve
     assert [sorted(set(epoch) - {"epoch", "train_loss", "lr", "seconds"}) for epoch in curve] == [
@@ -118,6 +125,7 @@ def test_trainval_looks_at_the_test_images_once(tmp_path: Path) -> None:
     assert without_time(part) == without_time(curve[:2])
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     wild = FAST | {"optimizer": "sgd", "lr": 1e12, "clip": None, "warmup": 0.0}
     with pytest.raises(TrainingError, match=r"epoch 1: the training loss became (nan|inf)"):
@@ -125,6 +133,7 @@ def test_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     assert checkpoints.epochs(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         run(job(tmp_path, 2, 4))
@@ -245,6 +254,7 @@ def test_dead_filters_are_turned_around() -> None:
     assert any(dead)
 
 
+@pytest.mark.slow
 def test_image_files_train_too(tmp_path: Path) -> None:
     pictures(tmp_path / "images", 3, 12)
     data = {"name": "image_folder", "dir": str(tmp_path / "images"), "side": 32, "crop": 24, "workers": 1}
