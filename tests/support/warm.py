@@ -5,6 +5,7 @@ Where the process is the subject (signals, what it imports, its environment at t
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -66,10 +67,10 @@ def command(
 
 @cache
 def _server() -> socket.socket:
-    """One for this process; it ends when this process does, and the socket closes."""
+    """One for this process; it ends when this process does, however it does, as the socket closes."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.warm_server", str(theirs.fileno())],
             cwd=ROOT,
             pass_fds=[theirs.fileno()],
@@ -77,4 +78,10 @@ def _server() -> socket.socket:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def stop() -> None:
+        ours.close()
+        process.wait(60)
+
+    atexit.register(stop)
     return ours
