@@ -105,6 +105,7 @@ def test_an_empty_figure() -> None:
 # The command ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_front_of_a_study(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
@@ -136,6 +137,7 @@ def test_the_front_of_a_study(tmp_path: Path) -> None:
     assert len(latest(kept)) == len(kept)
 
 
+@pytest.mark.slow
 def test_a_folder_that_retrain_wrote(tmp_path: Path) -> None:
     from explorer.training.export import save
     from explorer.training.network import build

@@ -66,6 +66,7 @@ def test_small_studies_are_described(trials: list[TrialRecord]) -> None:
     assert document.html("small", "", [errors, importance, front])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")  # an MLflow database
 def test_files_are_added_to_the_studys_run(tmp_path: Path) -> None:
     record, uri = finished_study(2), f"sqlite:///{tmp_path}/mlflow.db"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from explorer.results.record import StudyRecord
-from explorer.storage import study_store
 from tests.support import warm
 from tests.support.process_tree import workers
 
@@ -45,6 +44,8 @@ def search(folder: Path, *words: str, code: int = 0) -> str:
 
 
 def study(folder: Path) -> StudyRecord:
+    from explorer.storage import study_store  # here, as every run of pytest imports this module
+
     return study_store.load(f"sqlite:///{folder}/study.db", "small")
 
 

@@ -81,6 +81,7 @@ def running(whole: TrialRecord, epochs: int) -> TrialRecord:
     return replace(whole, state="RUNNING", reason="", curves=tuple(curve[:epochs] for curve in whole.curves))
 
 
+@pytest.mark.slow
 def test_a_study_is_shown_whole(uri: str) -> None:
     record = finished_study(16)
     mirror(record, uri)
@@ -125,6 +126,7 @@ def test_a_study_is_shown_whole(uri: str) -> None:
     assert volumes[-1].value == pytest.approx(pareto.study_hypervolume(record))
 
 
+@pytest.mark.slow
 def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
     record = finished_study(6)
     mirror(record, uri)
@@ -149,6 +151,7 @@ def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
     assert (tmp_path / "mlartifacts" / parent.info.run_id / "artifacts" / "pareto.html").is_file()
 
 
+@pytest.mark.slow
 def test_again_adds_nothing(uri: str) -> None:
     record = finished_study(16)
     mirror(record, uri)
@@ -157,6 +160,7 @@ def test_again_adds_nothing(uri: str) -> None:
     assert content(uri) == before
 
 
+@pytest.mark.slow
 def test_an_empty_server_is_given_everything(uri: str, tmp_path: Path) -> None:
     """What grew up with the search, epoch by epoch and over two searches, equals what is rebuilt at once."""
     grown, rebuilt = uri, f"sqlite:///{tmp_path}/no/folder/yet/mlflow.db"
@@ -171,6 +175,7 @@ def test_an_empty_server_is_given_everything(uri: str, tmp_path: Path) -> None:
     assert content(grown) == content(rebuilt)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_running_and_a_later_search_goes_on(uri: str) -> None:
     halfway = study([trial(0), running(trial(1), 5)])
     mirror(halfway, uri, ended=False)
@@ -187,6 +192,7 @@ def test_nothing_is_left_running_and_a_later_search_goes_on(uri: str) -> None:
     assert {run.info.status for run in runs(uri)} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_runs_a_killed_controller_left_running_are_put_right(uri: str) -> None:
     mirror(study([trial(0), running(trial(1), 5), running(trial(2), 5)]), uri, ended=False)
     failed = replace(trial(1), state="FAIL", reason="out of memory")
@@ -195,6 +201,7 @@ def test_runs_a_killed_controller_left_running_are_put_right(uri: str) -> None:
     assert {number: run.info.status for number, run in children.items()} == {0: "FINISHED", 1: "FAILED", 2: "KILLED"}
 
 
+@pytest.mark.slow
 def test_who_leaves_the_front_loses_its_tag(uri: str) -> None:
     first, better = trial(2, accuracy=0.8), replace(trial(3, accuracy=0.9), params=trial(2).params - 1)
     mirror(study([first]), uri, ended=False)
@@ -206,6 +213,7 @@ def test_who_leaves_the_front_loses_its_tag(uri: str) -> None:
     assert "| [2](#" not in parent.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 def test_what_was_deleted_in_mlflow_comes_back(uri: str) -> None:
     record = study([trial(0), trial(1)])
     mirror(record, uri)
@@ -220,6 +228,7 @@ def test_what_was_deleted_in_mlflow_comes_back(uri: str) -> None:
     assert content(uri) == before
 
 
+@pytest.mark.slow
 def test_studies_of_one_name_do_not_mix(uri: str) -> None:
     mirror(study([trial(0), trial(1)]), uri)
     mirror(study([replace(trial(0), started=5.0)]), uri)
@@ -228,6 +237,7 @@ def test_studies_of_one_name_do_not_mix(uri: str) -> None:
     assert (len(parents), len(everything)) == (2, 5)
 
 
+@pytest.mark.slow
 def test_long_trainings_and_long_configurations_fit_mlflows_limits(uri: str) -> None:
     record = study([trial(0, epochs=500), trial(1)])
     record = replace(record, config=record.config | {f"key{i}": i for i in range(250)} | {"long": "x" * 10_000})
@@ -254,6 +264,7 @@ def statements() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", collect)
 
 
+@pytest.mark.slow
 def test_a_sync_costs_what_changed(uri: str) -> None:
     from explorer.tracking.mirror import Mirror
 
@@ -272,6 +283,7 @@ def test_a_sync_costs_what_changed(uri: str) -> None:
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -> None:
     warnings: list[str] = []
     tracker = Tracker(uri, warnings.append, refresh=0.1)
@@ -298,6 +310,7 @@ def writers(parent: int) -> list[int]:
     return [int(path.name) for path in found if f"PPid:\t{parent}\n" in (path / "status").read_text()]
 
 
+@pytest.mark.slow
 def test_another_process_writes_and_neither_signals_nor_its_death_are_noticed(
     uri: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -328,6 +341,7 @@ def test_another_process_writes_and_neither_signals_nor_its_death_are_noticed(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this Linux does not weigh sessions")
 def test_what_writes_gives_way_until_the_search_is_over(uri: str) -> None:
     """On a machine whose cores are taken it would need a minute for the imports that the end of a search waits for."""
@@ -343,6 +357,7 @@ def test_what_writes_gives_way_until_the_search_is_over(uri: str) -> None:
     assert _has_trials(uri, len(finished_study(4).trials))
 
 
+@pytest.mark.slow
 def test_what_writes_ends_with_a_search_that_is_killed(tmp_path: Path) -> None:
     code = "import time; from explorer.tracking import Tracker; from tests.support.sample import finished_study; "
     code += f"tracker = Tracker('sqlite:///{tmp_path}/mlflow.db'); tracker.update(finished_study(30)); time.sleep(60)"
@@ -355,6 +370,7 @@ def test_what_writes_ends_with_a_search_that_is_killed(tmp_path: Path) -> None:
     wait_for(lambda: not Path(f"/proc/{writer}").exists(), 20)
 
 
+@pytest.mark.slow
 def test_a_tracker_with_nothing_to_show_closes(uri: str) -> None:
     assert Tracker(uri).close(10)
 
@@ -392,6 +408,7 @@ def _has_trials(address: str, count: int) -> bool:
     return found is not None and len(client.search_runs([found.experiment_id])) == count + 1
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_away_is_one_line(tmp_path: Path) -> None:
     address = f"http://somebody:s3cret@127.0.0.1:{free_port()}"
     warnings: list[str] = []
@@ -409,6 +426,7 @@ def test_a_server_that_stays_away_is_one_line(tmp_path: Path) -> None:
     assert "Connection refused" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("not a database, but long enough to look at" * 100)
     with pytest.raises(TrackingError, match="file is not a database"):
@@ -487,6 +505,7 @@ def test_epochs_of_several_seeds() -> None:
     assert view.curve(three)[-1]["val_acc"] == pytest.approx(three.accuracy)
 
 
+@pytest.mark.slow
 def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     code = "from explorer.tracking.tracker import open_mirror; from tests.support.sample import finished_study; "
