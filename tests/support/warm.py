@@ -51,7 +51,9 @@ def command(
             descriptors = [nothing.fileno(), out.fileno(), err.fileno(), theirs.fileno()]
             socket.send_fds(_server(), [json.dumps(request).encode()], descriptors)
         ours.settimeout(300)  # for its imports, on a busy machine
-        pid = int(ours.recv(32))
+        started = ours.recv(32)
+        assert started, "the warm server has ended; what it said is on stderr"
+        pid = int(started)
         ours.settimeout(timeout)
         try:
             code = int(ours.recv(32))

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 from importlib import import_module
-from multiprocessing import process, util
+from multiprocessing import process
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,6 @@ def replace_python(waiting: list[Any]) -> None:
 
     _posixsubprocess.fork_exec = fork_exec
     subprocess._fork_exec = fork_exec  # type: ignore[attr-defined]
-    util.__dict__["_posixsubprocess"] = _posixsubprocess
 
 
 if __name__ == "__main__":
