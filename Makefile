@@ -8,7 +8,7 @@ COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.
 	--no-annotate --quiet --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev search paper chaos table docs bench test check lock clean
+.PHONY: help setup dev search paper chaos table docs bench test quick check lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,10 @@ bench: $(DEV)  ## Measure every ratio that is promised and put the table into do
 	$(PY) -m benchmarks --output docs/performance.md
 
 test: $(DEV)  ## Run every test, in two processes (those that search use two cores themselves)
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+quick: $(DEV)  ## Run the tests that train nothing, in two minutes
+	$(PY) -m pytest -m "not slow and not browser and not cluster and not postgres" --numprocesses 2 --dist loadgroup
 
 check: $(DEV)  ## Lint, formatting, types, import contracts
 	$(PY) -m ruff check

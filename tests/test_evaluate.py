@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,13 @@ from explorer.evaluate import main
 from explorer.training.evaluation import evaluate
 from explorer.training.network import build
 from explorer.training.weights import WeightsError
+from tests.support import warm
 
 SMALL = {"side": 20, "crop": 16}
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "explorer.evaluate", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return warm.command("explorer.evaluate", *words)
 
 
 @pytest.fixture

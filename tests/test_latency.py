@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,28 +13,20 @@ import torch
 
 from explorer.arch import architecture, cost
 from explorer.plots import latency
-from explorer.results.latency import RUNTIMES, Latency, Timed, latest
+from explorer.results.latency import RUNTIMES, Timed, latest
 from explorer.storage import attributes
 from explorer.tracking import mirror
 from explorer.tracking.client import connect
 from explorer.training.latency import Ready, Subject, measure, prepare
-from tests.support.sample import finished_study
+from tests.support import warm
+from tests.support.sample import finished_study, timed
 from tests.support.stored import stored
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*noload.*")  # MLflow's own
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "explorer.latency", *arguments]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def timed(trial: int, median: float, runtime_factor: float = 0.2, **changes: object) -> Timed:
-    times = {"torch": median, "onnxruntime": runtime_factor * median}
-    found = {name: Latency(value, 0.9 * value, 1.2 * value, 100) for name, value in times.items()}
-    facts = {"network": f"trial {trial}", "trial": trial, "identity": "0" * 16, "params": 1, "macs": 1}
-    facts |= {"device": "cpu (x, 1 thread)", "batch_size": 1, "load": 0.0, "versions": {}, "latencies": found}
-    return Timed(**{**facts, **changes})  # type: ignore[arg-type]
+    return warm.command("explorer.latency", *arguments, cwd=cwd)
 
 
 # Measuring ------------------------------------------------------------------------------------------------------------
@@ -114,6 +105,8 @@ def test_an_empty_figure() -> None:
 # The command ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_front_of_a_study(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     record = stored(finished_study(6), url)
@@ -144,6 +137,7 @@ def test_the_front_of_a_study(tmp_path: Path) -> None:
     assert len(latest(kept)) == len(kept)
 
 
+@pytest.mark.slow
 def test_a_folder_that_retrain_wrote(tmp_path: Path) -> None:
     from explorer.training.export import save
     from explorer.training.network import build

@@ -48,6 +48,7 @@ def files(folder):
     }
 
 
+@pytest.mark.slow
 def test_holds_the_package_and_its_configs_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -57,6 +58,7 @@ def test_holds_the_package_and_its_configs_and_nothing_else(wheel):
     assert held == package | configs
 
 
+@pytest.mark.slow
 def test_finds_its_own_configs(installed, tmp_path):
     code = """
 import explorer
@@ -73,6 +75,7 @@ print(*config.space_files())
     assert set(spaces.split()) == {path.stem for path in (ROOT / "search_spaces").glob("*.yaml")}
 
 
+@pytest.mark.slow
 def test_describes_from_an_empty_folder(installed, tmp_path):
     done = installed(tmp_path, "-m", "explorer.describe", "squeezenet_v1_0", "input=[1,8,8]", "classes=10")
     assert (done.returncode, done.stderr) == (0, "")

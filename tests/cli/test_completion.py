@@ -12,6 +12,7 @@ import pytest
 
 from explorer.cli.config import _override, folder
 from explorer.cli.options import ConfigError
+from tests.support import warm
 
 BASH = """
 eval "$(explorer -sc install=bash)"
@@ -68,8 +69,7 @@ def test_two_dashes() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in folder("conf").glob("*.yaml")))
 def test_every_command_has_help_of_one_style(name: str, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", f"explorer.{name}", "--help"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.command(f"explorer.{name}", "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     what, examples, *_ = done.stdout.split("\n\n")
     assert what.strip()[0].isupper()  # a sentence on what it does, then examples, then its keys

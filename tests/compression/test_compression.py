@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -25,6 +24,7 @@ from explorer.plots import compressed
 from explorer.results.compressed import Compressed
 from explorer.training import recipe as recipes
 from explorer.training.network import Network, build
+from tests.support import warm
 from tests.support.sample import finished_study
 
 RECIPE = {"epochs": 2, "batch_size": 64, "optimizer": "adamw", "lr": 0.003, "clip": 1.0, "init": "orthogonal"}
@@ -104,6 +104,7 @@ def test_the_cheapest_loss_within_the_budget() -> None:
         allocate.allocate(options, 10)
 
 
+@pytest.mark.slow
 def test_pruned_weights_stay_zero_while_the_others_are_trained() -> None:
     made, data = network(), datasets.load(DIGITS)
     kept = {name: max(1, layer.weight.numel() // 3) for name, layer in weighted_layers(made).items()}
@@ -119,6 +120,7 @@ def test_pruned_weights_stay_zero_while_the_others_are_trained() -> None:
     assert changed > 3  # a layer may be dead, and then has no gradient
 
 
+@pytest.mark.slow
 def test_codebooks_are_trained_with_the_codes_fixed() -> None:
     made, data = network(), datasets.load(DIGITS)
     coded = {n: codebook.share(m.weight.detach().numpy(), None, 7) for n, m in weighted_layers(made).items()}
@@ -135,6 +137,7 @@ def test_codebooks_are_trained_with_the_codes_fixed() -> None:
     assert changed > 3
 
 
+@pytest.mark.slow
 def test_a_teacher_is_followed_and_not_the_labels() -> None:
     """A pruned network comes to answer as a network that was never trained does."""
     teacher, made, data = network(), network(), datasets.load(DIGITS)
@@ -169,6 +172,7 @@ def test_fisher_is_the_mean_square_gradient() -> None:
     np.testing.assert_allclose(found["conv10"], (total / 6).numpy(), rtol=1e-3, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_network_within_its_budget_from_the_file_alone(tmp_path: Path) -> None:
     made, data, recipe = network(), datasets.load(DIGITS), recipes.read(RECIPE)
     finetune.train(made, data, recipe, 2, 1.0, 0)
@@ -185,6 +189,7 @@ def test_a_network_within_its_budget_from_the_file_alone(tmp_path: Path) -> None
     assert all(len(np.unique(value)) <= 256 for value in values.values())
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_in_training_stays_within_its_budget() -> None:
     """The budgets lie where the codebooks' training adds bytes: of two budgets one apart, one is just missed."""
     made, data, recipe = network(), datasets.load(DIGITS), recipes.read(RECIPE)
@@ -243,18 +248,13 @@ def test_the_front_over_bytes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     """A study's network trained, compressed, stored, logged, decompressed: each by its command."""
     from explorer.storage import attributes
 
     def run(name: str, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", f"explorer.{name}", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm.command(f"explorer.{name}", *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -342,6 +342,7 @@ def test_weights_name_their_network_by_their_shapes() -> None:
         published("best", {"a.weight": torch.empty(3, 4)}, data)
 
 
+@pytest.mark.slow
 def test_a_budget_that_loses_too_much_is_exceeded_and_one_that_is_asked_for_is_kept() -> None:
     made, data, recipe = network(), datasets.load(DIGITS), recipes.read(RECIPE)
     finetune.train(made, data, recipe, 4, 1.0, 0)

@@ -15,9 +15,10 @@ from PIL import Image
 
 from explorer.data import NAMES, DataError, load
 from explorer.data.fashion_mnist import FILES, read_idx
-from explorer.data.files import Preparation, scan
+from explorer.data.folder import Preparation, scan
 from explorer.data.memory import MemoryDataModule, Pixels
 from explorer.data.module import DataModule
+from tests.support.pictures import pictures
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 Maker = Callable[[Path, pytest.MonkeyPatch], dict[str, Any]]
@@ -75,15 +76,6 @@ def cifar(classes: int) -> Maker:
         return {"dir": str(folder), "download": False, "val": 2 * classes}
 
     return make
-
-
-def pictures(folder: Path, classes: int, each: int, offset: int = 0) -> None:
-    for c in range(classes):
-        (folder / f"class{c}").mkdir(parents=True)
-        for i in range(each):
-            rng = np.random.default_rng([offset, c, i])
-            pixels = rng.integers(0, 256, (40 + 3 * i, 60, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"class{c}" / f"{offset + i}.png")
 
 
 def image_folder(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:

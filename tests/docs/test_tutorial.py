@@ -21,6 +21,8 @@ UI = "mlflow ui --backend-store-uri sqlite:///mlflow.db"
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.xdist_group("tutorial"),
     pytest.mark.timeout(1800),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*"),
 ]

@@ -15,32 +15,26 @@ from typing import Any
 import pytest
 
 from explorer.arch import cost
-from explorer.cli.config import folder, space_files
+from explorer.cli.config import space_files
 from explorer.plots import curves, history, parallel
 from explorer.report import name_the_other
 from explorer.reporting import page, presets
 from explorer.reporting.baseline import best_trade_offs
-from explorer.reporting.commands import GROUPS, Commands, commands
+from explorer.reporting.commands import GROUPS, Commands
 from explorer.reporting.front_section import canonical
 from explorer.reporting.network_details import details
 from explorer.reporting.page import Subject
 from explorer.results.record import StudyRecord
 from explorer.results.spent import duration, spent, within
+from tests.support import warm
+from tests.support.reported import PRESETS, subject
 from tests.support.sample import finished_study, study, trial
 
 SCRIPTS = sorted(Path(page.__file__).parents[1].rglob("*.js"))
 
-PRESETS = {group: presets.options(folder("conf") / group) for group in GROUPS}
-
-
-def subject(record: StudyRecord) -> Subject:
-    options = f"study={record.name}"
-    return Subject(record, options, commands(record, options, PRESETS, presets.spaces(space_files())))
-
 
 def report(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "explorer.report", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return warm.command("explorer.report", *arguments, cwd=cwd)
 
 
 # Scripts --------------------------------------------------------------------------------------------------------------

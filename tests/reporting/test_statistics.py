@@ -67,6 +67,8 @@ def test_small_studies_are_described(trials: list[TrialRecord]) -> None:
     assert document.html("small", "", [errors, importance, front])
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_files_are_added_to_the_studys_run(tmp_path: Path) -> None:
     record, uri = finished_study(2), f"sqlite:///{tmp_path}/mlflow.db"
     assert not add_files(record, {"a.txt": "x"}, uri)
@@ -93,6 +95,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_on_a_search(searched: Path) -> None:
     copy(searched / "study.db", searched / "other.db")
     printed = run(searched, "explorer.statistics", "small", "against=small", "against_storage=sqlite:///other.db")
@@ -108,6 +111,7 @@ def test_the_command_on_a_search(searched: Path) -> None:
     assert {"pareto.html", "statistics.html", "statistics.json"} <= files
 
 
+@pytest.mark.slow
 def test_the_command_for_programs(searched: Path) -> None:
     printed = run(searched, "explorer.statistics", "small", "format=json", "tracking=null", "output=null")
     found = json.loads(printed)
@@ -118,6 +122,7 @@ def test_the_command_for_programs(searched: Path) -> None:
     assert found["against"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -70,6 +70,8 @@ def predicted(uri: str, model: str, images: np.ndarray, folder: Path) -> tuple[n
     return np.load(folder / "logits.npy"), done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_best_loads_elsewhere_and_gives_the_same_logits(tmp_path: Path) -> None:
     record, uri = finished_study(8), f"sqlite:///{tmp_path}/mlflow.db"
     mirror(record, uri)
@@ -105,6 +107,8 @@ def test_best_loads_elsewhere_and_gives_the_same_logits(tmp_path: Path) -> None:
     assert not [path for path in files if b"cloudpickle" in path.read_bytes()]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_same_weights_are_one_version(tmp_path: Path) -> None:
     record, uri = finished_study(4), f"sqlite:///{tmp_path}/mlflow.db"
     trial = record.trials[3]
@@ -119,6 +123,7 @@ def test_the_same_weights_are_one_version(tmp_path: Path) -> None:
     assert len(client.search_runs([experiment], "params.trial = '3'")) == 2
 
 
+@pytest.mark.slow
 def test_track_registers_again_through_a_server(tmp_path: Path) -> None:
     record = finished_study(4)
     trial = record.trials[3]
