@@ -15,7 +15,8 @@ from PIL import Image
 
 from explorer.data import NAMES, DataError, load
 from explorer.data.fashion_mnist import FILES, read_idx
-from explorer.data.folder import Preparation, scan
+from explorer.data.files import Preparation
+from explorer.data.folder import scan
 from explorer.data.memory import MemoryDataModule, Pixels
 from explorer.data.module import DataModule
 from tests.support.pictures import pictures
