@@ -47,7 +47,7 @@ def test_a_study_is_read_as_optuna_reads_it(path: Path) -> None:
     assert {one.state.name for one in bulk} == {"COMPLETE", "PRUNED", "RUNNING"}
 
 
-@pytest.mark.parametrize("queries", range(6))
+@pytest.marker.parametrize("queries", range(6))
 def test_a_trial_made_while_its_study_is_read_is_whole_or_absent(path: Path, queries: int) -> None:
     store, sent = simulated.opened(path), []
     reader = open_storage(f"sqlite:///{path}")
@@ -81,7 +81,7 @@ def test_what_is_spent_is_kept_up(path: Path) -> None:
     assert simulated.opened(path).spent.epochs == store.spent.epochs
 
 
-@pytest.mark.parametrize("name", sorted(space_files()))
+@pytest.marker.parametrize("name", sorted(space_files()))
 def test_totals_are_the_costs(name: str) -> None:
     space, rng = load_space(name), Random(name)
     for _ in range(30):
@@ -111,7 +111,7 @@ def test_what_is_covered_is_the_hypervolume_of_all(points: list[tuple[float, flo
         assert covered.add(point) == pytest.approx(hypervolume(points[:count], (60.0, 0.0)))
 
 
-@pytest.mark.parametrize(("stopped", "shown"), [(0, 0), (50, 50), (700, None)])
+@pytest.marker.parametrize(("stopped", "shown"), [(0, 0), (50, 50), (700, None)])
 def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, shown: int | None) -> None:
     anchor = trial(0, anchor="squeezenet_v1_0", accuracy=0.5)
     rest = [trial(i % 200 + 1, accuracy=0.3 + 1e-5 * i) for i in range(MOST + 500)]
@@ -120,13 +120,13 @@ def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, s
     record = study(numbered)
     info = front.info(record)
     expected = {one.number for one in front_trials(record)}
-    assert {mark.trial for mark in info.marks if mark.on_front} == expected
-    assert len(info.marks) == MOST
-    assert info.marks[0].anchor
+    assert {marker.trial for marker in info.markers if marker.on_front} == expected
+    assert len(info.markers) == MOST
+    assert info.markers[0].anchor
     assert info.networks == MOST + 501 + stopped
-    others = sum(not (mark.on_front or mark.anchor) for mark in info.marks)
-    assert sum(mark.stopped for mark in info.marks) == (others // 2 if shown is None else shown)
-    left_out = info.networks - len(info.marks)
+    others = sum(not (marker.on_front or marker.anchor) for marker in info.markers)
+    assert sum(marker.stopped for marker in info.markers) == (others // 2 if shown is None else shown)
+    left_out = info.networks - len(info.markers)
     assert f"{left_out:,} of the others left out" in json.dumps(front.figure(info).to_plotly_json()["layout"]["title"])
 
 
