@@ -47,7 +47,7 @@ def test_a_study_is_read_as_optuna_reads_it(path: Path) -> None:
     assert {one.state.name for one in bulk} == {"COMPLETE", "PRUNED", "RUNNING"}
 
 
-@pytest.marker.parametrize("queries", range(6))
+@pytest.mark.parametrize("queries", range(6))
 def test_a_trial_made_while_its_study_is_read_is_whole_or_absent(path: Path, queries: int) -> None:
     store, sent = simulated.opened(path), []
     reader = open_storage(f"sqlite:///{path}")
@@ -81,7 +81,7 @@ def test_what_is_spent_is_kept_up(path: Path) -> None:
     assert simulated.opened(path).spent.epochs == store.spent.epochs
 
 
-@pytest.marker.parametrize("name", sorted(space_files()))
+@pytest.mark.parametrize("name", sorted(space_files()))
 def test_totals_are_the_costs(name: str) -> None:
     space, rng = load_space(name), Random(name)
     for _ in range(30):
@@ -111,7 +111,7 @@ def test_what_is_covered_is_the_hypervolume_of_all(points: list[tuple[float, flo
         assert covered.add(point) == pytest.approx(hypervolume(points[:count], (60.0, 0.0)))
 
 
-@pytest.marker.parametrize(("stopped", "shown"), [(0, 0), (50, 50), (700, None)])
+@pytest.mark.parametrize(("stopped", "shown"), [(0, 0), (50, 50), (700, None)])
 def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, shown: int | None) -> None:
     anchor = trial(0, anchor="squeezenet_v1_0", accuracy=0.5)
     rest = [trial(i % 200 + 1, accuracy=0.3 + 1e-5 * i) for i in range(MOST + 500)]
