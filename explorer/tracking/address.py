@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +107,20 @@ def redact(text: str) -> str:
     return re.sub(
         r"(?i)([?&][^=&\s]*(?:password|passwd|pwd|token|secret|key)[^=&\s]*=)[^&\s'\"]+", rf"\1{HIDDEN}", text
     )
+
+
+def where_to_look(uri: str, place: str | None) -> str:
+    """How a person sees a run in MLflow: a server's page; for a database the command that serves it, then the page.
+
+    Args:
+        uri: of the tracking server.
+        place: what follows the server's address; None: not known, so the start page.
+    """
+    page = f"/{place}" if place else ""
+    if _scheme(uri) in ("http", "https"):
+        return redact(uri).replace(f"{HIDDEN}@", "").rstrip("/") + page
+    serve = f"mlflow ui --backend-store-uri {shlex.quote(redact(uri))}"
+    return f"{serve}\nthen open http://127.0.0.1:5000{page}" if page else serve
 
 
 def reason(error: BaseException, uri: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from explorer.storage.lock import alone
 from explorer.tracking.address import resolve, sqlite_path, sqlite_uri
@@ -27,8 +30,17 @@ ENVIRONMENT = {
 }
 
 
+CONTACT = 5.0
+"""Seconds in which a server has to take a connection. MLflow would try for minutes."""
+
+
 def connect(uri: str) -> MlflowClient:
-    """A quiet client of the server."""
+    """A quiet client of the server.
+
+    Raises:
+        OSError: if nobody listens there.
+    """
+    _reach(uri)
     return load()(tracking_uri=resolve(uri))
 
 
@@ -41,6 +53,16 @@ def load() -> type[MlflowClient]:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return MlflowClient
+
+
+def _reach(uri: str) -> None:
+    server = urlsplit(uri)
+    if server.scheme not in ("http", "https") or server.hostname is None:
+        return
+    if server.scheme in getproxies() and not proxy_bypass(server.hostname):
+        return  # somebody else is to be asked
+    port = server.port or {"http": 80, "https": 443}[server.scheme]
+    socket.create_connection((server.hostname, port), CONTACT).close()
 
 
 @contextmanager

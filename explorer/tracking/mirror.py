@@ -87,6 +87,15 @@ class Mirror:
             self._sync_search_page(record)
         self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * self._index.latest))
 
+    @property
+    def place(self) -> str:
+        """Where MLflow's pages show the study's run: what follows the server's address."""
+        return f"{self._runs}/{self._parent.run_id}"
+
+    @property
+    def _runs(self) -> str:
+        return f"#/experiments/{self.experiment}/runs"
+
     def run_of(self, number: int) -> str:
         """Id of the run that shows a trial."""
         return self._trials[number].run_id
@@ -148,8 +157,7 @@ class Mirror:
     def _links(self) -> dict[int, str]:
         """Addresses of the runs of the front and of the published networks, within MLflow's pages."""
         named = [*(trial.number for trial in self._index.front), *self._index.published]
-        runs = f"#/experiments/{self.experiment}/runs"
-        return {number: f"{runs}/{self._trials[number].run_id}" for number in named}
+        return {number: f"{self._runs}/{self._trials[number].run_id}" for number in named}
 
     def _sync_trial(self, trial: TrialRecord, on_front: bool, ended: bool) -> None:
         known = self._trials.get(trial.number)
