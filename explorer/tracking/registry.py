@@ -7,13 +7,14 @@ program, and nothing in it is a pickle. The weights as safetensors and the archi
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.tracking.address import local_path
+from explorer.tracking.address import local_path, redact
 from explorer.tracking.mirror import Mirror
 from explorer.tracking.runs import STUDY
 from explorer.training import files
@@ -29,6 +30,12 @@ WEIGHTS = f"{STUDY}.weights"
 MODEL = "MLmodel"
 """MLflow's file that tells what a model is."""
 EXTRA = (files.WEIGHTS, files.ARCHITECTURE, files.MODEL_CARD)
+
+
+def registry_words() -> str:
+    """What is meant by the registry: the tracking server's, unless the environment names another."""
+    elsewhere = os.environ.get("MLFLOW_REGISTRY_URI")
+    return f"MLflow's registry at {redact(elsewhere)} (MLFLOW_REGISTRY_URI)" if elsewhere else "MLflow's registry"
 
 
 def digest(folder: Path) -> str:
