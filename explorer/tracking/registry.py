@@ -70,7 +70,8 @@ def register(
         known = _new_version(client, mirror, run_id, record, trial, folder)
         versions.append(known)
     elif (place := local_path(known.source or "")) and not (place / MODEL).exists():
-        _upload(client, client.get_logged_model(str(known.model_id)), run_id, record, folder)
+        model = known.model_id or place.parent.name  # a database does not tell; the place is models/ID/artifacts
+        _upload(client, client.get_logged_model(model), run_id, record, folder)
     best = max(versions, key=lambda one: (float(one.tags["val_acc"]), -int(one.tags["params"]), -int(one.version)))
     client.set_registered_model_alias(record.name, BEST, best.version)
     return str(known.version)
