@@ -54,6 +54,7 @@ def _log(
     """Logs an MLflow run beside the trial's, and a model; if the server is down, a line says so."""
     from explorer.cli.progress import working
     from explorer.tracking import TrackingError, log_retrain
+    from explorer.tracking.registry import registry_words
 
     try:
         with working("logging to MLflow"):
@@ -61,7 +62,7 @@ def _log(
     except TrackingError as error:
         console.print(f"not logged to MLflow: {error}", style="yellow", highlight=False)
         return
-    console.print(f"in MLflow's registry: models:/{record.name}/{version}", highlight=False)
+    console.print(f"in {registry_words()}: models:/{record.name}/{version}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

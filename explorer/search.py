@@ -59,7 +59,7 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
         controller = make_controller(options, launcher)
     from explorer.cli import search_summary
     from explorer.cli.live_view import LiveView
-    from explorer.tracking.address import redact
+    from explorer.tracking.address import where_to_look
 
     stopped = False
     try:
@@ -73,7 +73,7 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
             tracker.update(controller.record)
             tracker.close(timeout=60)
     ending = "stopped; the same command goes on" if stopped else controller.ending
-    search_summary.show(console, controller.record, ending, redact(options.tracking))
+    search_summary.show(console, controller.record, ending, where_to_look(options.tracking, tracker.place))
     return INTERRUPTED if stopped else 0
 
 

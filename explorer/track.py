@@ -17,6 +17,7 @@ def main(config: DictConfig) -> int:
     from explorer.storage import attributes, study_store
     from explorer.tracking import log_retrain_folders, mirror
     from explorer.tracking.compressed import log_results
+    from explorer.tracking.registry import registry_words
 
     console = Console()
     record = study_store.load(config.storage, config.study)
@@ -30,7 +31,7 @@ def main(config: DictConfig) -> int:
         lost = f", {bare} without files, which are not in {config.compressed}" if bare else ""
         console.print(f"{len(compressed)} compressed networks are there too{lost}", highlight=False)
     if retrained:
-        console.print(f"retrained, in its registry too: {', '.join(retrained)}", highlight=False)
+        console.print(f"retrained, in {registry_words()} too: {', '.join(retrained)}", highlight=False)
     return 0
 
 

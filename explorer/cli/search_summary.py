@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from explorer.cli.terminal import front_table
 
 if TYPE_CHECKING:
@@ -12,14 +14,14 @@ if TYPE_CHECKING:
     from explorer.results.record import StudyRecord
 
 
-def show(console: Console, record: StudyRecord, ending: str, tracking: str) -> None:
-    """How many trials there are, the front, and the commands that come next.
+def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
+    """How many trials there are, the front, where MLflow shows it, and the command that comes next.
 
     Args:
         console: to print on.
         record: the study.
         ending: why the search ended, in words.
-        tracking: URI of MLflow, without credentials.
+        look: how to see the study in MLflow.
     """
     done = sum(trial.state != "RUNNING" for trial in record.trials)
     failed = sum(trial.state == "FAIL" for trial in record.trials)
@@ -30,5 +32,5 @@ def show(console: Console, record: StudyRecord, ending: str, tracking: str) -> N
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
     )
     console.print(notes, style="dim", highlight=False)
-    console.print(f"\nmlflow ui --backend-store-uri {tracking}", highlight=False, soft_wrap=True)
+    console.print(f"\n{escape(look)}", highlight=False, soft_wrap=True)
     console.print("python -m explorer.retrain best", highlight=False)

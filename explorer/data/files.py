@@ -23,6 +23,7 @@ from explorer.data import DataError
 from explorer.data.folder import Sample
 from explorer.data.module import DataModule, Order, generator, share
 from explorer.data.picture import read
+from explorer.data.sockets import place_sockets
 
 RESIZES = ("warp", "short_side")
 ORDERS = ("bgr", "rgb")
@@ -178,6 +179,7 @@ class FilesDataModule(DataModule):
 
     def _loader(self, files: Files, **more: Any) -> DataLoader[Any]:
         if self.workers:
+            place_sockets()
             # A worker of ours was itself spawned and would spawn them: seconds of imports for each, in every rung.
             context = "fork" if sys.platform == "linux" else None
             more |= {"num_workers": self.workers, "persistent_workers": True, "multiprocessing_context": context}

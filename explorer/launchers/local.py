@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, get_context, resource_tracker
 from typing import Any, TypeVar
 
+from explorer.data.sockets import place_sockets
 from explorer.launchers import LauncherError, WorkerDied
 from explorer.launchers.packing import Watch
 from explorer.training.distributed import DEVICES
@@ -63,6 +64,7 @@ class LocalLauncher:
     def warm_up(self) -> None:
         """Starts the server from which workers are forked; it imports what training needs."""
         get_context("forkserver").set_forkserver_preload([PRELOAD])
+        place_sockets()
         resource_tracker.ensure_running()  # it would unblock SIGINT
         # Ctrl-C reaches the whole process group, and would interrupt the imports with a traceback.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 HIDDEN = "***"
+ARTIFACTS = "mlartifacts"
+"""Folder of an experiment's files, beside a database file."""
 
 
 class TrackingError(ValueError):
@@ -41,28 +45,60 @@ def check_uri(uri: str) -> None:
 
 
 def resolve(uri: str) -> str:
-    """A SQLite file's URI with the whole path, so that it stays the same file wherever the process goes."""
+    """A SQLite file's URI with the whole path, so that it stays the same file wherever the process goes.
+
+    Raises:
+        TrackingError: if it is no database URL.
+    """
+    import sqlalchemy
+
     path = sqlite_path(uri)
-    return f"sqlite:///{path}" if path else uri
+    if path is None:
+        return uri
+    return sqlalchemy.make_url(uri).set(database=str(path)).render_as_string(hide_password=False)
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of a SQLite URI; None for other URIs and for databases in memory."""
+    """The file of a SQLite URI, as SQLAlchemy reads it; None for other URIs and for databases in memory.
+
+    Raises:
+        TrackingError: if it is no database URL.
+    """
     if _scheme(uri) != "sqlite":
         return None
-    path = uri.partition("///")[2].partition("?")[0]
-    return None if path in ("", ":memory:") else Path(path).absolute()
+    import sqlalchemy
+
+    try:
+        path = sqlalchemy.make_url(uri).database
+    except sqlalchemy.exc.ArgumentError:
+        raise TrackingError(f"tracking={redact(uri)}: no database URL, expected sqlite:///mlflow.db") from None
+    return None if path in (None, "", ":memory:") else Path(str(path)).absolute()
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URI of a SQLite file, whatever characters its path has."""
+    import sqlalchemy
+
+    return sqlalchemy.URL.create("sqlite", database=str(path.absolute())).render_as_string()
 
 
 def artifact_location(uri: str) -> str | None:
     """Where an experiment's files go: `mlartifacts` beside a SQLite file; a server decides for itself (None).
 
     With any other database MLflow's client decides, and `mlartifacts` in the current folder is where it looks as well.
+    It is a URL, because MLflow takes the quoting out of plain paths too.
     """
     path = sqlite_path(uri)
     if path:
-        return str(path.parent / "mlartifacts")
-    return str(Path("mlartifacts").absolute()) if _scheme(uri) in DATABASES else None
+        return (path.parent / ARTIFACTS).as_uri()
+    return Path(ARTIFACTS).absolute().as_uri() if _scheme(uri) in DATABASES else None
+
+
+def local_path(location: str) -> Path | None:
+    """The folder that MLflow takes an artifact location for; None if it is none of this machine."""
+    if location.startswith("/"):
+        return Path(url2pathname(location))
+    return Path(url2pathname(urlsplit(location).path)) if location.startswith("file:") else None
 
 
 def redact(text: str) -> str:
@@ -71,6 +107,20 @@ def redact(text: str) -> str:
     return re.sub(
         r"(?i)([?&][^=&\s]*(?:password|passwd|pwd|token|secret|key)[^=&\s]*=)[^&\s'\"]+", rf"\1{HIDDEN}", text
     )
+
+
+def where_to_look(uri: str, place: str | None) -> str:
+    """How a person sees a run in MLflow: a server's page; for a database the command that serves it, then the page.
+
+    Args:
+        uri: of the tracking server.
+        place: what follows the server's address; None: not known, so the start page.
+    """
+    page = f"/{place}" if place else ""
+    if _scheme(uri) in ("http", "https"):
+        return redact(uri).replace(f"{HIDDEN}@", "").rstrip("/") + page
+    serve = f"mlflow ui --backend-store-uri {shlex.quote(redact(uri))}"
+    return f"{serve}\nthen open http://127.0.0.1:5000{page}" if page else serve
 
 
 def reason(error: BaseException, uri: str) -> str:

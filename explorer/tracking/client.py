@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from explorer.storage.lock import alone
-from explorer.tracking.address import resolve, sqlite_path
+from explorer.tracking.address import resolve, sqlite_path, sqlite_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,14 +23,24 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
 
+CONTACT = 5.0
+"""Seconds in which a server has to take a connection. MLflow would try for minutes."""
+
+
 def connect(uri: str) -> MlflowClient:
-    """A quiet client of the server."""
+    """A quiet client of the server.
+
+    Raises:
+        OSError: if nobody listens there.
+    """
+    _reach(uri)
     return load()(tracking_uri=resolve(uri))
 
 
@@ -42,19 +55,39 @@ def load() -> type[MlflowClient]:
     return MlflowClient
 
 
+def _reach(uri: str) -> None:
+    server = urlsplit(uri)
+    if server.scheme not in ("http", "https") or server.hostname is None:
+        return
+    if server.scheme in getproxies() and not proxy_bypass(server.hostname):
+        return  # somebody else is to be asked
+    port = server.port or {"http": 80, "https": 443}[server.scheme]
+    socket.create_connection((server.hostname, port), CONTACT).close()
+
+
 @contextmanager
 def exclusive(uri: str) -> Iterator[MlflowClient]:
     """A client; where the server is a database file, for one process at a time, as it may have to be made."""
     path = sqlite_path(uri)
     with alone(path) if path else nullcontext():
-        if path and not path.exists():
+        if path:
             _make_database(path)
         yield connect(uri)
 
 
 def _make_database(path: Path) -> None:
-    """Makes MLflow's database under another name first: one that was cut off half-made could never be opened again."""
+    """Makes MLflow's database, if there is none, under another name first: one that was cut off half-made could never
+    be opened again, and is thrown away.
+    """
     making = path.with_name(f"{path.name}.making")
-    making.unlink(missing_ok=True)
-    connect(f"sqlite:///{making}").search_experiments(max_results=1)
+    _remove(making)
+    if path.exists():
+        return
+    connect(sqlite_uri(making)).search_experiments(max_results=1)
     making.replace(path)
+
+
+def _remove(database: Path) -> None:
+    """Removes a database and its journals: to one of the same name, these would be its own."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        database.with_name(database.name + ending).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking.address import resolve, tracking_errors
 from explorer.tracking.client import connect
 from explorer.tracking.mirror import open_mirror
-from explorer.tracking.runs import PARENT, STUDY, study_key
+from explorer.tracking.runs import PARENT, SOURCE, STUDY, written
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,12 +41,12 @@ def log_compressed(record: StudyRecord, trial: TrialRecord, found: Compressed, f
 def _log(
     client: MlflowClient, uri: str, record: StudyRecord, trial: TrialRecord, found: Compressed, folder: Path | None
 ) -> None:
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, Param, RunTag
 
     mirror = open_mirror(uri, record)
     if not mirror.holds(trial.number):  # else the run is there, and a search may be at work on the study
         mirror.sync(record, ended=True)
-    key = f"{study_key(record)} {trial.number} {found.plan}"
+    key = f"{mirror.key} {trial.number} {found.plan}"
     parent = mirror.run_of(trial.number)
     known = client.search_runs([mirror.experiment], f"tags.`{TAG}` = '{key}'", max_results=1)
     tags = {
@@ -55,27 +55,26 @@ def _log(
         "identity": trial.identity,
         "compressed_trial": str(trial.number),
         "seeds": " ".join(map(str, found.seeds)),
-        "mlflow.source.name": "python -m explorer.compress",
+        SOURCE: "python -m explorer.compress",
         "mlflow.note.content": found.words(),
     }
-    if known:
-        run_id = known[0].info.run_id
-        for name, value in tags.items():
-            client.set_tag(run_id, name, value)
-    else:
-        name = f"compress {trial.number}: {found.plan}"
-        run_id = client.create_run(mirror.experiment, tags=tags, run_name=name).info.run_id
-        client.log_param(run_id, "plan", found.plan)
+    name = f"compress {trial.number}: {found.plan}"
+    run = known[0] if known else client.create_run(mirror.experiment, tags=tags, run_name=name)
     lost, error = found.lost
     metrics = {"params": float(found.params), "bytes": found.size, "ratio": found.ratio, "val_acc": found.accuracy}
     metrics |= {"val_acc_before": mean(found.before), "val_acc_lost": lost, "val_acc_lost_error": error}
     metrics |= {"val_acc_error": found.error, "nonzero": mean(found.nonzero)}
-    now = client.get_run(run_id).info.start_time
-    client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in metrics.items()])
-    if folder is not None:
-        for file in files(found):
-            client.log_artifact(run_id, str(folder / file))
-    client.set_terminated(run_id)
+    run_id, now = run.info.run_id, run.info.start_time
+    with written(client, run):
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            params=[Param("plan", found.plan)],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
+        if folder is not None:
+            for file in files(found):
+                client.log_artifact(run_id, str(folder / file))
 
 
 def files(found: Compressed) -> list[str]:

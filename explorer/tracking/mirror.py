@@ -16,15 +16,28 @@ from explorer.plots import front
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import TrialIndex
 from explorer.tracking import view
-from explorer.tracking.address import artifact_location, check_uri, resolve, tracking_errors
+from explorer.tracking.address import artifact_location, check_uri, local_path, resolve, tracking_errors
 from explorer.tracking.client import exclusive
-from explorer.tracking.runs import PARENT, STUDY, Mirrored, study_key, study_runs
+from explorer.tracking.runs import (
+    PARENT,
+    SEARCH,
+    SOURCE,
+    STUDY,
+    Mirrored,
+    experiment_name,
+    find_experiment,
+    key_on,
+    study_runs,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 FIGURE, NOTE = "explorer.figure", "mlflow.note.content"
 SEARCH_PAGE = "explorer.course"
+LAST_FILES = {"state": "layers.csv", FIGURE: "pareto.html", SEARCH_PAGE: "search.html"}
+"""Tags that are set once files are there, and the last of these files."""
 BATCH = 1_000  # MLflow's limit on the metrics of one log_batch; that on parameters is 100
 PARAM_BATCH = 100
 
@@ -42,8 +55,8 @@ class Mirror:
 
     def __init__(self, client: MlflowClient, uri: str, record: StudyRecord) -> None:
         self._client = client
-        self._key = study_key(record)
-        self.experiment = _experiment(client, uri, record.name)
+        self.experiment = _experiment(client, uri, record)
+        self.key = key_on(client, self.experiment, record)
         self._trials: dict[int, Mirrored] = {}
         self._parent = self._find(record)
         self._progress = view.Progress(record)
@@ -74,6 +87,15 @@ class Mirror:
             self._sync_search_page(record)
         self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * self._index.latest))
 
+    @property
+    def place(self) -> str:
+        """Where MLflow's pages show the study's run: what follows the server's address."""
+        return f"{self._runs}/{self._parent.run_id}"
+
+    @property
+    def _runs(self) -> str:
+        return f"#/experiments/{self.experiment}/runs"
+
     def run_of(self, number: int) -> str:
         """Id of the run that shows a trial."""
         return self._trials[number].run_id
@@ -86,22 +108,28 @@ class Mirror:
         """Reads which runs of the study there are, and makes the parent run if there is none."""
         parents: list[Mirrored] = []
         numbers = {trial.number for trial in record.trials}
-        for run in study_runs(self._client, self.experiment, self._key):
+        for run in study_runs(self._client, self.experiment, self.key):
             if run.info.lifecycle_stage == "deleted":
                 self._client.restore_run(run.info.run_id)
             known, number = Mirrored.read(run), run.data.tags.get("trial")
+            _forget_lost_files(known, run)
             if number is None:
                 parents.append(known)
             elif int(number) in self._trials or int(number) not in numbers:
                 self._set_status(known, "KILLED", None)  # made twice when an answer got lost, or cut off
             else:
                 self._trials[int(number)] = known
-        return parents[0] if parents else self._make_parent(record)
+        if not parents:
+            return self._make_parent(record)
+        if FIGURE in parents[0].tags and not self._client.list_artifacts(parents[0].run_id):
+            for known in (*parents, *self._trials.values()):  # a server that has lost its files, in one question
+                known.tags = {tag: value for tag, value in known.tags.items() if tag not in LAST_FILES}
+        return parents[0]
 
     def _make_parent(self, record: StudyRecord) -> Mirrored:
         tags = {
-            STUDY: self._key,
-            "mlflow.source.name": "python -m explorer.search",
+            STUDY: self.key,
+            SOURCE: SEARCH,
             "mlflow.source.git.commit": str(record.facts.get("git_commit", "")),
         }
         start = int(1000 * record.trials[0].started)
@@ -129,8 +157,7 @@ class Mirror:
     def _links(self) -> dict[int, str]:
         """Addresses of the runs of the front and of the published networks, within MLflow's pages."""
         named = [*(trial.number for trial in self._index.front), *self._index.published]
-        runs = f"#/experiments/{self.experiment}/runs"
-        return {number: f"{runs}/{self._trials[number].run_id}" for number in named}
+        return {number: f"{self._runs}/{self._trials[number].run_id}" for number in named}
 
     def _sync_trial(self, trial: TrialRecord, on_front: bool, ended: bool) -> None:
         known = self._trials.get(trial.number)
@@ -154,7 +181,7 @@ class Mirror:
             known.name = name
 
     def _make_trial(self, trial: TrialRecord) -> Mirrored:
-        tags = {STUDY: self._key, PARENT: self._parent.run_id, "trial": str(trial.number)}
+        tags = {STUDY: self.key, PARENT: self._parent.run_id, "trial": str(trial.number)}
         name, start = view.run_name(trial), int(1000 * trial.started)
         run = self._client.create_run(self.experiment, start_time=start, tags=tags, run_name=name)
         return Mirrored(run.info.run_id, tags=tags, name=name)
@@ -228,16 +255,24 @@ def open_mirror(uri: str, record: StudyRecord) -> Mirror:
         return Mirror(client, uri, record)
 
 
-def _experiment(client: MlflowClient, uri: str, name: str) -> str:
+def _experiment(client: MlflowClient, uri: str, record: StudyRecord) -> str:
     """The study's experiment: found, restored if somebody deleted it, or made."""
-    found = client.get_experiment_by_name(name)
+    found = find_experiment(client, uri, record)
     if found is None:
         # Otherwise MLflow's UI takes runs without models for those of a language model and hides their charts.
         tags = {"mlflow.experimentKind": "custom_model_development"}
-        return str(client.create_experiment(name, artifact_location(uri), tags))
+        return str(client.create_experiment(experiment_name(record), artifact_location(uri), tags))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
+
+
+def _forget_lost_files(known: Mirrored, run: Run) -> None:
+    """Takes tags for absent whose files are gone from this machine's disk, so that these are written again."""
+    folder = local_path(run.info.artifact_uri)
+    for tag, file in LAST_FILES.items():
+        if folder and tag in known.tags and not (folder / file).exists():
+            del known.tags[tag]
 
 
 def _digest(page: str) -> str:

@@ -7,23 +7,35 @@ program, and nothing in it is a pickle. The weights as safetensors and the archi
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.tracking.runs import STUDY, study_key
+from explorer.tracking.address import local_path, redact
+from explorer.tracking.mirror import Mirror
+from explorer.tracking.runs import STUDY
 from explorer.training import files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
 BEST = "best"
 WEIGHTS = f"{STUDY}.weights"
 """Tag that holds the digest of a network's weights, by which it is known."""
+MODEL = "MLmodel"
+"""MLflow's file that tells what a model is."""
 EXTRA = (files.WEIGHTS, files.ARCHITECTURE, files.MODEL_CARD)
+
+
+def registry_words() -> str:
+    """What is meant by the registry: the tracking server's, unless the environment names another."""
+    elsewhere = os.environ.get("MLFLOW_REGISTRY_URI")
+    return f"MLflow's registry at {redact(elsewhere)} (MLFLOW_REGISTRY_URI)" if elsewhere else "MLflow's registry"
 
 
 def digest(folder: Path) -> str:
@@ -32,15 +44,18 @@ def digest(folder: Path) -> str:
 
 
 def register(
-    client: MlflowClient, experiment: str, run_id: str, record: StudyRecord, trial: TrialRecord, folder: Path
+    client: MlflowClient, mirror: Mirror, run_id: str, record: StudyRecord, trial: TrialRecord, folder: Path
 ) -> str:
     """Registers a retrained network, unless the same weights are registered already; moves the alias `best`.
+
+    Files of a version that are gone from this machine's disk are written again.
 
     `best` is the version whose trial had the highest val_acc in the search, of equals the one with the fewest params.
 
     Args:
         client: of the tracking server.
-        experiment, run_id: of the retraining.
+        mirror: of the study.
+        run_id: of the retraining.
         record: the study, whose name is the model's.
         trial: the network's.
         folder: that holds model.onnx and EXTRA.
@@ -49,11 +64,14 @@ def register(
         The version.
     """
     _make_model(client, record)
-    versions = _versions(client, record)
+    versions = _versions(client, mirror, record)
     known = next((one for one in versions if one.tags.get(WEIGHTS) == digest(folder)), None)
     if known is None:
-        known = _new_version(client, experiment, run_id, record, trial, folder)
+        known = _new_version(client, mirror, run_id, record, trial, folder)
         versions.append(known)
+    elif (place := local_path(known.source or "")) and not (place / MODEL).exists():
+        model = known.model_id or place.parent.name  # a database does not tell; the place is models/ID/artifacts
+        _upload(client, client.get_logged_model(model), run_id, record, folder)
     best = max(versions, key=lambda one: (float(one.tags["val_acc"]), -int(one.tags["params"]), -int(one.version)))
     client.set_registered_model_alias(record.name, BEST, best.version)
     return str(known.version)
@@ -69,29 +87,29 @@ def _make_model(client: MlflowClient, record: StudyRecord) -> None:
             raise
 
 
-def _versions(client: MlflowClient, record: StudyRecord) -> list[ModelVersion]:
+def _versions(client: MlflowClient, mirror: Mirror, record: StudyRecord) -> list[ModelVersion]:
     """Those of this study; one of the same name before it may have others."""
     found = client.search_model_versions(f"name = '{record.name}'")
-    return [one for one in found if one.tags.get(STUDY) == study_key(record) and one.status == "READY"]
+    return [one for one in found if one.tags.get(STUDY) == mirror.key and one.status == "READY"]
 
 
 def _new_version(
-    client: MlflowClient, experiment: str, run_id: str, record: StudyRecord, trial: TrialRecord, folder: Path
+    client: MlflowClient, mirror: Mirror, run_id: str, record: StudyRecord, trial: TrialRecord, folder: Path
 ) -> ModelVersion:
     from mlflow.entities import LoggedModelOutput
 
     tags = {
-        STUDY: study_key(record),
+        STUDY: mirror.key,
         WEIGHTS: digest(folder),
         "trial": str(trial.number),
         "identity": trial.identity,
         "params": str(trial.params),
         "val_acc": repr(mean(trial.accuracies)),
     }
-    logged = client.create_logged_model(experiment, f"trial-{trial.number}", run_id, tags, model_type="classifier")
-    with tempfile.TemporaryDirectory() as made:
-        _save(Path(made, "model"), folder, record, run_id, logged)
-        client.log_model_artifacts(logged.model_id, str(Path(made, "model")))
+    logged = client.create_logged_model(
+        mirror.experiment, f"trial-{trial.number}", run_id, tags, model_type="classifier"
+    )
+    _upload(client, logged, run_id, record, folder)
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
     card = (folder / files.MODEL_CARD).read_text(encoding="utf-8")
@@ -100,7 +118,13 @@ def _new_version(
     )
 
 
-def _save(path: Path, folder: Path, record: StudyRecord, run_id: str, logged: Any) -> None:
+def _upload(client: MlflowClient, logged: LoggedModel, run_id: str, record: StudyRecord, folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        _save(Path(made, "model"), folder, record, run_id, logged)
+        client.log_model_artifacts(logged.model_id, str(Path(made, "model")))
+
+
+def _save(path: Path, folder: Path, record: StudyRecord, run_id: str, logged: LoggedModel) -> None:
     """Writes the model in MLflow's layout, its files of weights and words included."""
     from importlib.metadata import version
 

@@ -14,7 +14,7 @@ from explorer.tracking.address import resolve, tracking_errors
 from explorer.tracking.client import connect
 from explorer.tracking.mirror import open_mirror
 from explorer.tracking.registry import WEIGHTS, digest, register
-from explorer.tracking.runs import PARENT, STUDY, study_key
+from explorer.tracking.runs import PARENT, SOURCE, STUDY, written
 from explorer.training import files
 
 if TYPE_CHECKING:
@@ -92,17 +92,20 @@ def _log(
         mirror.sync(record, ended=True)
     tags = {
         PARENT: mirror.run_of(trial.number),
-        RETRAINED: study_key(record),
+        RETRAINED: mirror.key,
         WEIGHTS: digest(folder),
         "identity": trial.identity,
         "retrained_trial": str(trial.number),
         "reproduced": str(outcome["reproduced"]).lower(),
         "device": outcome["device"],
-        "mlflow.source.name": "python -m explorer.retrain",
+        SOURCE: "python -m explorer.retrain",
     }
     seeds = " ".join(map(str, outcome["seeds"]))
     query = f"tags.`{RETRAINED}` = '{tags[RETRAINED]}' and tags.`{WEIGHTS}` = '{tags[WEIGHTS]}'"
-    known = client.search_runs([mirror.experiment], f"{query} and params.seeds = '{seeds}'", max_results=1)
+    # One without seeds was cut off before it had any.
+    known = [
+        one for one in client.search_runs([mirror.experiment], query) if one.data.params.get("seeds", seeds) == seeds
+    ]
     run = known[0] if known else client.create_run(mirror.experiment, tags=tags, run_name=f"retrain {trial.number}")
     run_id, now = run.info.run_id, run.info.start_time
     tests = outcome["test_acc"]
@@ -113,16 +116,14 @@ def _log(
         "test_acc_std": stdev(tests) if len(tests) > 1 else 0.0,
         "luck": mean(outcome["recorded"]) - mean(tests),
     }
-    client.log_batch(
-        run_id,
-        metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
-        params=[Param("trial", str(trial.number)), Param("seeds", seeds)],
-        tags=[RunTag(name, value) for name, value in tags.items()]
-        + [RunTag("mlflow.note.content", (folder / files.MODEL_CARD).read_text(encoding="utf-8"))],
-    )
-    for name in FILES:
-        client.log_artifact(run_id, str(folder / name))
-    version = register(client, mirror.experiment, run_id, record, trial, folder)
-    if not known:
-        client.set_terminated(run_id)
-    return version
+    with written(client, run):
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            params=[Param("trial", str(trial.number)), Param("seeds", seeds)],
+            tags=[RunTag(name, value) for name, value in tags.items()]
+            + [RunTag("mlflow.note.content", (folder / files.MODEL_CARD).read_text(encoding="utf-8"))],
+        )
+        for name in FILES:
+            client.log_artifact(run_id, str(folder / name))
+        return register(client, mirror, run_id, record, trial, folder)

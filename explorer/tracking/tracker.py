@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from explorer.results.record import StudyRecord
 from explorer.tracking.address import check_uri, reason, redact, resolve
-from explorer.tracking.worker import Worker
+from explorer.tracking.worker import Answer, Worker
 
 REFRESH, LONGEST = 10.0, 60.0  # seconds between two syncs: the usual and, while the server is slow or away, the most
 SHARE = 0.1  # of the time at most is spent on syncs
@@ -30,6 +30,8 @@ class Tracker:
 
     def __init__(self, uri: str, warn: Callable[[str], None] | None = None, refresh: float = REFRESH) -> None:
         check_uri(uri)
+        self.place: str | None = None
+        """Of the study's run in MLflow's pages, once it is there: what follows the server's address."""
         self._shown_uri = redact(uri)
         self._uri = resolve(uri)
         self._warn = warn or (lambda line: print(line, file=sys.stderr))
@@ -90,24 +92,23 @@ class Tracker:
                 if closing:
                     return
                 continue
-            error, took = self._sync(record, closing)
-            if error is None:
-                failures = 0
-                pause = min(max(self._refresh, took / SHARE), max(LONGEST, self._refresh))
+            answer = self._sync(record, closing)
+            if answer.error is None:
+                failures, self.place = 0, answer.place
+                pause = min(max(self._refresh, answer.seconds / SHARE), max(LONGEST, self._refresh))
             else:
                 failures += 1
                 pause = min(FIRST_RETRY * 2 ** (failures - 1), LONGEST)
                 with self._changed:
                     self._pending = True
                 if failures == 1:
-                    self._warn(f"MLflow at {self._shown_uri} cannot be written to ({error}); the search goes on")
+                    self._warn(f"MLflow at {self._shown_uri} cannot be written to ({answer.error}); the search goes on")
             if closing:
                 return
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, timeout=pause)
 
-    def _sync(self, record: StudyRecord, ended: bool) -> tuple[str | None, float]:
-        """One sync: what went wrong, in one line, or None; the seconds that it took."""
+    def _sync(self, record: StudyRecord, ended: bool) -> Answer:
         try:
             if self._worker is not None and not self._worker.alive:
                 self._worker.close()
@@ -116,4 +117,4 @@ class Tracker:
                 self._worker = Worker(self._uri)
             return self._worker.sync(record, ended)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the search
-            return reason(error, self._uri), 0.0
+            return Answer(reason(error, self._uri), 0.0)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +24,21 @@ NICE, SESSION_NICE = 5, 10
 """How it gives way to others: by its own weight, and by that of its session, which is taken back at the end."""
 TRIES = 10
 SERVE = "import sys; from explorer.tracking.worker import serve; serve(int(sys.argv[1]))"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a sync.
+
+    Attributes:
+        error: what went wrong, in one line, or None.
+        seconds: that it took.
+        place: of the study's run in MLflow's pages: what follows the server's address; None after an error.
+    """
+
+    error: str | None
+    seconds: float
+    place: str | None = None
 
 
 class Worker:
@@ -60,7 +75,7 @@ class Worker:
         """Whether the process is there."""
         return self._process.poll() is None
 
-    def sync(self, record: StudyRecord, ended: bool) -> tuple[str | None, float]:
+    def sync(self, record: StudyRecord, ended: bool) -> Answer:
         """Brings the server up to date; sends the trials that are not the very records of the last call.
 
         Args:
@@ -68,7 +83,7 @@ class Worker:
             ended: whether the search is over: then nothing is left RUNNING.
 
         Returns:
-            What went wrong, in one line, or None; the seconds that it took.
+            What became of it.
 
         Raises:
             OSError: if the process is gone.
@@ -77,7 +92,7 @@ class Worker:
         with suppress(EOFError, OSError):
             self._pipe.send((self._uri, part, ended))
             self._sent = record.trials
-            answer: tuple[str | None, float] = self._pipe.recv()
+            answer: Answer = self._pipe.recv()
             return answer
         raise OSError("the process that writes to it is gone")
 
@@ -129,10 +144,11 @@ def _answer(pipe: Connection) -> None:
         uri, part, ended = pipe.recv()
         trials |= {trial.number: trial for trial in part.trials}
         record = replace(part, trials=tuple(trials.values()))
-        begun, error = time.monotonic(), None
+        begun, error, place = time.monotonic(), None, None
         try:
             mirror = mirror or open_mirror(uri, record)
             mirror.sync(record, ended)
+            place = mirror.place
         except Exception as failure:  # noqa: BLE001 - whatever it is, it must not reach the search
             mirror, error = None, reason(failure, uri)
-        pipe.send((error, time.monotonic() - begun))
+        pipe.send(Answer(error, time.monotonic() - begun, place))

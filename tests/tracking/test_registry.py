@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -17,8 +18,9 @@ from explorer import data as datasets
 from explorer.arch import Architecture
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
-from explorer.tracking import log_retrain, log_retrain_folders, mirror
+from explorer.tracking import TrackingError, log_retrain, log_retrain_folders, mirror
 from explorer.tracking.client import connect
+from explorer.tracking.registry import WEIGHTS, registry_words
 from explorer.training.export import save
 from explorer.training.network import Network, build
 from tests.support.mlflow_server import free_port, server
@@ -121,6 +123,48 @@ def test_the_same_weights_are_one_version(tmp_path: Path) -> None:
     assert log_retrain(record, trial, outcome, tmp_path / "two", uri) == "2"
     assert client.get_model_version_by_alias(record.name, "best").version in ("1", 1)
     assert len(client.search_runs([experiment], "params.trial = '3'")) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
+def test_a_retraining_that_was_cut_off_or_lost_its_files_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record, uri = finished_study(4), f"sqlite:///{tmp_path}/mlflow.db"
+    trial = record.trials[3]
+    _, outcome = retrained(record, trial, tmp_path / "one")
+    client = connect(uri)
+
+    def retrainings() -> list[Any]:
+        experiment = client.get_experiment_by_name(record.name).experiment_id
+        return list(client.search_runs([experiment], "tags.retrained_trial = '3'"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("explorer.tracking.retrained.register", lambda *_: 1 / 0)
+        with pytest.raises(TrackingError):
+            log_retrain(record, trial, outcome, tmp_path / "one", uri)
+    (failed,) = retrainings()
+    assert failed.info.status == "FAILED"
+    client.delete_run(failed.info.run_id)
+    # What kill -9 leaves of one that had just begun.
+    tags = {name: failed.data.tags[name] for name in ("explorer.study.retrained", WEIGHTS, "retrained_trial")}
+    client.create_run(failed.info.experiment_id, tags=tags)
+    assert log_retrain(record, trial, outcome, tmp_path / "one", uri) == "1"
+    (run,) = retrainings()
+    assert (run.info.status, run.data.params["seeds"]) == ("FINISHED", "1000")
+
+    shutil.rmtree(tmp_path / "mlartifacts")
+    assert log_retrain(record, trial, outcome, tmp_path / "one", uri) == "1"
+    images = np.zeros((2, 1, 8, 8), "float32")
+    found, _ = predicted(uri, f"models:/{record.name}@best", images, tmp_path)
+    assert np.isfinite(found).all()
+    assert capfd.readouterr().err == ""  # no bars
+
+
+def test_a_registry_elsewhere_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert registry_words() == "MLflow's registry"
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://me:pw@models:5000")
+    assert registry_words() == "MLflow's registry at http://***@models:5000 (MLFLOW_REGISTRY_URI)"
 
 
 @pytest.mark.slow

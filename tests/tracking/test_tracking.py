@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -22,6 +24,7 @@ from explorer.results import pareto
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import TrialIndex
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
+from explorer.tracking.address import where_to_look
 from explorer.tracking.client import connect
 from explorer.tracking.mirror import open_mirror
 from tests.support.mlflow_server import free_port, server
@@ -297,6 +300,7 @@ def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -
     tracker.update(replace(whole, trials=(*whole.trials[:-1], running(whole.trials[-1], 7))))
     assert tracker.close(60)
     parent, children = parent_and_trials(uri)
+    assert tracker.place == f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}"
     assert parent.info.status == "FINISHED"
     assert children[len(whole.trials) - 1].info.status == "KILLED"
     assert children[len(whole.trials) - 1].data.metrics["epoch"] == 7
@@ -520,3 +524,83 @@ def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> N
     process.wait()
     open_mirror(uri, finished_study(2)).sync(finished_study(2), False)
     assert len(connect(uri).search_experiments()) == 2
+
+
+@contextmanager
+def time_zone(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", name)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.slow
+def test_a_study_without_a_key_is_known_in_every_time_zone(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its key was made of local time, which is what Optuna stores."""
+    born = datetime(2025, 3, 30, 1, 59, 59, 123_457)  # noqa: DTZ001 - as Optuna stores it
+    for zone in ("Asia/Kathmandu", "UTC", "America/St_Johns", "Pacific/Kiritimati"):
+        with time_zone(zone, monkeypatch):
+            mirror(study([replace(trial(0), started=born.timestamp()), trial(1)]), uri)
+    assert sorted(parent_and_trials(uri)[1]) == [0, 1]
+    mirror(study([replace(trial(0), started=born.timestamp() + 1), trial(1)]), uri)  # another study
+    assert len(runs(uri)) == 6
+
+
+@pytest.mark.slow
+def test_a_studys_key_is_what_it_is_known_by(uri: str) -> None:
+    record = replace(study([trial(0)]), facts=study([]).facts | {"key": "of-the-study"})
+    mirror(record, uri)
+    mirror(replace(record, trials=(replace(trial(0), started=5.0),)), uri)
+    parent, children = parent_and_trials(uri)
+    assert {run.data.tags["explorer.study"] for run in (parent, *children.values())} == {"of-the-study"}
+
+
+@pytest.mark.slow
+def test_what_a_kill_left_half_made_is_put_right(uri: str, tmp_path: Path) -> None:
+    for name in ("mlflow.db.making", "mlflow.db.making-journal"):
+        (tmp_path / name).write_text("half")
+    mirror(study([trial(0), running(trial(1), 5)]), uri, ended=False)
+    mirror(study([trial(0), trial(1)]), uri)
+    assert {run.info.status for run in runs(uri)} == {"FINISHED"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlartifacts", "mlflow.db"]
+
+
+@pytest.mark.slow
+def test_the_environment_names_the_experiment(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
+    mirror(study([trial(0)]), uri)
+    mirror(study([trial(0)], name="second"), uri)
+    assert len(runs(uri, "ours")) == 4
+    assert connect(uri).get_experiment_by_name("second") is None
+
+
+def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as silent, socket.socket() as first:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        first.connect(silent.getsockname())  # whoever comes next gets no answer
+        for port, said in ((free_port(), "Connection refused"), (silent.getsockname()[1], "timed out")):
+            begun = time.monotonic()
+            with pytest.raises(TrackingError, match=said):
+                mirror(study([trial(0)]), f"http://127.0.0.1:{port}")
+            assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize(
+    ("uri", "place", "shown"),
+    [
+        ("http://me:pw@host:5000/mlflow/", "#/x", "http://host:5000/mlflow/#/x"),
+        ("https://host", None, "https://host"),
+        (
+            "sqlite:///mlflow.db",
+            "#/x",
+            "mlflow ui --backend-store-uri sqlite:///mlflow.db\nthen open http://127.0.0.1:5000/#/x",
+        ),
+        ("sqlite:///a b.db", None, "mlflow ui --backend-store-uri 'sqlite:///a b.db'"),
+    ],
+)
+def test_where_a_run_is_seen(uri: str, place: str | None, shown: str) -> None:
+    assert where_to_look(uri, place) == shown
