@@ -61,16 +61,16 @@ def main(config: DictConfig) -> int:
 def subject(record: StudyRecord, storage: str) -> Subject:
     """A study with what the page says beside its trials."""
     from explorer.cli.config import folder, space_files
-    from explorer.reporting import compressed, latency, presets
+    from explorer.redaction import redact
+    from explorer.reporting import compressed, latency, presets, quoting
     from explorer.reporting.commands import GROUPS, commands
     from explorer.reporting.page import Subject
     from explorer.results.latency import latest
     from explorer.storage import attributes
-    from explorer.tracking.address import redact
 
-    options = f"study={record.name}"
+    options = quoting.word("study", record.name)
     if storage != STORAGE:
-        options += f" storage={redact(storage)}"
+        options += f" {quoting.word('storage', redact(storage))}"
     options_of = {group: presets.options(folder("conf") / group) for group in GROUPS}
     how = commands(record, options, options_of, presets.spaces(space_files()))
     smaller = attributes.compressed(storage, record.name)
@@ -82,13 +82,10 @@ def subject(record: StudyRecord, storage: str) -> Subject:
 
 def name_the_other(words: list[str]) -> list[str]:
     """The command line with its second bare word, the study to compare with, as other=NAME."""
-    bare = [i for i, word in enumerate(words) if re.fullmatch(r"[\w.][\w./-]*", word) and not _of_option(words, i)]
+    from explorer.cli.config import of_option
+
+    bare = [i for i, word in enumerate(words) if re.fullmatch(r"[\w.][\w./-]*", word) and not of_option(words, i)]
     return [f"other={word}" if bare[1:] and i == bare[1] else word for i, word in enumerate(words)]
-
-
-def _of_option(words: list[str], place: int) -> bool:
-    """Whether a word is the value of the option before it."""
-    return place > 0 and words[place - 1] in ("--config-dir", "-cd")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from explorer.redaction import redact as redact
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-HIDDEN = "***"
 
 
 class TrackingError(ValueError):
@@ -65,14 +65,6 @@ def artifact_location(uri: str) -> str | None:
     return str(Path("mlartifacts").absolute()) if _scheme(uri) in DATABASES else None
 
 
-def redact(text: str) -> str:
-    """The text with the credentials of every URL in it hidden: user:password@, and passwords and keys in a query."""
-    text = re.sub(r"(?<=://)[^/\s'\"]*@", f"{HIDDEN}@", text)
-    return re.sub(
-        r"(?i)([?&][^=&\s]*(?:password|passwd|pwd|token|secret|key)[^=&\s]*=)[^&\s'\"]+", rf"\1{HIDDEN}", text
-    )
-
-
 def reason(error: BaseException, uri: str) -> str:
     """One line saying why a tracking server could not be written to: the innermost cause, without credentials."""
     seen: set[int] = set()
@@ -82,19 +74,11 @@ def reason(error: BaseException, uri: str) -> str:
         inner = inner if isinstance(inner, BaseException) else next(filter(_is_error, error.args), None)
         error = inner if isinstance(inner, BaseException) else error
     line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return redact(_without_secrets(line, uri))[:240]
+    return redact(line, uri)[:240]
 
 
 def _is_error(value: object) -> bool:
     return isinstance(value, BaseException)
-
-
-def _without_secrets(line: str, uri: str) -> str:
-    """Hides the URI's own password wherever a library repeats it."""
-    password = urlsplit(uri).password if "://" in uri else None
-    for secret in filter(None, (password, unquote(password or ""))):
-        line = line.replace(secret, HIDDEN)
-    return line
 
 
 def _scheme(uri: str) -> str:
