@@ -18,19 +18,24 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
+    from explorer.cli.console import open_console
     from explorer.results import selection
     from explorer.storage import study_store
 
     options.check(config)
-    console = Console(highlight=False)
+    console = open_console()
     if config.weights is not None:
         return _given(config, console)
     record = study_store.load(config.storage, config.study)
     if config.trial == "front":
         return _front(config, record, console)
     trial = selection.find(record, str(config.trial), config.within)
+    if config.trial == "smallest":
+        best = selection.find(record, "best")
+        console.print(
+            f"smallest is trial {trial.number}: the fewest params whose val_acc ({trial.accuracy:.4f}) is within "
+            f"{config.within:g} of the best ({best.accuracy:.4f}); within= decides"
+        )
     _compress(config, record, trial, Path(config.output or f"compressed/{record.name}-{trial.number}"), console)
     return 0
 
@@ -76,6 +81,8 @@ def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
 
 def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, folder: Path, console: Console) -> None:
     """Compresses a trial's network after each of its trainings; keeps the result with the study and in MLflow."""
+    from rich.text import Text
+
     from explorer.compression.trial import TrialCompression
     from explorer.tracking import TrackingError, compressed
 
@@ -84,7 +91,7 @@ def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, folde
     work = TrialCompression(record, trial, settings, folder)
     results = {}
     for seed in work.seeds(config.seeds):
-        with console.status(f"seed {seed}: training"):
+        with console.status(Text(f"seed {seed}: training")):
             results[seed] = work.compress(seed)
         console.print(f"seed {seed}: {results[seed].words()}")
     found = work.keep(results, words, config.storage)

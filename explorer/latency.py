@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
+    from explorer.cli.console import open_console, tell
     from explorer.cli.latency import conditions, subjects, table
-    from explorer.cli.terminal import open_console, tell
     from explorer.storage import attributes
 
     _check(config)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer.cli.config import plain, write
+    from explorer.cli.console import open_console
     from explorer.cli.options import choice, refuse
     from explorer.cli.progress import working
-    from explorer.cli.terminal import open_console
     from explorer.reproduction import page, sheets, text
     from explorer.reproduction.caveat import caveat
     from explorer.reproduction.sweeps import PARAMETERS
@@ -62,12 +62,11 @@ def compressed(options: dict[str, Any]) -> list[Measured]:
     file = Path(str(options["kept"]))
     kept = _kept(file)
     if options["weights"] is not None or (options["network"] is not None and not kept):
-        from rich.console import Console
-
         from explorer.cli.config import folder
+        from explorer.cli.console import open_console
         from explorer.reproduction.table_2 import measure
 
-        new = measure(options, folder("conf"), Console(stderr=True, highlight=False).print)
+        new = measure(options, folder("conf"), open_console(stderr=True).print)
         kept = [one for one in kept if bool(one["seeds"]) != bool(new["seeds"])] + [new]
         write(file, json.dumps(kept, indent=1))
     return sorted((Measured.read(one) for one in kept), key=lambda one: one.trained)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -20,13 +19,12 @@ STORAGE = "sqlite:///study.db"
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
     from explorer.cli.config import write
+    from explorer.cli.console import open_console, tell
     from explorer.cli.options import flag
     from explorer.cli.progress import working
     from explorer.cli.target import compared
-    from explorer.cli.terminal import WIDTH, show, tell
+    from explorer.cli.terminal import WIDTH, show
     from explorer.storage import study_store
 
     flag(config, "text")
@@ -34,9 +32,7 @@ def main(config: DictConfig) -> int:
     record = study_store.load(storages[0], config.study)
     other = compared(config, "other", record)
     records = [record, other] if other else [record]
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(width=WIDTH)
+    console = open_console(WIDTH)
     if config.text or config.output is None:
         for record in records:
             show(record, console)

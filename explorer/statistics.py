@@ -17,9 +17,9 @@ PAGE, DATA = "statistics.html", "statistics.json"
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer.cli.config import write
+    from explorer.cli.console import open_console, tell
     from explorer.cli.options import choice
     from explorer.cli.target import compared
-    from explorer.cli.terminal import open_console, tell
     from explorer.storage import study_store
 
     choice(config, "format", "table", "json")
