@@ -19,15 +19,16 @@ STORAGE = "sqlite:///study.db"
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from explorer.cli.config import write
     from explorer.cli.console import open_console, tell
     from explorer.cli.options import flag
+    from explorer.cli.output import check_file, write
     from explorer.cli.progress import working
     from explorer.cli.target import compared
     from explorer.cli.terminal import WIDTH, show
     from explorer.storage import study_store
 
-    flag(config, "text")
+    if not flag(config, "text") and config.output is not None:
+        check_file(Path(str(config.output)), overwrite=flag(config, "overwrite"))
     storages = [str(config.storage), str(config.other_storage or config.storage)]
     record = study_store.load(storages[0], config.study)
     other = compared(config, "other", record)

@@ -146,18 +146,6 @@ def space_choice() -> str | None:
     return str(choices["space"]) if "space" in choices else None
 
 
-def write(path: Path, text: str, key: str = "output") -> None:
-    """Writes what a command makes.
-
-    Raises:
-        ConfigError: naming the key and the file, if it cannot be written.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{key} {path}: {error.strerror}, expected a file that can be written") from None
-
-
 def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None) -> NoReturn:
     """Runs a command under Hydra and leaves with its exit code.
 
@@ -219,6 +207,8 @@ def _failed(name: str, error: BaseException) -> int:
         return _complain(name, _hydra_line(error))
     if isinstance(error, ValueError) and type(error).__module__.startswith("explorer."):
         return _complain(name, _one_line(error))
+    if isinstance(error, OSError) and error.filename:
+        return min(_complain(name, f"{error.filename}: {error.strerror}"), 1)
     _complain(name, f"{type(error).__name__}: {_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)")
     return 1
 

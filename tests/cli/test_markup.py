@@ -59,14 +59,14 @@ def test_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     assert all(name in shown for name in NAMES)
 
 
-@pytest.mark.parametrize("command", ["report", "statistics", "describe", "paper"])
+@pytest.mark.parametrize("command", ["report", "statistics", "describe"])
 def test_every_command_prints_its_path(command: str, tmp_path: Path) -> None:
     stored(finished_study(4), f"sqlite:///{tmp_path}/study.db")
     folder = tmp_path / "a[" / "b][final], ü^"
     folder.mkdir(parents=True)
     key = "svg" if command == "describe" else "output"
     words = [f"explorer.{command}", f"{key}={folder}/x.html"]
-    words += [] if command in ("describe", "paper") else ["tracking=null"]
+    words += [] if command == "describe" else ["tracking=null"]
     done = warm.command(*words, cwd=tmp_path, timeout=200, COLUMNS="400")
     assert done.returncode == 0, done.stderr
     assert (folder / "x.html").is_file()

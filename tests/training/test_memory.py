@@ -16,9 +16,7 @@ def test_memory_is_parameters_and_the_activations_of_a_pass(monkeypatch: pytest.
     monkeypatch.setattr(memory, "machine_bytes", lambda: need)
     check_fits("mine", network, batch_size=4)
     monkeypatch.setattr(memory, "machine_bytes", lambda: need - 1)
-    with pytest.raises(
-        TooLargeError, match=r"^mine needs 0\.0 GB of parameters and .* for 4 at once, this"
-    ):
+    with pytest.raises(TooLargeError, match=r"^mine needs 0\.0 GB of parameters and .* for 4 at once, this"):
         check_fits("mine", network, batch_size=4)
 
 
