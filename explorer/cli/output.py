@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from explorer.cli.options import ConfigError
@@ -66,7 +67,8 @@ def write(path: Path, content: str | bytes, key: str = "output") -> None:
             part.replace(path.resolve())
     except OSError as error:
         if part != path:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
         raise ConfigError(f"{key} {path}: {error.strerror}, expected a file that can be written") from None
 
 

@@ -19,8 +19,8 @@ from tests.support.stored import stored
 
 def config(name: str, **values: Any) -> DictConfig:
     """A command's own config, with some values."""
-    whole = OmegaConf.load(folder("conf") / f"{name}.yaml")
-    assert isinstance(whole, DictConfig)
+    whole = OmegaConf.to_container(OmegaConf.load(folder("conf") / f"{name}.yaml"))
+    assert isinstance(whole, dict)
     return OmegaConf.create({key: value for key, value in whole.items() if key not in ("defaults", "hydra")} | values)
 
 
