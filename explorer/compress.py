@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from explorer.arch import Architecture
 from explorer.cli import compress_options as options
 from explorer.cli.config import command, plain
+from explorer.cli.options import ConfigError, flag
+from explorer.cli.output import check_file, check_folder, write
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.training.evaluation import evaluate
 
@@ -15,23 +17,33 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
+MADE = ("compressed.json", "training")
+"""What is in every folder of a trial's compressed networks."""
+
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
+    from explorer.cli.console import open_console
     from explorer.results import selection
     from explorer.storage import study_store
 
     options.check(config)
-    console = Console(highlight=False)
+    console = open_console()
     if config.weights is not None:
         return _given(config, console)
     record = study_store.load(config.storage, config.study)
     if config.trial == "front":
         return _front(config, record, console)
     trial = selection.find(record, str(config.trial), config.within)
-    _compress(config, record, trial, Path(config.output or f"compressed/{record.name}-{trial.number}"), console)
+    if config.trial == "smallest":
+        best = selection.find(record, "best")
+        console.print(
+            f"smallest is trial {trial.number}: the fewest params whose val_acc ({trial.accuracy:.4f}) is within "
+            f"{config.within:g} of the best ({best.accuracy:.4f}); within= decides"
+        )
+    folder = Path(str(config.output or f"compressed/{record.name}-{trial.number}"))
+    check_folder(folder, MADE, overwrite=flag(config, "overwrite"))
+    _compress(config, record, trial, folder, console)
     return 0
 
 
@@ -43,7 +55,8 @@ def _given(config: DictConfig, console: Console) -> int:
     budget, file = options.given_budget(config), Path(str(config.weights))
     given = given_weights.load(file, str(config.trial), plain(config.data))
     console.print("\n".join([f"{file.name}: {given.target}", *given.notes]))
-    out = Path(config.output or f"compressed/{given.target}.sqz")
+    out = Path(str(config.output or f"compressed/{given.target}.sqz"))
+    check_file(out, overwrite=flag(config, "overwrite"))
     decoded, words = given_weights.compress(given, budget, config.images, out, console.print)
     console.print(words)
     for name, network in (("given", given.network), ("decoded", decoded)):
@@ -60,22 +73,28 @@ def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
     from explorer.results.pareto import front_trials
     from explorer.storage import attributes
 
-    folder, done = Path(config.output or "compressed"), 0
+    folder, done = Path(str(config.output or "compressed")), 0
+    front = {trial.number: folder / f"{record.name}-{trial.number}" for trial in front_trials(record)}
+    for place in front.values():
+        check_folder(place, MADE, overwrite=flag(config, "overwrite"))
+    page = folder / f"{record.name}.html"
+    check_file(page, overwrite=flag(config, "overwrite"))
     for trial in front_trials(record):
         try:
-            _compress(config, record, trial, folder / f"{record.name}-{trial.number}", console)
+            _compress(config, record, trial, front[trial.number], console)
             done += 1
         except CompressionError as error:  # a network so small that its header is too large
             console.print(f"trial {trial.number}: not compressed, {error}", style="yellow")
     info = plot.info(record, attributes.compressed(config.storage, record.name))
-    folder.mkdir(parents=True, exist_ok=True)
-    (page := folder / f"{record.name}.html").write_text(plot.html(plot.figure(info)))
+    write(page, plot.html(plot.figure(info)))
     console.print("\n".join([*plot.verdict(info), f"{page} shows them"]))
     return 0 if done else 1
 
 
 def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, folder: Path, console: Console) -> None:
     """Compresses a trial's network after each of its trainings; keeps the result with the study and in MLflow."""
+    from rich.text import Text
+
     from explorer.compression.trial import TrialCompression
     from explorer.tracking import TrackingError, compressed
 
@@ -83,11 +102,14 @@ def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, folde
     console.print(f"trial {trial.number}: {trial.params:,} params, {trial.bytes:,} bytes in fp32")
     work = TrialCompression(record, trial, settings, folder)
     results = {}
-    for seed in work.seeds(config.seeds):
-        with console.status(f"seed {seed}: training"):
-            results[seed] = work.compress(seed)
-        console.print(f"seed {seed}: {results[seed].words()}")
-    found = work.keep(results, words, config.storage)
+    try:
+        for seed in work.seeds(config.seeds):
+            with console.status(Text(f"seed {seed}: training")):
+                results[seed] = work.compress(seed)
+            console.print(f"seed {seed}: {results[seed].words()}")
+        found = work.keep(results, words, config.storage)
+    except OSError as error:  # what was trained stays for the next try
+        raise ConfigError(f"output {folder}: {error.strerror}, expected a folder that can be written") from None
     console.print(f"trial {trial.number}: {found.words()}")
     try:
         compressed.log_compressed(record, trial, found, folder, config.tracking)

@@ -14,21 +14,19 @@ def main(config: DictConfig) -> int:
     from safetensors.numpy import save
 
     from explorer.arch import cost
-    from explorer.cli.options import ConfigError
+    from explorer.cli.options import ConfigError, flag
+    from explorer.cli.output import check_folder, write
     from explorer.compression.codec import container
     from explorer.training import files
 
     file = Path(str(config.file))
     if config.out is None and file.suffix != ".sqz":
         raise ConfigError(f"file is {config.file!r}, expected one that ends in .sqz, or out= a folder")
-    architecture, tensors = container.read(file)
     folder = file.with_suffix("") if config.out is None else Path(str(config.out))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / files.ARCHITECTURE).write_text(architecture.to_json())
-        (folder / files.WEIGHTS).write_bytes(save(tensors))  # save_file would hide it from other users
-    except OSError as error:
-        raise ConfigError(f"out {folder}: {error.strerror}, expected a folder that can be written") from None
+    check_folder(folder, (files.ARCHITECTURE,), "out", flag(config, "overwrite"))
+    architecture, tensors = container.read(file)
+    write(folder / files.WEIGHTS, save(tensors), "out")  # save_file would hide it from other users
+    write(folder / files.ARCHITECTURE, architecture.to_json(), "out")
     dense = sum(4 * tensor.size for tensor in tensors.values())
     size = file.stat().st_size
     params = cost(architecture).params

@@ -13,12 +13,15 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer.arch import layer_table
     from explorer.arch.chain import chain
-    from explorer.cli.config import plain, write
-    from explorer.cli.options import choice
+    from explorer.cli.config import plain
+    from explorer.cli.options import choice, flag
+    from explorer.cli.output import check_file, write
     from explorer.cli.target import resolve
     from explorer.plots import network as drawing
 
     choice(config, "format", "table", "json")
+    if config.svg is not None:
+        check_file(Path(str(config.svg)), "svg", flag(config, "overwrite"))
     target = str(config.target)
     network = resolve(target, plain(config.input), config.classes, config.storage, config.study)
     if config.format == "json":

@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
+    from explorer.cli.console import open_console, tell
     from explorer.cli.latency import conditions, subjects, table
-    from explorer.cli.terminal import open_console, tell
+    from explorer.cli.options import flag
+    from explorer.cli.output import check_file
     from explorer.storage import attributes
 
     _check(config)
     record, networks = subjects(config)
+    if config.output is not None:
+        file = Path(str(config.output)) / _name(config, record, networks[0].trial)
+        for ending in (".json", ".html"):
+            check_file(file.with_name(file.name + ending), overwrite=flag(config, "overwrite"))
     found = _measured(config, networks)
     console = open_console(stderr=config.format == "json")
     if config.format == "json":
@@ -66,30 +72,33 @@ def _measured(config: DictConfig, subjects: Sequence[Subject]) -> list[Timed]:
         return measure(ready, config.rounds, done)
 
 
+def _name(config: DictConfig, record: StudyRecord | None, trial: int | None) -> str:
+    """Of the files, without their endings."""
+    from explorer.cli.latency import MANY
+
+    target = str(config.target)
+    if record:
+        return record.name if target in MANY else f"{record.name}-{trial}"
+    return target.strip("/").replace("/", "-")
+
+
 def _write(config: DictConfig, record: StudyRecord | None, found: Sequence[Timed], console: Console) -> str | None:
     """Writes the JSON and, of several networks of a study, the page, which it returns."""
     from explorer.cli.latency import MANY
-    from explorer.cli.options import ConfigError
+    from explorer.cli.output import write
     from explorer.plots import latency
 
-    page, target, folder = None, str(config.target), Path(str(config.output))
-    name = record.name if record else target.strip("/").replace("/", "-")
-    if record and target not in MANY:
-        name += f"-{found[0].trial}"
-    elif record:
+    page, folder, name = None, Path(str(config.output)), _name(config, record, found[0].trial)
+    if record and str(config.target) in MANY:
         info = latency.info(record, found)
         page = latency.html(latency.figure(info))
         for line in latency.verdict(info):
             console.print(line, highlight=False)
     if config.output is None:
         return page
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.json").write_text(json.dumps([one.plain() for one in found], indent=1), encoding="utf-8")
-        if page:
-            (folder / f"{name}.html").write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"output {folder}: {error.strerror}, expected a folder that can be written") from None
+    write(folder / f"{name}.json", json.dumps([one.plain() for one in found], indent=1))
+    if page:
+        write(folder / f"{name}.html", page)
     console.print(f"{folder / name}.{'html shows them' if page else 'json has them'}", highlight=False)
     return page
 

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from explorer.cli.config import plain, write
-    from explorer.cli.options import choice, refuse
+    from explorer.cli.config import plain
+    from explorer.cli.console import open_console
+    from explorer.cli.options import choice, flag, refuse
+    from explorer.cli.output import check_file, write
     from explorer.cli.progress import working
-    from explorer.cli.terminal import open_console
     from explorer.reproduction import page, sheets, text
     from explorer.reproduction.caveat import caveat
     from explorer.reproduction.sweeps import PARAMETERS
@@ -27,6 +28,8 @@ def main(config: DictConfig) -> int:
     if not isinstance(names, dict) or set(names) != set(PARAMETERS):
         refuse("studies", names, f"a name for each of {', '.join(PARAMETERS)}")
     output = None if config.output is None else Path(str(config.output))
+    if output:
+        check_file(output, overwrite=flag(config, "overwrite"))
     with working("reading the sweeps, counting, drawing", plain=False):
         studies = sheets.read(str(config.storage), names)
         every = sheets.build(studies, compressed(plain(config.table_2)))
@@ -52,8 +55,8 @@ def compressed(options: dict[str, Any]) -> list[Measured]:
     Raises:
         ConfigError: if the options are not what they should be, or what was kept is no such file.
     """
-    from explorer.cli.config import write
     from explorer.cli.options import refuse
+    from explorer.cli.output import write
 
     if not isinstance(options, dict) or set(options) != {"network", "weights", "images", "labels", "budget", "kept"}:
         refuse("table_2", options, "network, weights, images, labels, budget and kept")
@@ -62,12 +65,11 @@ def compressed(options: dict[str, Any]) -> list[Measured]:
     file = Path(str(options["kept"]))
     kept = _kept(file)
     if options["weights"] is not None or (options["network"] is not None and not kept):
-        from rich.console import Console
-
         from explorer.cli.config import folder
+        from explorer.cli.console import open_console
         from explorer.reproduction.table_2 import measure
 
-        new = measure(options, folder("conf"), Console(stderr=True, highlight=False).print)
+        new = measure(options, folder("conf"), open_console(stderr=True).print)
         kept = [one for one in kept if bool(one["seeds"]) != bool(new["seeds"])] + [new]
         write(file, json.dumps(kept, indent=1))
     return sorted((Measured.read(one) for one in kept), key=lambda one: one.trained)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -20,23 +19,21 @@ STORAGE = "sqlite:///study.db"
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
-    from explorer.cli.config import write
+    from explorer.cli.console import open_console, tell
     from explorer.cli.options import flag
+    from explorer.cli.output import check_file, write
     from explorer.cli.progress import working
     from explorer.cli.target import compared
-    from explorer.cli.terminal import WIDTH, show, tell
+    from explorer.cli.terminal import WIDTH, show
     from explorer.storage import study_store
 
-    flag(config, "text")
+    if not flag(config, "text") and config.output is not None:
+        check_file(Path(str(config.output)), overwrite=flag(config, "overwrite"))
     storages = [str(config.storage), str(config.other_storage or config.storage)]
     record = study_store.load(storages[0], config.study)
     other = compared(config, "other", record)
     records = [record, other] if other else [record]
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(width=WIDTH)
+    console = open_console(WIDTH)
     if config.text or config.output is None:
         for record in records:
             show(record, console)
@@ -61,16 +58,16 @@ def main(config: DictConfig) -> int:
 def subject(record: StudyRecord, storage: str) -> Subject:
     """A study with what the page says beside its trials."""
     from explorer.cli.config import folder, space_files
-    from explorer.reporting import compressed, latency, presets
+    from explorer.redaction import redact
+    from explorer.reporting import compressed, latency, presets, quoting
     from explorer.reporting.commands import GROUPS, commands
     from explorer.reporting.page import Subject
     from explorer.results.latency import latest
     from explorer.storage import attributes
-    from explorer.tracking.address import redact
 
-    options = f"study={record.name}"
+    options = quoting.word("study", record.name)
     if storage != STORAGE:
-        options += f" storage={redact(storage)}"
+        options += f" {quoting.word('storage', redact(storage))}"
     options_of = {group: presets.options(folder("conf") / group) for group in GROUPS}
     how = commands(record, options, options_of, presets.spaces(space_files()))
     smaller = attributes.compressed(storage, record.name)
@@ -82,13 +79,10 @@ def subject(record: StudyRecord, storage: str) -> Subject:
 
 def name_the_other(words: list[str]) -> list[str]:
     """The command line with its second bare word, the study to compare with, as other=NAME."""
-    bare = [i for i, word in enumerate(words) if re.fullmatch(r"[\w.][\w./-]*", word) and not _of_option(words, i)]
+    from explorer.cli.config import of_option
+
+    bare = [i for i, word in enumerate(words) if re.fullmatch(r"[\w.][\w./-]*", word) and not of_option(words, i)]
     return [f"other={word}" if bare[1:] and i == bare[1] else word for i, word in enumerate(words)]
-
-
-def _of_option(words: list[str], place: int) -> bool:
-    """Whether a word is the value of the option before it."""
-    return place > 0 and words[place - 1] in ("--config-dir", "-cd")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
     from explorer import launchers
     from explorer.cli import retrained
     from explorer.cli.config import plain
+    from explorer.cli.console import open_console
     from explorer.cli.options import whole, within
     from explorer.cli.progress import steps, working
     from explorer.results import selection
@@ -33,7 +32,7 @@ def main(config: DictConfig) -> int:
     record = study_store.load(config.storage, config.study)
     trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
-    console = Console()
+    console = open_console()
     retrained.announce(console, record, trial)
     seeds = retraining.fresh_seeds(trial, count)
     with (

@@ -20,9 +20,8 @@ INTERRUPTED = 130
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
     from explorer import launchers
+    from explorer.cli.console import open_console
     from explorer.cli.search_options import read
     from explorer.storage.lock import sole_controller
     from explorer.tracking.address import check_uri
@@ -30,9 +29,7 @@ def main(config: DictConfig) -> int:
     options = read(config)
     check_uri(options.tracking)
     launcher = launchers.make(options.launcher)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
+    console = open_console()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     with sole_controller(options.folder), closing(launcher):

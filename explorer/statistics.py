@@ -16,13 +16,15 @@ PAGE, DATA = "statistics.html", "statistics.json"
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from explorer.cli.config import write
-    from explorer.cli.options import choice
+    from explorer.cli.console import open_console, tell
+    from explorer.cli.options import choice, flag
+    from explorer.cli.output import check_file, write
     from explorer.cli.target import compared
-    from explorer.cli.terminal import open_console, tell
     from explorer.storage import study_store
 
     choice(config, "format", "table", "json")
+    if config.output is not None:
+        check_file(Path(str(config.output)), overwrite=flag(config, "overwrite"))
     console = open_console(stderr=config.format == "json")
     record = study_store.load(str(config.storage), config.study)
     other = compared(config, "against", record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -18,28 +19,36 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from explorer.cli.ascii import degrade
+from explorer.cli.multirun import check_names
 from explorer.cli.options import ConfigError as ConfigError
+from explorer.cli.safe_output import hide_secrets
 from explorer.cli.shared import check_shared, may_be_space
+from explorer.reporting.quoting import quoted
 from explorer.space import DesignSpace, SpaceError, parse
 from explorer.space.file import read_space_file
 
-BAD_INPUT = 2
-VALUED = ("--cfg", "--package", "--config-name", "--config-path")
+BAD_INPUT, INTERRUPTED = 2, 130
+VALUED = {"--cfg": "--cfg", "-c": "--cfg", "--package": "--package", "-p": "--package"}
 """Options of Hydra's whose value may follow as a word of its own; it is no target."""
 CONFIG_DIR = ("--config-dir", "-cd")
+FIXED = ("--config-path", "-cp", "--config-name", "-cn")
+"""Options of Hydra's by which a program's own configs are changed."""
 OPTIONS = (
     "help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion", "config-path",
     "config-name", "config-dir", "experimental-rerun", "info",
 )  # fmt: skip
 """Hydra's."""
-TEXTS = ("study", "trial", "target", "other", "against", "file", "weights", "output", "out", "data.dir", "data.labels")
-"""Keys whose values are names, also where they look like numbers."""
+TEXTS = (
+    "study", "trial", "target", "other", "against", "file", "weights", "output", "out", "svg", "data.dir",
+    "data.labels", "storage", "other_storage", "against_storage", "tracking", "runs", "compressed", "retrained",
+)  # fmt: skip
+"""Keys whose values are names, paths and URLs: text, also where it looks like a number or holds a comma."""
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -137,18 +146,6 @@ def space_choice() -> str | None:
     return str(choices["space"]) if "space" in choices else None
 
 
-def write(path: Path, text: str, key: str = "output") -> None:
-    """Writes what a command makes.
-
-    Raises:
-        ConfigError: naming the key and the file, if it cannot be written.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{key} {path}: {error.strerror}, expected a file that can be written") from None
-
-
 def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None) -> NoReturn:
     """Runs a command under Hydra and leaves with its exit code.
 
@@ -158,6 +155,7 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
         bare: the key that a first bare word on the command line stands for (`retrain best` means `trial=best`).
     """
     degrade(sys.stdout, sys.stderr)
+    hide_secrets()
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, and we print one line
     code = [0]
@@ -165,39 +163,54 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
 
     def task(config: DictConfig) -> None:
         try:
-            code[0] = run(config)
+            code[0] = max(code[0], run(config))
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # noqa: BLE001 - kept from Hydra, which would print the overrides first
-            failure.append(error)
+            if full:
+                failure.append(error)
+            code[0] = max(code[0], 0 if full else _failed(name, error))
+        if code[0] == INTERRUPTED:
+            raise KeyboardInterrupt  # it ends the other jobs of a multirun
 
     try:
         _shape_arguments(name, bare)
         for config_dir in _config_dirs():
             check_shared(Path(config_dir))
         register_spaces()
+        if _several():
+            check_names(sys.argv[1:], name)
         hydra.main(version_base="1.3", config_path=str(folder("conf").absolute()), config_name=name)(task)()
         if failure:
             raise failure[0]
     except KeyboardInterrupt:
-        code[0] = 130
-    except BrokenPipeError:
-        _let_go_of_stdout()
-    except (HydraException, OmegaConfBaseException) as error:
-        if full:
-            raise
-        code[0] = _complain(name, _hydra_line(error))
+        code[0] = INTERRUPTED
     except Exception as error:
         if full:
             raise
-        if isinstance(error, ValueError) and type(error).__module__.startswith("explorer."):
-            code[0] = _complain(name, _one_line(error))
-        else:
-            _complain(name, f"{type(error).__name__}: {_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)")
-            code[0] = 1
+        code[0] = _failed(name, error)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _let_go_of_stdout()
     sys.exit(code[0])
+
+
+def _failed(name: str, error: BaseException) -> int:
+    """Says in one line why a command failed; returns its exit code."""
+    if isinstance(error, BrokenPipeError):
+        _let_go_of_stdout()
+        return 0
+    if not isinstance(error, Exception):
+        raise error
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _complain(name, _hydra_line(error))
+    if isinstance(error, ValueError) and type(error).__module__.startswith("explorer."):
+        return _complain(name, _one_line(error))
+    if isinstance(error, OSError) and error.filename:
+        return min(_complain(name, f"{error.filename}: {error.strerror}"), 1)
+    _complain(name, f"{type(error).__name__}: {_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)")
+    return 1
 
 
 def _let_go_of_stdout() -> None:
@@ -214,7 +227,7 @@ def _shape_arguments(name: str, bare: str | None) -> None:
         if word in CONFIG_DIR:
             next(rest, None)
         elif not word.startswith("--config-dir="):
-            words.append(_override(word, name) + (f"={next(rest, '')}" if word in VALUED else ""))
+            words.append(f"{VALUED[word]}={next(rest, '')}" if word in VALUED else _override(word, name))
     first = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
     if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
         words[first] = f"{bare}={words[first]}"
@@ -225,17 +238,21 @@ def _shape_arguments(name: str, bare: str | None) -> None:
 
 
 def _as_text(word: str) -> str:
-    """study=2024_01_31 as study="2024_01_31": to Hydra's grammar it is the number 20240131.
+    """study=2024_01_31 as study="2024_01_31", which Hydra's grammar would read as the number 20240131.
 
     Raises:
         ConfigError: for space=null, which would take the group away.
     """
-    key, given, value = word.partition("=")
+    key, _, value = word.partition("=")
     if key.lstrip("+") == "space" and (not value or value.lower() in ("null", "~")):
         raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
-    if key in TEXTS and given and re.fullmatch(r"[\w.+-]+", value) and value != "null":
-        return f'{key}="{value}"'
-    return word
+    if key.lstrip("+") not in TEXTS or value in ("", "null") or value[0] in "'\"" or "\\" in value or "${" in value:
+        return word  # not text, or written in Hydra's grammar
+    return word if _several() and re.search(r"[,(]", value) else f"{key}={quoted(value)}"
+
+
+def _several() -> bool:
+    return bool({"-m", "--multirun"} & set(sys.argv))
 
 
 def _override(word: str, name: str) -> str:
@@ -245,6 +262,8 @@ def _override(word: str, name: str) -> str:
         ConfigError: if it is neither a key nor an option of Hydra's.
     """
     key, given, value = word.removeprefix("--").partition("=")
+    if word.partition("=")[0] in FIXED:
+        raise ConfigError(f"{word}: {name} has its own config; yours is a folder: --config-dir FOLDER")
     if not word.startswith("--") or key in OPTIONS:
         return word
     line = re.search(rf"^{re.escape(key)}:\s*(\S*)", _config_file(name), re.MULTILINE)
@@ -259,6 +278,11 @@ def _config_file(name: str) -> str:
     return (folder("conf") / f"{name}.yaml").read_text(encoding="utf-8")
 
 
+def of_option(words: list[str], place: int) -> bool:
+    """Whether a word of a command line is the value of the option before it."""
+    return place > 0 and words[place - 1] in (*VALUED, *CONFIG_DIR)
+
+
 def _config_dirs() -> list[str]:
     following = [after for word, after in pairwise([*sys.argv[1:], ""]) if word in CONFIG_DIR]
     return following + [word.split("=", 1)[1] for word in sys.argv[1:] if word.startswith("--config-dir=")]
@@ -271,7 +295,19 @@ def _hydra_line(error: Exception) -> str:
             return str(_unreadable[choice])
         if group and error.options:
             return f"{group}={choice} is not known, expected one of {', '.join(sorted(error.options))}"
+    if isinstance(error, OverrideParseException):
+        return _unread(error.override)
     return _one_line(error)
+
+
+def _unread(word: str) -> str:
+    """What is wrong with a word that Hydra's grammar does not take."""
+    key, given, value = word.partition("=")
+    if not given:
+        return f"{word!r} is no KEY=VALUE; --help shows the keys"
+    return (
+        f"{key} is {value!r}, which has to be quoted for the shell and inside: {shlex.quote(f'{key}={quoted(value)}')}"
+    )
 
 
 def _one_line(error: Exception) -> str:

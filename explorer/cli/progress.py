@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from explorer.cli.console import open_console
 
 LONG = 2.0
 """Seconds after which something is worth a line; each further line takes twice as long."""
@@ -23,9 +25,9 @@ def working(words: str, plain: bool = True) -> Iterator[None]:
         words: what is done.
         plain: whether it is worth a line where there is no terminal.
     """
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     if console.is_terminal:
-        with console.status(words):
+        with console.status(Text(words)):
             yield
         return
     if not plain:
@@ -48,9 +50,14 @@ def steps(words: str, total: int) -> Iterator[Callable[[int], None]]:
         words: what is done.
         total: number of them.
     """
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(words, total=total)
             yield lambda more: bar.advance(task, more)

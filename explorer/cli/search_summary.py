@@ -32,5 +32,5 @@ def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
     )
     console.print(notes, style="dim", highlight=False)
-    console.print(f"\n{escape(look)}", highlight=False, soft_wrap=True)
+    console.print(f"\n{look}", highlight=False, soft_wrap=True)
     console.print("python -m explorer.retrain best", highlight=False)

@@ -32,17 +32,6 @@ LABEL = 8
 """Columns of the plot's labels."""
 
 
-def open_console(width: int = 160, stderr: bool = False) -> Console:
-    """A console; where the output is no terminal, it has so many columns."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(width=width, stderr=stderr)
-
-
-def tell(console: Console, words: str, asked: bool) -> None:
-    """Prints what became of something in MLflow; in yellow where the server could not be asked."""
-    console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
-
-
 def show(record: StudyRecord, console: Console) -> None:
     """The front as a plot and as a table, and what it took."""
     console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log2, sqrt
+from math import ceil, log2, sqrt
 
 import numpy as np
 
@@ -74,14 +74,20 @@ def choices(
     return options
 
 
-def allocate(options: Mapping[str, Sequence[Choice]], budget: float) -> dict[str, Choice]:
+def allocate(options: Mapping[str, Sequence[Choice]], budget: float, beside: int = 0) -> dict[str, Choice]:
     """One choice a layer: their loss is least among those whose bytes are within the budget.
 
     Every layer takes the choice of least loss + multiplier * bytes, at the lowest multiplier that the budget allows.
 
+    Args:
+        options: of each layer.
+        budget: bytes of the file.
+        beside: bytes of the file that are no weights: header and biases.
+
     Raises:
-        CompressionError: if the smallest choices are larger than the budget.
+        CompressionError: if the smallest choices are larger than the budget; it names one that would do.
     """
+    room = budget - beside
 
     def at(multiplier: float) -> dict[str, Choice]:
         return {
@@ -90,14 +96,20 @@ def allocate(options: Mapping[str, Sequence[Choice]], budget: float) -> dict[str
         }
 
     smallest = {name: min(some, key=lambda choice: choice.bytes) for name, some in options.items()}
-    if _size(smallest) > budget:
-        raise CompressionError(
-            f"beside header and biases {max(budget, 0):,.0f} bytes are left for the weights, too few: "
-            f"{_size(smallest):,.0f} is the least"
-        )
-    _, multiplier = bisect(1e-15, 1e3, 60, lambda multiplier: _size(at(multiplier)) > budget)
+    if _size(smallest) > room:
+        raise too_few(budget, _size(smallest) + beside)
+    _, multiplier = bisect(1e-15, 1e3, 60, lambda multiplier: _size(at(multiplier)) > room)
     chosen = at(multiplier)
-    return chosen if _size(chosen) <= budget else smallest
+    return chosen if _size(chosen) <= room else smallest
+
+
+def too_few(budget: float, least: float) -> CompressionError:
+    """That a budget is too small where so many bytes are the least; it names a budget that would do.
+
+    Sizes are estimates, and training adds some: that budget has a tenth more.
+    """
+    enough = ceil(1.1 * least / 100) / 10
+    return CompressionError(f"{budget:,.0f} bytes are too few for this network, budget={enough:g}kB would do")
 
 
 def bisect(low: float, high: float, steps: int, too_low: Callable[[float], bool]) -> tuple[float, float]:

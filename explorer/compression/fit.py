@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from explorer.compression import fisher
-from explorer.compression.allocate import Choice, allocate, choices
+from explorer.compression.allocate import Choice, allocate, choices, too_few
 from explorer.compression.codebook import largest, share
 from explorer.compression.codec import container
 from explorer.compression.codec.coded import CodedTensor, CompressionError, Doubles, Floats
@@ -48,7 +48,7 @@ class Fit:
         Raises:
             CompressionError: if the budget is too small.
         """
-        return allocate(self._options(recovered), budget - overhead(self.network))
+        return allocate(self._options(recovered), budget, overhead(self.network))
 
     def packed(self, budget: int, recovered: float) -> tuple[dict[str, Choice], dict[str, CodedTensor]]:
         """The best choices whose file is within the budget, and the codebooks and codes that they give.
@@ -56,15 +56,20 @@ class Fit:
         Raises:
             CompressionError: if the budget is too small.
         """
-        options, room = self._options(recovered), float(budget - overhead(self.network))
+        options, beside, room = self._options(recovered), overhead(self.network), float(budget)
         for number in range(ATTEMPTS):
-            chosen = allocate(options, room)
+            try:
+                chosen = allocate(options, room, beside)
+            except CompressionError:
+                if number == 0:
+                    raise
+                break  # the smallest choices were tried
             tensors = self.coded(chosen)
             size = len(container.pack(self.network.architecture, file_tensors(self.network, tensors)))
             if size <= budget:
                 return chosen, tensors
             room -= 2**number * 1.1 * (size - budget)  # choices come in steps: a little less room may change nothing
-        raise CompressionError(f"{budget:,} bytes are too few for this network, {size:,} were reached")
+        raise too_few(budget, size)
 
     def coded(self, chosen: Mapping[str, Choice]) -> dict[str, CodedTensor]:
         """Each layer pruned and shared as chosen."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from explorer.reporting import quoting
 from explorer.results.record import StudyRecord
 
 GROUPS = ("data", "recipe", "sampler", "stopping")
@@ -62,9 +62,9 @@ def commands(record: StudyRecord, options: str, presets: Mapping[str, Options], 
 def _search(record: StudyRecord, presets: Mapping[str, Options], known: str | None) -> Iterator[str]:
     config = record.config
     space = known or f"{record.name}_space"
-    yield f"+space={space}"
+    yield quoting.word("+space", space)
     if record.name != space:
-        yield f"study={record.name}"
+        yield quoting.word("study", record.name)
     for group in GROUPS:
         if group in config:
             yield from _overrides(group, config[group], presets.get(group, {}))
@@ -75,7 +75,7 @@ def _search(record: StudyRecord, presets: Mapping[str, Options], known: str | No
         yield f"epochs={config['epochs']}"
     for key, usual in VALUES.items():
         if config.get(key, usual) != usual:
-            yield f"{key}={_value(config[key])}"
+            yield quoting.word(key, config[key])
 
 
 def _overrides(group: str, settings: Any, options: Options) -> Iterator[str]:
@@ -101,16 +101,9 @@ def _changes(group: str, own: Mapping[str, Any], option: Mapping[str, Any]) -> I
         if key not in own:
             yield shlex.quote(f"~{name}")
         elif key not in option:
-            yield shlex.quote(f"+{name}={_value(own[key])}")
+            yield quoting.word(f"+{name}", own[key])
         elif own[key] != option[key]:
-            yield shlex.quote(f"{name}={_value(own[key])}")
-
-
-def _value(value: Any) -> str:
-    """As Hydra reads it."""
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("null", "true", "false"):
-        return value
-    return json.dumps(value)
+            yield quoting.word(name, own[key])
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -19,10 +19,10 @@ def show(sheets: Sequence[Sheet], console: Console) -> None:
 
     Where a sheet is wider than the terminal its parts stand one below the other; no number is ever cut.
     """
-    from rich.markup import escape
+    from rich.text import Text
 
     for sheet in sheets:
-        console.print(f"\n[bold]{escape(sheet.title)}[/]", highlight=False)
+        console.print(Text(f"\n{sheet.title}", style="bold"))
         console.print(sheet.about, style="dim", highlight=False, markup=False)
         whole = _table(sheet, sheet.parts)
         tables = [whole] if _width(whole, console) <= console.width else [_table(sheet, (p,)) for p in sheet.parts]
@@ -32,14 +32,15 @@ def show(sheets: Sequence[Sheet], console: Console) -> None:
             console.print(table)
             console.width = width
         for note in sheet.notes:
-            console.print(f"[dim]note[/]      {escape(note)}", highlight=False)
+            console.print(Text.assemble(("note", "dim"), f"      {note}"))
         for line in [sheet.measured] * bool(sheet.measured) + [trend.text for trend in sheet.trends]:
-            console.print(f"[{STYLES['measured']}]measured[/]  {escape(line)}", highlight=False)
+            console.print(Text.assemble(("measured", STYLES["measured"]), f"  {line}"))
 
 
 def _table(sheet: Sheet, parts: Sequence[Part]) -> Table:
     """The first column and those of the parts."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column(f"\n{sheet.label}", no_wrap=True)
@@ -50,11 +51,8 @@ def _table(sheet: Sheet, parts: Sequence[Part]) -> Table:
             justify: Literal["left", "right"] = "right" if head else "left"
             table.add_column(f"{over}\n{head}", justify=justify, style=STYLES[part.source], no_wrap=True)
     for row in sheet.rows:
-        cells = [
-            f"[bold red]{row.cells[column - 1]}[/]" if column - 1 in row.differs else row.cells[column - 1]
-            for column in shown
-        ]
-        table.add_row(row.label, *cells)
+        cells = [Text(row.cells[column - 1], style="bold red" if column - 1 in row.differs else "") for column in shown]
+        table.add_row(Text(row.label), *cells)
     return table
 
 

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus
 
 import optuna
 import sqlalchemy
@@ -23,6 +22,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
+from explorer.redaction import redact
 from explorer.storage.bulk_read import read_trials
 from explorer.storage.lock import alone
 
@@ -80,16 +80,14 @@ def open_storage(url: str, create: bool = False) -> PatientStorage:
 
 def shown(url: URL) -> str:
     """The URL without its credentials."""
-    return url.set(query={key: "***" if _secret(key) else value for key, value in url.query.items()}).render_as_string()
+    return redact(url.render_as_string())
 
 
 def why(error: BaseException, url: str | URL) -> str:
     """What the database said: one line, without the SQL around it and without the credentials of the URL."""
     cause = _cause(error)
     line = (str(getattr(cause, "orig", None) or cause).strip().splitlines() or [type(cause).__name__])[0].strip()
-    for secret in _secrets(sqlalchemy.make_url(url)):
-        line = line.replace(secret, "***")
-    return line
+    return redact(line, url if isinstance(url, str) else url.render_as_string(hide_password=False))
 
 
 class PatientStorage(RDBStorage):
@@ -262,16 +260,3 @@ def _cause(error: BaseException) -> BaseException:
 
 def _same(trial: FrozenTrial, template: FrozenTrial) -> bool:
     return trial.datetime_start == template.datetime_start and trial.user_attrs == template.user_attrs
-
-
-def _secret(key: str) -> bool:
-    return any(word in key.lower() for word in ("pass", "secret", "token"))
-
-
-def _secrets(url: URL) -> list[str]:
-    """Passwords of a URL, as they are and as a URL writes them."""
-    secrets = [str(url.password)] if url.password else []
-    for key, value in url.query.items():
-        if _secret(key):
-            secrets += [value] if isinstance(value, str) else list(value)
-    return [form for secret in secrets for form in (secret, quote(secret), quote_plus(secret))]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from explorer.redaction import redact as redact
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-HIDDEN = "***"
 ARTIFACTS = "mlartifacts"
 """Folder of an experiment's files, beside a database file."""
 
@@ -101,14 +101,6 @@ def local_path(location: str) -> Path | None:
     return Path(url2pathname(urlsplit(location).path)) if location.startswith("file:") else None
 
 
-def redact(text: str) -> str:
-    """The text with the credentials of every URL in it hidden: user:password@, and passwords and keys in a query."""
-    text = re.sub(r"(?<=://)[^/\s'\"]*@", f"{HIDDEN}@", text)
-    return re.sub(
-        r"(?i)([?&][^=&\s]*(?:password|passwd|pwd|token|secret|key)[^=&\s]*=)[^&\s'\"]+", rf"\1{HIDDEN}", text
-    )
-
-
 def where_to_look(uri: str, place: str | None) -> str:
     """How a person sees a run in MLflow: a server's page; for a database the command that serves it, then the page.
 
@@ -118,7 +110,7 @@ def where_to_look(uri: str, place: str | None) -> str:
     """
     page = f"/{place}" if place else ""
     if _scheme(uri) in ("http", "https"):
-        return redact(uri).replace(f"{HIDDEN}@", "").rstrip("/") + page
+        return redact(uri).replace("***@", "").rstrip("/") + page
     serve = f"mlflow ui --backend-store-uri {shlex.quote(redact(uri))}"
     return f"{serve}\nthen open http://127.0.0.1:5000{page}" if page else serve
 
@@ -132,19 +124,11 @@ def reason(error: BaseException, uri: str) -> str:
         inner = inner if isinstance(inner, BaseException) else next(filter(_is_error, error.args), None)
         error = inner if isinstance(inner, BaseException) else error
     line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return redact(_without_secrets(line, uri))[:240]
+    return redact(line, uri)[:240]
 
 
 def _is_error(value: object) -> bool:
     return isinstance(value, BaseException)
-
-
-def _without_secrets(line: str, uri: str) -> str:
-    """Hides the URI's own password wherever a library repeats it."""
-    password = urlsplit(uri).password if "://" in uri else None
-    for secret in filter(None, (password, unquote(password or ""))):
-        line = line.replace(secret, HIDDEN)
-    return line
 
 
 def _scheme(uri: str) -> str:

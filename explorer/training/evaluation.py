@@ -175,11 +175,13 @@ def put_together(
         EvaluationError: if there is no such network, or the images are not the network's.
         WeightsError: if the weights are not the network's.
     """
+    from explorer.training.memory import check_fits
     from explorer.training.network import build
     from explorer.training.weights import WeightsError, assign
 
     chosen, notes = _architecture(target, dict(options or {}), data, classes, tensors)
     _check(chosen, data)
+    check_fits(target, chosen)
     network = build(chosen)
     try:
         assign(network, tensors)

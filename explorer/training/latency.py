@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.arch import Architecture, cost
 from explorer.results.latency import RUNTIMES, Latency, Timed
 from explorer.training import files
+from explorer.training.memory import check_fits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,8 +66,11 @@ def prepare(
         done: called with 1 after each network.
 
     Raises:
+        TooLargeError: if a network does not fit into this machine.
         ExportError: if a network's ONNX does not compute what torch computes.
     """
+    for subject in subjects:
+        check_fits(subject.network, subject.architecture, batch_size, onnx=True)
     ready = []
     with tempfile.TemporaryDirectory() as folder:
         for i, subject in enumerate(subjects):

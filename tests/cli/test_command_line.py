@@ -118,7 +118,7 @@ def test_a_secret_in_a_storage_url_is_not_shown(tmp_path: Path) -> None:
     done = run(tmp_path, *SEARCH, "storage=postgresql://me:hunter2@127.0.0.1:1/x")
     assert done.returncode == 2
     assert "hunter2" not in done.stdout + done.stderr
-    assert "me:***@127.0.0.1:1/x cannot be opened" in done.stderr
+    assert "postgresql+psycopg://***@127.0.0.1:1/x cannot be opened" in done.stderr
 
 
 def test_the_whole_traceback_on_request(tmp_path: Path) -> None:
