@@ -80,4 +80,4 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
 if __name__ == "__main__":
     from explorer.cli.config import command
 
-    command("search", main)
+    command("search", main, added=("space",))

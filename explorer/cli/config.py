@@ -177,13 +177,16 @@ def write(path: Path, text: str, key: str = "output") -> None:
         raise ConfigError(f"{key} {path}: {error.strerror}, expected a file that can be written") from None
 
 
-def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None) -> NoReturn:
+def command(
+    name: str, run: Callable[[DictConfig], int], bare: str | None = None, added: tuple[str, ...] = ()
+) -> NoReturn:
     """Runs a command under Hydra and leaves with its exit code.
 
     Args:
         name: of its config, conf/NAME.yaml.
         run: takes the composed config, returns the exit code.
         bare: the key that a first bare word on the command line stands for (`retrain best` means `trial=best`).
+        added: groups that are not in its config: `+space=NAME` adds one.
     """
     degrade(sys.stdout, sys.stderr)
     completion = script(sys.argv[1:], folder("conf"))
@@ -197,6 +200,7 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
 
     def task(config: DictConfig) -> None:
         try:
+            _check_keys(name, config, added)
             code[0] = run(config)
         except BaseException as error:  # noqa: BLE001 - kept from Hydra, which would print the overrides first
             failure.append(error)
@@ -230,6 +234,23 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
     except BrokenPipeError:
         _let_go_of_stdout()
     sys.exit(code[0])
+
+
+def _check_keys(name: str, config: DictConfig, added: tuple[str, ...]) -> None:
+    """Raises ConfigError for a key that the command does not read; what reads a group checks that group's keys."""
+    own: Any = OmegaConf.to_container(OmegaConf.load(folder("conf") / f"{name}.yaml"), resolve=False)
+    groups = {key for each in own.pop("defaults") if isinstance(each, dict) for key in each}
+    unknown = next(_unknown(OmegaConf.to_container(config, resolve=False), own, {*groups, *added}), None)
+    if unknown is not None:
+        raise ConfigError(f"{unknown} is no key of explorer.{name}, so it would be ignored; --help shows the keys")
+
+
+def _unknown(config: Any, own: dict[str, Any], others: set[str], prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        if key not in own and key not in others:
+            yield f"{prefix}{key}"
+        elif own.get(key) and isinstance(own[key], dict) and isinstance(value, dict):
+            yield from _unknown(value, own[key], set(), f"{prefix}{key}.")
 
 
 def _let_go_of_stdout() -> None:

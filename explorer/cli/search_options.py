@@ -11,6 +11,7 @@ from explorer.cli.config import ConfigError, plain, positive, space_choice, spac
 from explorer.results.budget import Budget
 from explorer.study import stopping
 from explorer.study.options import SearchOptions
+from explorer.training import recipe
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -23,7 +24,7 @@ def read(config: DictConfig) -> SearchOptions:
     """Checks the options.
 
     Raises:
-        ConfigError, SpaceError, StoppingError: naming what is wrong.
+        ConfigError, RecipeError, SpaceError, StoppingError: naming what is wrong.
     """
     name = space_choice()
     if name is None:
@@ -34,6 +35,7 @@ def read(config: DictConfig) -> SearchOptions:
     if not re.fullmatch(r"[\w.-]+", study):
         raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
     settings = {key: plain(config[key]) for key in STORED}
+    recipe.read(settings["recipe"])
     return SearchOptions(
         study=study,
         space=space,
