@@ -55,26 +55,29 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
         from explorer.study.setup import controller as make_controller
         from explorer.tracking import Tracker
 
-        tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
         controller = make_controller(options, launcher)
+        tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
     from explorer.cli import search_summary
     from explorer.cli.live_view import View
+    from explorer.study.recovery import CommonError
     from explorer.tracking.address import redact
 
-    stopped = False
+    ending, code = "", 0
     try:
         with View(console) as view:
             controller.run(tracker.update, view)
+        ending, code = controller.ending, int(search_summary.failed(controller.record))
     except KeyboardInterrupt:
-        stopped = True
+        ending, code = "stopped; the same command goes on", INTERRUPTED
+    except CommonError as error:
+        ending, code = f"stopped: {error}; once that is put right, the same command goes on", 1
     finally:
         launcher.close()
         with working("completing MLflow", plain=False):
             tracker.update(controller.record)
             tracker.close(timeout=60)
-    ending = "stopped; the same command goes on" if stopped else controller.ending
     search_summary.show(console, controller.record, ending, redact(options.tracking))
-    return INTERRUPTED if stopped else 0
+    return code
 
 
 if __name__ == "__main__":

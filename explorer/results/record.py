@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import optuna
+
+PLACES = ("dir", "labels")
+"""Keys of a study's data that say where they lie, and may change while the data do not."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,9 @@ class StudyRecord:
     Attributes:
         name: of the study.
         config: what defines it, as plain data: space, data, recipe, sampler, stopping, seed, seeds, epochs.
-        facts: data set and machine: input_shape, classes, images (of train, val and test), versions, git_commit.
+        facts: data set and machine: input_shape, classes, images (of train, val and test), fingerprint (of the data),
+            versions, git_commit, key (16 random hex digits, by which other programs know the study). Studies of earlier
+            versions lack fingerprint and key.
         trials: in the order of their numbers.
     """
 
@@ -145,9 +151,21 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         curves=tuple(tuple(attributes.get(f"curve_{seed}", ())) for seed in attributes["seeds"]),
         device=attributes.get("device", ""),
         devices=attributes.get("devices", 1),
-        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
-        ended=trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0,
+        started=started(trial),
+        ended=_seconds(attributes.get("ended"), trial.datetime_complete),
         adjusted=attributes.get("adjusted", {}),
         reason=attributes.get("reason", ""),
         uniform=attributes.get("uniform", False),
     )
+
+
+def started(trial: optuna.trial.FrozenTrial) -> float:
+    """When a trial began, in seconds since 1970; 0 if it did not."""
+    return _seconds(trial.user_attrs.get("started"), trial.datetime_start)
+
+
+def _seconds(stored: float | None, naive: datetime | None) -> float:
+    """Seconds since 1970; trials of earlier versions have Optuna's time alone, which is local to whoever wrote it."""
+    if stored is not None:
+        return stored
+    return naive.timestamp() if naive else 0.0

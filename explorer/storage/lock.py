@@ -7,12 +7,16 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 class BusyError(ValueError):
     """Somebody else is at work there."""
+
+
+class FolderError(ValueError):
+    """A folder that cannot be made or written."""
 
 
 @contextmanager
@@ -30,13 +34,19 @@ def alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def sole_controller(folder: Path) -> Iterator[None]:
-    """Holds a study's folder; a second controller is refused.
+    """Holds a study's folder; a second controller is refused. If nothing comes of it, a folder made here is removed.
 
     Raises:
         BusyError: if another process holds it.
+        FolderError: if it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+")
+    except OSError as error:
+        raise FolderError(f"{folder}: {error.strerror}, expected a folder that can be written") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -47,4 +57,11 @@ def sole_controller(folder: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            if new and [*folder.iterdir()] == [folder / "lock"]:
+                (folder / "lock").unlink()
+                with suppress(OSError):  # others have begun to use it
+                    for place in new:
+                        place.rmdir()

@@ -56,12 +56,9 @@ def open_storage(url: str, create: bool = False) -> PatientStorage:
     Raises:
         StudyError: if there is none, or if it is no Optuna storage.
     """
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise StudyError("storage is no database URL, expected one such as sqlite:///study.db") from None
+    parsed = _parsed(url)
     sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and not create and not Path(parsed.database or "").is_file():
+    if not create and not there(url):
         raise StudyError(
             f"no study database {parsed.database} here; run explorer.search first, or name one with storage=URL"
         )
@@ -76,6 +73,28 @@ def open_storage(url: str, create: bool = False) -> PatientStorage:
         raise StudyError(f"{what}; move it away or name another with storage=URL") from None
     storage.patience, storage.opened = PATIENCE, True
     return storage
+
+
+def there(url: str) -> bool:
+    """Whether there is a database: the file of an SQLite URL; a server is taken to have one.
+
+    Raises:
+        StudyError: if the URL is none, or names a file in a folder that is not there.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite":
+        return True
+    file = Path(parsed.database or "")
+    if not file.parent.is_dir():
+        raise StudyError(f"storage {shown(parsed)}: there is no folder {file.parent}")
+    return file.is_file()
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise StudyError("storage is no database URL, expected one such as sqlite:///study.db") from None
 
 
 def shown(url: URL) -> str:

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -19,13 +19,12 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from explorer.results.budget import Spending
-from explorer.results.record import StudyRecord, TrialRecord, read, read_trial
+from explorer.results.record import StudyRecord, TrialRecord, read, read_trial, started
 from explorer.samplers import Proposal
 from explorer.samplers.shadow import DIRECTIONS
-from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, why
+from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, there, why
+from explorer.storage.same_study import check_config, check_data
 
-DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
-"""Keys of a study's config that make its trials comparable; a study never changes them."""
 OBJECTIVES = ("val_acc", "params")
 """Names of a trial's two values in Optuna's tools."""
 SILENCE = 120.0
@@ -55,21 +54,22 @@ def load(url: str, name: str | None) -> StudyRecord:
 
 
 def _last_start(storage: RDBStorage, study_id: int) -> float:
-    starts = [trial.datetime_start for trial in storage.get_all_trials(study_id, deepcopy=False)]
-    return max((start.timestamp() for start in starts if start), default=0.0)
+    return max(map(started, storage.get_all_trials(study_id, deepcopy=False)), default=0.0)
 
 
-def stored_facts(url: str, name: str) -> dict[str, Any] | None:
-    """Facts of a study, or None if there is no such study yet.
+def stored_attributes(url: str, name: str) -> dict[str, Any] | None:
+    """Attributes of a study, its config and facts among them, or None if there is no such study yet. Makes no file.
 
     Raises:
-        StudyError: if the storage cannot be opened, or holds a study of this name that is not ours.
+        StudyError: if the storage cannot be opened.
     """
+    if not there(url):
+        return None
     storage = open_storage(url, create=True)
     for study in storage.get_all_studies():
         if study.study_name == name:
-            facts = storage.get_study_user_attrs(study._study_id).get("facts")
-            return dict(facts) if facts else None
+            attributes = storage.get_study_user_attrs(study._study_id)
+            return dict(attributes) if "facts" in attributes else None
     return None
 
 
@@ -85,7 +85,7 @@ class StudyStore:
         facts: see `StudyRecord.facts`.
 
     Raises:
-        StudyError: if the study exists with another space, recipe, data set, seed or length.
+        StudyError: if the study exists with another space, recipe, data set, seed or length, or if the data changed.
     """
 
     def __init__(self, url: str, name: str, config: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -94,7 +94,11 @@ class StudyStore:
         self.study_id = ids[name] if name in ids else self.storage.create_new_study(list(DIRECTIONS), name)
         stored = self.storage.get_study_user_attrs(self.study_id)
         if "facts" in stored:
-            self._compare(name, stored["config"], config)
+            check_config(name, stored["config"], config, stored["facts"])
+            check_data(name, stored["facts"], facts)
+            if stored["config"].get("data") != config.get("data"):  # they lie elsewhere now
+                moved = stored["config"] | {"data": config["data"]}
+                self.storage.set_study_user_attr(self.study_id, "config", moved)
         elif self.storage.get_n_trials(self.study_id):
             raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
         else:  # new, or cut off while it was being made
@@ -140,9 +144,9 @@ class StudyStore:
             params=dict(proposal.params) if proposal else {},
             distributions=dict(proposal.distributions) if proposal else {},
             system_attrs=dict(proposal.system_attrs) if proposal else {},
-            user_attrs=dict(attributes),
+            user_attrs=dict(attributes) | {"started": (now := time.time())},
         )
-        template.datetime_start = datetime.now()  # noqa: DTZ005 - Optuna's times are naive
+        template.datetime_start = datetime.fromtimestamp(now)  # noqa: DTZ006 - Optuna's times are naive
         template.number = len(self.trials)
         self._unwritten.append(partial(self._write_new, template))
         return self._keep(read_trial(template))
@@ -219,9 +223,11 @@ class StudyStore:
         trial = replace(self.trials[number], state=state, reason=reason)
         if reason:
             self._attribute(number, "reason", reason)
+        trial = replace(trial, ended=time.time())
+        self._attribute(number, "ended", trial.ended)
         values = (trial.accuracy or 0.0, float(trial.params)) if state == "COMPLETE" else None
         self._unwritten.append(partial(self._write_end, number, TrialState[state], values))
-        return self._keep(replace(trial, ended=time.time()))
+        return self._keep(trial)
 
     def _attribute(self, number: int, name: str, value: Any) -> None:
         self._unwritten.append(partial(self._write_attribute, number, name, value))
@@ -233,15 +239,6 @@ class StudyStore:
         self.spent.count(trial)
         self.trials[trial.number] = trial
         return trial
-
-    @staticmethod
-    def _compare(name: str, stored: dict[str, Any], asked: dict[str, Any]) -> None:
-        old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, asked))
-        for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
-                what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
-                change = f"{key} was {old.get(key)}, now {new.get(key)}"
-                raise StudyError(f"study {name} {what}: {change}; give the search another name with study=NAME")
 
 
 def _me() -> dict[str, Any]:
@@ -261,11 +258,3 @@ def _alive(holder: Mapping[str, Any]) -> bool:
     except PermissionError:
         pass
     return bool(time.time() - holder["time"] < SILENCE)  # another process may have its number now
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value

@@ -25,7 +25,7 @@ from explorer.space import DesignSpace
 from explorer.storage.study_store import StudyStore
 from explorer.study.facts import Reading
 from explorer.study.loop import Loop
-from explorer.study.recovery import InFlight, Recovery
+from explorer.study.recovery import Doubts, InFlight, Recovery
 from explorer.study.stopping import Stopping
 from explorer.training.files import training_folder
 from explorer.training.job import Job
@@ -90,6 +90,7 @@ class Controller:
         self.input_shape: tuple[int, int, int] = tuple(facts["input_shape"])
         self.classes = int(facts["classes"])
         self.loop = Loop(proposer, stopping, self.epochs)
+        self.doubts = Doubts()
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.ending = ""
         """Why no trial is begun: the budget is spent or the space exhausted; "" while the search goes on."""
@@ -97,6 +98,7 @@ class Controller:
         self._waiting: deque[tuple[int, int]] = deque()  # (trial, tries of its rung so far)
         self._identities: dict[str, int] = {}
         self._anchors: list[str] = []
+        self._proven = any(trial.accuracy is not None for trial in store.trials.values())
         self._catch_up()
 
     @property
@@ -106,6 +108,10 @@ class Controller:
 
     def run(self, stored: Callable[[StudyRecord], None], seen: Callable[[Controller], None]) -> None:
         """Trains until the budget is spent or the space is exhausted.
+
+        Raises:
+            CommonError: if every trial would fail; see `explorer.study.recovery`.
+            DiskFullError, StudyError: if nothing can be written.
 
         Args:
             stored: called with the study whenever it has changed.
@@ -125,7 +131,10 @@ class Controller:
                     seen(self)
                     looked = time.monotonic()
                 if not self.in_flight and (self.ending or not self.reading):
-                    return
+                    if not self.doubts.reasons:
+                        return
+                    self._fail_doubted()  # no other trial will tell
+                    continue
                 done, _ = wait([*self.in_flight, *self.reading], timeout=LOOK, return_when=FIRST_COMPLETED)
                 for future in done & self.in_flight.keys():
                     flight = self.in_flight.pop(future)
@@ -279,7 +288,19 @@ class Controller:
         else:
             reason = f"stopped after epoch {trial.epochs} of {self.epochs}" if state == "PRUNED" else ""
             self.store.finish(trial.number, state, reason)
+            self._proven = True
+            self._fail_doubted()
 
     def _give_up(self, number: int, reason: str) -> None:
+        if self._proven:
+            self._fail(number, reason)
+        elif self.doubts.add(number, reason):
+            self._fail_doubted()
+
+    def _fail_doubted(self) -> None:
+        for number, reason in self.doubts.settled().items():
+            self._fail(number, reason)
+
+    def _fail(self, number: int, reason: str) -> None:
         trial = self.store.finish(number, "FAIL", reason)
         self.loop.end(number, "FAIL", float(trial.params))

@@ -90,6 +90,13 @@ def test_a_data_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "empty" in refused(tmp_path, *SEARCH, "data=image_folder", "data.dir=empty")
     assert "absent" in refused(tmp_path, *SEARCH, "data=image_folder", "data.dir=absent")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_file_in_the_way_of_the_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("mine")
+    assert "runs/fire_micro: Not a directory" in refused(tmp_path, *SEARCH)
+    assert (tmp_path / "runs").read_text() == "mine"
 
 
 def test_corrupt_storage_stays_as_it_is(tmp_path: Path) -> None:
