@@ -30,7 +30,7 @@ def main(config: DictConfig) -> int:
     count = whole(config, "seeds", 1)
     if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
         raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
-    record = study_store.load(config.storage, config.study)
+    record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data))
     trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
     console = Console()
@@ -38,9 +38,11 @@ def main(config: DictConfig) -> int:
     seeds = retraining.fresh_seeds(trial, count)
     with (
         closing(launchers.make(plain(config.launcher))) as launcher,
-        steps("training", len(trial.seeds) + len(seeds)) as done,
     ):
-        result = retraining.retrain(record, trial, seeds, folder, launcher, done)
+        with working("reading the data"):
+            retraining.check_data(record, launcher)
+        with steps("training", len(trial.seeds) + len(seeds)) as done:
+            result = retraining.retrain(record, trial, seeds, folder, launcher, done)
     with working("writing weights and ONNX"):
         difference = retraining.save(record, trial, result, folder)
     _log(record, trial, result, folder, config.tracking, console)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from explorer.samplers import Proposer
 from explorer.storage import study_store
 from explorer.storage.patient import StudyError
 from explorer.storage.study_store import StudyStore
-from explorer.study import setup
+from explorer.study import retraining, setup
 from explorer.study.controller import Controller
 from explorer.study.facts import ask_facts
 from explorer.study.options import SearchOptions
@@ -142,8 +143,6 @@ def test_a_failure_is_held_back_until_another_trial_has_finished(search: Any, la
 
 
 def test_a_search_without_a_result_says_why_and_suggests_nothing() -> None:
-    from dataclasses import replace
-
     from tests.support.sample import study, trial
 
     reasons = ["RuntimeError: [/b] one", "RuntimeError: [/b] one", "ValueError: another"]
@@ -213,6 +212,25 @@ def test_data_that_changed_are_refused_and_moved_ones_are_not(pictures: Path, tm
         Image.new("RGB", (16, 16)).save(moved / f"birds/{i}.png")
     with pytest.raises(StudyError, match=r"8 train, 2 val, 2 test images of 2 classes.* now 1. train.* 3 classes"):
         controller(tmp_path, moved)
+
+
+def test_retrain_looks_whether_the_data_are_the_studys(pictures: Path, tmp_path: Path) -> None:
+    begun = controller(tmp_path, pictures)
+    begun.store.release()
+    moved = pictures.rename(tmp_path / "elsewhere")
+    job._load.cache_clear()
+    with pytest.raises(DataError, match="no data folder"):
+        retraining.check_data(begun.record, Here())
+    record = retraining.with_data_at(begun.record, {"dir": str(moved), "labels": None})
+    assert record.config["data"] == begun.record.config["data"] | {"dir": str(moved)}
+    retraining.check_data(record, Here())
+    Image.new("RGB", (16, 16)).save(moved / "cats/new.png")
+    job._load.cache_clear()
+    with pytest.raises(StudyError, match="the data have changed since study small was made: 8 train"):
+        retraining.check_data(record, Here())
+    digits = replace(record, config=record.config | {"data": {"name": "digits"}})
+    with pytest.raises(StudyError, match=r"data\.dir is 'x', but the data of study small, digits, have none"):
+        retraining.with_data_at(digits, {"dir": "x", "labels": None})
 
 
 def test_studies_of_earlier_versions_compare_what_they_have(pictures: Path, tmp_path: Path) -> None:
