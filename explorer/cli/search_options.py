@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STORED = ("data", "recipe", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
 """Keys that are stored with the study."""
+LONGEST = 200
+"""Bytes of a study's name, which becomes that of a folder."""
 
 
 def read(config: DictConfig) -> SearchOptions:
@@ -32,8 +34,10 @@ def read(config: DictConfig) -> SearchOptions:
     space = space_of(config, name)
     _check(config)
     study = str(config.study or name)
-    if not re.fullmatch(r"[\w.-]+", study):
-        raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
+    if not re.fullmatch(r"\w[\w.-]*", study):
+        raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-', a letter or digit first")
+    if len(study.encode()) > LONGEST:
+        raise ConfigError(f"study is {study[:20]!r}... of {len(study.encode())} bytes, expected {LONGEST} at most")
     settings = {key: plain(config[key]) for key in STORED}
     recipe.read(settings["recipe"])
     return SearchOptions(

@@ -19,8 +19,10 @@ import sqlalchemy
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._base import BaseStorage
+from optuna.storages._rdb.models import StudyModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import select
 from sqlalchemy.engine import URL
 
 from explorer.storage.bulk_read import read_trials
@@ -67,7 +69,7 @@ def open_storage(url: str, create: bool = False) -> PatientStorage:
     try:
         with alone(Path(parsed.database or "")) if sqlite else nullcontext():
             storage = _made(parsed)
-            storage.get_all_studies()  # fails on a database that is not Optuna's
+            storage.studies()  # fails on a database that is not Optuna's
     except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
         what = f"storage {shown(parsed)} cannot be opened: {why(error, parsed)}"
         raise StudyError(f"{what}; move it away or name another with storage=URL") from None
@@ -162,8 +164,10 @@ class PatientStorage(RDBStorage):
                 if "disk is full" in str(_cause(error)):  # what SQLite says
                     what = f"the disk of storage {self._shown} is full"
                     raise StudyError(f"{what}; free some space, then the same command goes on") from None
-                if not passing(error) or (waited >= self.patience and not self.opened):
+                if not self.opened and (not passing(error) or waited >= self.patience):
                     raise
+                if not passing(error):
+                    raise StudyError(f"storage {self._shown} cannot be used: {self._why(error)}") from None
                 if waited >= self.patience:
                     self.patience = 0.0
                     raise StudyError(f"storage {self._shown} does not answer: {self._why(error)}") from None
@@ -179,6 +183,17 @@ class PatientStorage(RDBStorage):
 
     def _say(self, what: str) -> None:
         print(f"storage {self._shown} {what}", file=sys.stderr, flush=True)
+
+    def studies(self) -> dict[str, int]:
+        """The studies' names and ids. Their attributes are not read: one that is broken concerns its study alone."""
+
+        def read() -> dict[str, int]:
+            table = StudyModel.__table__
+            with self.engine.connect() as connection:
+                found = connection.execute(select(table.c.study_name, table.c.study_id).order_by(table.c.study_id))
+                return {row.study_name: row.study_id for row in found}
+
+        return self.patiently(read)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         create = functools.partial(RDBStorage.create_new_study, self, directions, study_name)

@@ -208,7 +208,11 @@ def _load(data: str) -> DataModule:
 
 
 def device_name(device: torch.device) -> str:
-    """A device in words, such as `cpu (Intel Xeon, 1 thread)` or `NVIDIA H100`."""
+    """A device in words, such as `cpu (Intel Xeon, 1 thread, AVX512)` or `NVIDIA H100`.
+
+    The instruction set is the one that torch uses: the same processor may have less of it in a virtual machine, and
+    ATEN_CPU_CAPABILITY lowers it.
+    """
     import torch
 
     if device.type == "cuda":
@@ -216,7 +220,8 @@ def device_name(device: torch.device) -> str:
     if device.type != "cpu":
         return device.type
     threads = torch.get_num_threads()
-    return f"cpu ({_processor()}, {threads} thread{'s' if threads > 1 else ''})"
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return f"cpu ({_processor()}, {threads} thread{'s' if threads > 1 else ''}, {instructions})"
 
 
 @lru_cache

@@ -17,10 +17,7 @@ from explorer.cli.config import folder, load_space
 from explorer.data import DataError
 from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord
-from explorer.samplers import Proposer
-from explorer.storage import study_store
 from explorer.storage.patient import StudyError
-from explorer.storage.study_store import StudyStore
 from explorer.study import retraining, setup
 from explorer.study.controller import Controller
 from explorer.study.facts import ask_facts
@@ -28,64 +25,16 @@ from explorer.study.options import SearchOptions
 from explorer.study.recovery import CommonError
 from explorer.study.stopping import NoStopping
 from explorer.training import job
-from explorer.training.worker import train
+from tests.support.made import FACTS, Here, Made, loaded
 from tests.support.processes import SPACE
 
-FACTS = {"input_shape": [1, 8, 8], "classes": 10, "images": {"train": 1077, "val": 360, "test": 360}}
 BATCH_NORM = "Expected more than 1 value per channel when training, got input size torch.Size([1, {}, 1, 1])"
-
-
-class Here:
-    """A launcher of one slot that runs everything at once, in this process; `training` stands for training."""
-
-    slots = ("here",)
-
-    def __init__(self, training: Callable[[dict[str, Any]], None] = lambda asked: None) -> None:
-        self.training = training
-
-    def submit(self, slot: int, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(self._train(arguments[0]) if function is train else function(*arguments))
-        except Exception as error:  # noqa: BLE001 - as a worker does
-            done.set_exception(error)
-        return done
-
-    def _train(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self.training(asked)
-        epochs = range(asked["first_epoch"] + 1, asked["last_epoch"] + 1)
-        curve = [{"epoch": epoch, "val_acc": 0.5, "seconds": 1.0} for epoch in epochs]
-        return {"curve": curve, "device": "here", "devices": 1}
-
-    def warm_up(self) -> None: ...
-
-    def kill(self, slot: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture
 def search(tmp_path: Path) -> Callable[..., StudyRecord]:
     """Searches 4 networks, with trainings that raise what a function raises."""
-    (tmp_path / "small.yaml").write_text(SPACE)
-    space = load_space(tmp_path / "small.yaml")
-
-    def go(training: Callable[[dict[str, Any]], None] = lambda asked: None, lag: int | None = None) -> StudyRecord:
-        config = {"space": space.as_dict(), "data": {"name": "digits"}, "recipe": {"batch_size": 1}}
-        config |= {"epochs": 2, "seed": 0, "seeds": 1}
-        store = StudyStore(f"sqlite:///{tmp_path}/study.db", "small", config, FACTS)
-        proposer = Proposer(space, {"name": "random"}, 0, lag)
-        budget = Budget(4)
-        Controller(store, space, proposer, NoStopping(1), Here(training), budget, tmp_path / "runs").run(
-            lambda record: None, lambda now: None
-        )
-        return loaded(tmp_path)
-
-    return go
-
-
-def loaded(folder: Path) -> StudyRecord:
-    return study_store.load(f"sqlite:///{folder}/study.db", "small")
+    return Made(tmp_path)
 
 
 def number(asked: dict[str, Any]) -> int:
