@@ -22,14 +22,18 @@ def main(config: DictConfig) -> int:
     from explorer import launchers
     from explorer.cli import retrained
     from explorer.cli.config import ConfigError, plain, whole
+    from explorer.cli.output import claimed
     from explorer.cli.progress import steps, working
     from explorer.results import selection
     from explorer.storage import study_store
     from explorer.study import retraining
+    from explorer.training import files
 
     count = whole(config, "seeds", 1)
     if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
         raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
+    if not isinstance(config.overwrite, bool):
+        raise ConfigError(f"overwrite is {config.overwrite!r}, expected true or false")
     record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data))
     trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
@@ -37,14 +41,15 @@ def main(config: DictConfig) -> int:
     retrained.announce(console, record, trial)
     seeds = retraining.fresh_seeds(trial, count)
     with (
+        claimed(folder, overwrite=config.overwrite, earlier=(files.OUTCOME, retraining.CHECKPOINTS)) as staging,
         closing(launchers.make(plain(config.launcher))) as launcher,
     ):
         with working("reading the data"):
             retraining.check_data(record, launcher)
         with steps("training", len(trial.seeds) + len(seeds)) as done:
-            result = retraining.retrain(record, trial, seeds, folder, launcher, done)
-    with working("writing weights and ONNX"):
-        difference = retraining.save(record, trial, result, folder)
+            result = retraining.retrain(record, trial, seeds, staging, launcher, done)
+        with working("writing weights and ONNX"):
+            difference = retraining.save(record, trial, result, staging)
     _log(record, trial, result, folder, config.tracking, console)
     retrained.show(console, record, trial, result, folder, difference)
     return 0 if result.reproduced else 1

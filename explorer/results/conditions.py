@@ -17,7 +17,7 @@ def differences(
     """What differs between the study's conditions and those of now, and what would bring the former ones back.
 
     Args:
-        then_device, device: in words, as `explorer.training.job.device_name` puts them.
+        then_device, device: in words, as `explorer.training.job.trained_on` puts them.
         then_versions, versions: of packages.
     """
     found = _devices(then_device, device)

@@ -23,6 +23,8 @@ from explorer.training import files
 from explorer.training.job import Job
 from explorer.training.worker import train
 
+CHECKPOINTS = "training"
+"""Name of the folder of checkpoints in what a retraining leaves."""
 FRESH = 1000
 """Distance of the first fresh seed from the study's last."""
 
@@ -123,7 +125,7 @@ def save(record: StudyRecord, trial: TrialRecord, result: Retrained, folder: Pat
 
 def _folder(folder: Path, kind: str, seed: int) -> Path:
     """Where a retraining leaves its checkpoints; `kind` is recorded or fresh."""
-    return folder / "training" / f"{kind}_{seed}"
+    return folder / CHECKPOINTS / f"{kind}_{seed}"
 
 
 def _rebuilt(record: StudyRecord, trial: TrialRecord) -> Architecture:

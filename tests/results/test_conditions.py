@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from explorer.results.conditions import differences
-from explorer.training.job import device_name
+from explorer.training.job import trained_on
 
 HERE = "cpu (AMD EPYC, 1 thread, AVX512)"
 VERSIONS = {"torch": "2.14.1", "python": "3.11.7", "mlflow": "3.17.2"}
@@ -36,4 +36,4 @@ def test_versions_that_decide_are_compared() -> None:
 
 
 def test_the_device_tells_the_instruction_set() -> None:
-    assert device_name(torch.device("cpu")).endswith(f", {torch.backends.cpu.get_cpu_capability()})")
+    assert trained_on(torch.device("cpu")).endswith(f", {torch.backends.cpu.get_cpu_capability()})")
