@@ -1,16 +1,21 @@
-# Needs Python 3.11 or newer, nothing else: `make search` and `make test` do the set-up where it is missing.
+# Needs Python 3.11 or newer, nothing else. `make search` sets up what runs, `make test` what tests need as well.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --quiet --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search paper chaos table docs bench test check lock clean
+.PHONY: help setup dev search paper chaos table docs bench test quick check lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## Make .venv with the locked dependencies (nothing to do while lock and pyproject stay the same)
+setup: $(READY)  ## Make .venv with what runs (nothing to do while lock and pyproject stay the same)
+
+dev: $(DEV)  ## The same with what tests, checks and builds the documentation
 
 search: $(READY)  ## Run the main job: search the Fire design space on digits, show its front
 	$(PY) -m explorer.search +space=fire_micro
@@ -25,37 +30,61 @@ table: $(READY)  ## Train the learning-curve tables of the two Fire grids, or go
 	$(PY) -m benchmarks.table
 	$(PY) -m benchmarks.table +space=fire_small_grid --whole
 
-docs: $(READY)  ## Make the site of docs/ (build/site/index.html): tutorial, how-to, reference, explanation
+docs: $(DEV)  ## Make the site of docs/ (build/site/index.html): tutorial, how-to, reference, explanation
 	$(PY) docs/make.py
 
-bench: $(READY)  ## Measure every ratio that is promised and put the table into docs/performance.md (ten minutes)
+bench: $(DEV)  ## Measure every ratio that is promised and put the table into docs/performance.md (ten minutes)
 	$(PY) -m benchmarks --output docs/performance.md
 
-test: $(READY)  ## Run every test, in two processes (those that search use two cores themselves)
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+test: $(DEV)  ## Run every test, in two processes (those that search use two cores themselves)
+	$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-check: $(READY)  ## Lint, formatting, types, import contracts
+quick: $(DEV)  ## Run the tests that train nothing, in two minutes
+	$(PY) -m pytest -m "not slow and not browser and not cluster and not postgres" --numprocesses 2 --dist loadgroup
+
+check: $(DEV)  ## Lint, formatting, types, import contracts
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
-lock: $(READY)  ## Write requirements.lock anew from pyproject.toml, keeping the versions that still fit
+lock: | $(PY)  ## Write both locks anew from pyproject.toml, keeping the versions that still fit
 	$(PY) -m pip install --quiet uv
-	$(PY) -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --quiet --custom-compile-command "make lock" --output-file requirements.lock
+	$(COMPILE) --extra editable --output-file requirements.lock
+	$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean:  ## Remove .venv, caches and builds; results (study.db, mlflow.db, runs/) stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find explorer tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Every file in the lock is checked against its hash. The project itself is installed without network: hatchling and
+# A lock is complete and has a hash for every file. The project itself is installed without network: hatchling and
 # editables come from the lock too.
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml | $(PY)
+	$(call install,requirements.lock)
+	@touch $@
+
+$(DEV): requirements-dev.lock pyproject.toml | $(PY)
+	$(call install,requirements-dev.lock)
+	@touch $(READY) $@
+
+$(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "error: '$(PYTHON)' is no Python 3.11 or newer; name one that is: make setup PYTHON=python3.12" >&2; exit 1; }
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
+	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "error: '$(PYTHON) -m venv' failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+
+# A torch that .venv has already and pyproject.toml allows is kept, with its torchvision, unless a set-up put it there
+# (.venv/.torch says so).
+FITS = import sys, tomllib, torch; from pip._vendor.packaging.requirements import Requirement; \
+	needed = map(Requirement, tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]); \
+	sys.exit(not any(one.name == "torch" and torch.__version__ in one.specifier for one in needed))
+PIP = $(PY) -m pip install --quiet --disable-pip-version-check --no-deps
+
+define install
+	@if [ ! -e $(VENV)/.torch ] && $(PY) -c '$(FITS)' 2>/dev/null; then \
+		echo "keeping the torch of $(VENV)"; kept='torch|torchvision|triton|nvidia-.*|cuda-.*'; \
+	else touch $(VENV)/.torch; kept=; fi; \
+	awk -v kept="^($$kept)==" '/^[a-z0-9]/ { wanted = $$0 !~ kept } wanted' $(1) > $(VENV)/wanted.txt
+	$(PIP) --require-hashes --requirement $(VENV)/wanted.txt
+	$(PIP) --no-build-isolation --editable .
+endef

@@ -1,7 +1,7 @@
 """python -m benchmarks.compression [RATIO ...]: digits-trained networks compressed with retraining; val_acc by bytes.
 
 Three networks are trained by the recipe `fast` with three seeds each; after each training they are compressed to a
-budget of their fp32 bytes over RATIO (15.05 unless told), as `python -m explorer.compress TARGET budget=...` does.
+budget of their fp32 bytes over RATIO (15.05 by default), as `python -m explorer.compress TARGET budget=...` does.
 val_acc is that of the network decoded from the file. The bar: 15 times smaller, at most 0.2 points of val_acc lost in
 the mean of the seeds, by each network. The method was chosen on other networks, seeds and another split.
 """
@@ -21,9 +21,9 @@ from explorer import data as datasets
 from explorer import load_space
 from explorer.arch import cost
 from explorer.cli.config import folder
-from explorer.compress import accuracy
 from explorer.compression import deep
 from explorer.compression.codec import container
+from explorer.compression.decoded import val_accuracy
 from explorer.training import job
 from explorer.training import recipe as recipes
 
@@ -34,7 +34,7 @@ POINTS: tuple[dict[str, Any], ...] = (
 )
 SEEDS = (0, 1, 2)
 EPOCHS = 96
-"""Of training after the first weights are gone, six times the network's own."""
+"""Of retraining from the first pruning on, six times those that the network was trained for."""
 
 
 def main() -> int:
@@ -61,24 +61,24 @@ def lost(point: dict[str, Any], ratios: list[float], recipe: dict[str, Any], opt
             place, epochs = str(Path(home) / str(seed)), recipe["epochs"]
             job.run(job.Job(network.to_json(), recipe, options, seed, 0, epochs, epochs, place))
             weights = job.weights(place)
-            before = accuracy(network, {name: value.numpy() for name, value in weights.items()}, data)
+            before = val_accuracy(network, {name: value.numpy() for name, value in weights.items()}, data)
             for ratio in ratios:
-                plan = deep.Plan(int(fp32 / ratio), epochs=EPOCHS)
-                made = deep.compress(network, weights, data, recipes.read(recipe), plan, seed)
+                settings = deep.CompressionSettings(int(fp32 / ratio), epochs=EPOCHS)
+                tensors = deep.compress(network, weights, data, recipes.read(recipe), settings, seed)
                 file = Path(home) / "network.sqz"
-                size = container.write(file, network, made)
+                size = container.write(file, network, tensors)
                 decoded, values = container.read(file)
                 kept = sum(int((value != 0).sum()) for value in values.values() if value.ndim > 1)
-                after = accuracy(decoded, values, data)
+                after = val_accuracy(decoded, values, data)
                 rows[ratio].append((size, kept, before, after))
-                head = f"{plan.budget:>9,}{size:>9,}{fp32 / size:>8.1f}x"
+                head = f"{settings.budget:>9,}{size:>9,}{fp32 / size:>8.1f}x"
                 print(f"{head}{kept:>9,}{before:>9.4f}{after:>9.4f}", flush=True)
-    for found in rows.values():
-        points = [100 * (before - after) for _, _, before, after in found]
-        size, kept, before, after = (mean(column) for column in zip(*found, strict=True))
-        words = f"{mean(points):+.2f} ± {stdev(points) / len(points) ** 0.5:.2f}"
+    for seeds in rows.values():
+        points = [100 * (before - after) for _, _, before, after in seeds]
+        size, kept, before, after = (mean(column) for column in zip(*seeds, strict=True))
+        points_lost = f"{mean(points):+.2f} ± {stdev(points) / len(points) ** 0.5:.2f}"
         head = f"{'mean':>9}{size:>9,.0f}{fp32 / size:>8.1f}x"
-        print(f"{head}{kept:>9,.0f}{before:>9.4f}{after:>9.4f}{words:>18}", flush=True)
+        print(f"{head}{kept:>9,.0f}{before:>9.4f}{after:>9.4f}{points_lost:>18}", flush=True)
         worst = max(worst, mean(points)) if fp32 / size >= 15 else worst
     return worst
 

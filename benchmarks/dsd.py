@@ -73,13 +73,13 @@ def main() -> None:
     print("   params      fast       dsd   difference, seed by seed")
     differences = []
     for i, (_, params) in enumerate(networks):
-        own = pairs[i * count : (i + 1) * count]
-        differences.append([b - a for a, b in own])
-        words = " ".join(f"{difference:+.4f}" for difference in differences[i])
-        print(f"{params:>9,}    {mean(a for a, _ in own):.4f}    {mean(b for _, b in own):.4f}   {words}")
+        seeds = pairs[i * count : (i + 1) * count]
+        differences.append([b - a for a, b in seeds])
+        listed = " ".join(f"{difference:+.4f}" for difference in differences[i])
+        print(f"{params:>9,}    {mean(a for a, _ in seeds):.4f}    {mean(b for _, b in seeds):.4f}   {listed}")
     print(f"\ndsd - fast, canonical SqueezeNet over {count} seeds: {interval(differences[0])}")
     if len(networks) > 2:
-        print(f"dsd - fast, means of {len(networks)} networks: {interval([mean(own) for own in differences])}")
+        print(f"dsd - fast, means of {len(networks)} networks: {interval([mean(each) for each in differences])}")
 
 
 def interval(values: list[float]) -> str:

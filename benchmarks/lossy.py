@@ -74,7 +74,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for budget in arguments.budgets:
             started, file = time.process_time(), Path(folder) / "net.sqz"
-            size = container.write(file, network_of, quantize(network_of, tensors, images, budget=budget, told=told))
+            size = container.write(
+                file, network_of, quantize(network_of, tensors, images, budget=budget, report=report)
+            )
             seconds = time.process_time() - started
             read, parts = container.read(file)
             made = build(read)
@@ -103,8 +105,8 @@ def answers(network: torch.nn.Module, images: Tensor) -> Tensor:
         return torch.cat([network(batch) for batch in images.split(25)])
 
 
-def told(line: str) -> None:
-    """Shows how far it is."""
+def report(line: str) -> None:
+    """Prints progress."""
     print(line, file=sys.stderr, flush=True)
 
 

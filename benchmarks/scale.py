@@ -141,7 +141,7 @@ def workers(path: Path, seconds: float) -> tuple[float, float, float]:
 
 def mirror(path: Path, folder: Path, repeats: int) -> list[float]:
     """Milliseconds to bring one more trial, the front and its figure into MLflow."""
-    from explorer.tracking.tracker import open_mirror
+    from explorer.tracking.mirror import open_mirror
 
     store = simulated.opened(path)
     store.release()

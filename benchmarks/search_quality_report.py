@@ -1,4 +1,4 @@
-"""The comparison of search methods as a page and a figure; see `benchmarks.search_quality`."""
+"""The comparison of search methods (`benchmarks.search_quality`) as a page and a figure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.picture import png
-from benchmarks.search_quality import LONG, OTHERS, OURS, RANDOM, STOPPED, TPE, Bench, Objective, Run
+from benchmarks.table_objective import OTHERS, Bench, Objective, Run
 from explorer.plots.style import AXIS, FONT, INK, faded
 
+LONG = 1000
+"""Trials of the long random search."""
+RANDOM, TPE, OURS, STOPPED = (
+    "random",
+    "TPE multivariate (Optuna)",
+    "front (ours)",
+    "front + pareto stopping (ours)",
+)
+"""The methods that the page speaks of, by their names in `benchmarks.search_quality.METHODS`."""
 COLORS = ("#8A9099", "#CC79A7", "#E69F00", "#D55E00", "#A6761D", "#56B4E9", "#0072B2", "#009E73", "#332288", "#882255")
 _OURS = """\
 Made by `python -m benchmarks.search_quality`; the tables by `python -m benchmarks.table` (see fire_small_digits.md and
@@ -44,7 +53,10 @@ def write(
     seconds: Mapping[tuple[str, Bench, int], float],
     trials: int,
 ) -> None:
-    """Writes FOLDER/search_quality.md, of other people's tables search_quality_THEIRS.md, prints it, and draws it."""
+    """Writes FOLDER/search_quality.md, of other people's tables search_quality_THEIRS.md, prints it, and draws it.
+
+    Methods are listed in the order of `runs`.
+    """
     outside = next(iter(searched)).outside
     epochs = {bench: own.epochs for bench, own in searched.items()}
     name = f"search_quality_{outside}" if outside else "search_quality"
@@ -121,14 +133,9 @@ def interval(values: list[float]) -> tuple[float, float, float]:
     return centre, centre - half, centre + half
 
 
-def _methods(runs: Runs, bench: Bench) -> list[str]:
-    return list(dict.fromkeys(method for method, own, _ in sorted(runs, key=lambda k: _order(k[0])) if own == bench))
-
-
-def _order(method: str) -> int:
-    from benchmarks.search_quality import METHODS
-
-    return list(METHODS).index(method)
+def _methods(runs: Runs, bench: Bench | None = None) -> list[str]:
+    """Of a bench, or of all, in the order of the runs."""
+    return list(dict.fromkeys(method for method, own, _ in runs if bench in (own, None)))
 
 
 def _table(bench: Bench, length: int, runs: Runs, seconds: Mapping[Any, float], trials: int) -> list[str]:
@@ -198,6 +205,7 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
     lines = -(-len(epochs) // COLUMNS)
     columns = -(-len(epochs) // lines)
     titles = [str(bench) for bench in epochs]
+    every = _methods(runs)
     figure = make_subplots(lines, columns, subplot_titles=titles, horizontal_spacing=0.05, vertical_spacing=0.14)
     for index, (bench, length) in enumerate(epochs.items()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
@@ -210,7 +218,7 @@ def _draw(path: Path, runs: Runs, trials: int, epochs: Mapping[Bench, int]) -> N
                 continue  # too few for quartiles to stand beside the others'
             values = np.array([list(shares(runs, method, bench, spent).values()) for spent in grid])
             missing = np.maximum(1 - values, 1e-4)
-            color = COLORS[_order(method)]
+            color = COLORS[every.index(method)]
             low, high = np.quantile(missing, (0.25, 0.75), axis=1)
             band = {"x": [*grid, *grid[::-1]], "y": [*high, *low[::-1]], "fill": "toself", "hoverinfo": "skip"}
             figure.add_scatter(**band, line={"width": 0}, fillcolor=faded(color, 0.12), showlegend=False, **place)

@@ -37,14 +37,14 @@ GROUPS = {
 }
 
 API = {
-    "Search": ("objective.optimize", "objective.Study", "objective.Trial", "tables"),
+    "Search": ("study.optimize.optimize", "study.optimize.Study", "study.optimize.Trial", "tables"),
     "Spaces": (
-        "config.load_space",
+        "cli.config.load_space",
         "space.parse",
         "space.DesignSpace",
-        "space.FamilySpace",
-        "space.UnionSpace",
-        "parameter.Parameter",
+        "space.family.FamilySpace",
+        "space.union.UnionSpace",
+        "space.parameter.Parameter",
     ),
     "Networks as data": (
         "arch.families.architecture",
@@ -54,7 +54,7 @@ API = {
         "arch.blocks",
         "arch.small",
     ),
-    "Networks that compute": ("nets.build", "recipe.Recipe"),
+    "Networks that compute": ("training.network.build", "training.recipe.Recipe"),
     "Samplers": (
         "samplers.Proposer",
         "samplers.Proposal",
@@ -64,10 +64,10 @@ API = {
         "samplers.surrogate",
         "samplers.improvement",
     ),
-    "Stopping rules": ("stopping",),
-    "The front": ("front",),
+    "Stopping rules": ("study.stopping",),
+    "The front": ("results.pareto",),
     "Where jobs run": ("launchers.Launcher",),
-    "What a study holds": ("store.load", "record"),
+    "What a study holds": ("storage.study_store.load", "results.record"),
 }
 """Headings of the Python reference, and what stands below each."""
 

@@ -14,7 +14,7 @@ def main(config: DictConfig) -> int:
     from safetensors.numpy import save
 
     from explorer.arch import cost
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
     from explorer.compression.codec import container
     from explorer.training import files
 

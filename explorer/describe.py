@@ -13,12 +13,12 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer.arch import layer_table
     from explorer.arch.chain import chain
-    from explorer.cli.config import ConfigError, plain, write
+    from explorer.cli.config import plain, write
+    from explorer.cli.options import choice
     from explorer.cli.target import resolve
     from explorer.plots import network as drawing
 
-    if config.format not in ("table", "json"):
-        raise ConfigError(f"format is {config.format!r}, expected table or json")
+    choice(config, "format", "table", "json")
     target = str(config.target)
     network = resolve(target, plain(config.input), config.classes, config.storage, config.study)
     if config.format == "json":

@@ -6,77 +6,45 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.plots.sweep import SweepInfo
 from explorer.reproduction.compression import Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from omegaconf import DictConfig
-
-    from explorer.reproduction.sheet import Sheet
-
-DEFAULT_STORAGE = "sqlite:///study.db"
 
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
-    from explorer.cli.config import ConfigError, plain, write
+    from explorer.cli.config import plain, write
+    from explorer.cli.options import choice, refuse
     from explorer.cli.progress import working
-    from explorer.reproduction import page, text
+    from explorer.cli.terminal import open_console
+    from explorer.reproduction import page, sheets, text
     from explorer.reproduction.caveat import caveat
+    from explorer.reproduction.sweeps import PARAMETERS
 
-    if config.format not in ("table", "markdown"):
-        raise ConfigError(f"format is {config.format!r}, expected table or markdown")
+    choice(config, "format", "table", "markdown")
+    names = plain(config.studies)
+    if not isinstance(names, dict) or set(names) != set(PARAMETERS):
+        refuse("studies", names, f"a name for each of {', '.join(PARAMETERS)}")
     output = None if config.output is None else Path(str(config.output))
     with working("reading the sweeps, counting, drawing", plain=False):
-        studies = read(str(config.storage), plain(config.studies))
-        sheets = build(studies, ways(plain(config.table_2)))
+        studies = sheets.read(str(config.storage), names)
+        every = sheets.build(studies, compressed(plain(config.table_2)))
         words = caveat(list(studies.values()))
         if output:
-            write(output, page.html(sheets, words))
+            write(output, page.html(every, words))
     if config.format == "markdown":
-        print(text.markdown(sheets, words, config.pictures))
+        print(text.markdown(every, words, config.pictures))
         return 0
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    text.show(sheets, console)
+    console = open_console()
+    text.show(every, console)
     console.print(f"\n{words}", highlight=False)
     if output:
         console.print(f"{output} shows all of this with the figures", highlight=False)
     return 0
 
 
-def read(storage: str, names: dict[str, str]) -> dict[str, SweepInfo | None]:
-    """The sweeps that the storage holds, by metaparameter; None for one that is not there.
-
-    Raises:
-        StudyError: if the storage is not there, unless it is the default one, or cannot be read.
-        SweepError, ConfigError: if a study or the names are not what they should be.
-    """
-    from explorer.cli.config import ConfigError
-    from explorer.plots import sweep
-    from explorer.reproduction.sweeps import PARAMETERS
-    from explorer.storage import study_store
-    from explorer.storage.patient import open_storage
-
-    if not isinstance(names, dict) or set(names) != set(PARAMETERS):
-        raise ConfigError(f"studies is {names!r}, expected a name for each of {', '.join(PARAMETERS)}")
-    if storage == DEFAULT_STORAGE and not Path("study.db").exists():
-        return dict.fromkeys(PARAMETERS)
-    known = {study.study_name for study in open_storage(storage).get_all_studies()}
-    return {
-        parameter: sweep.info(study_store.load(storage, names[parameter]), parameter)
-        if names[parameter] in known
-        else None
-        for parameter in PARAMETERS
-    }
-
-
-def ways(options: dict[str, Any]) -> list[Measured]:
+def compressed(options: dict[str, Any]) -> list[Measured]:
     """What ways of compressing came to, now or before: on given weights first, then as trained here on digits.
 
     Given weights are measured whenever they are named; on digits it is trained where nothing is kept. Both stay kept.
@@ -84,18 +52,22 @@ def ways(options: dict[str, Any]) -> list[Measured]:
     Raises:
         ConfigError: if the options are not what they should be, or what was kept is no such file.
     """
-    from explorer.cli.config import ConfigError, write
+    from explorer.cli.config import write
+    from explorer.cli.options import refuse
 
     if not isinstance(options, dict) or set(options) != {"network", "weights", "images", "labels", "budget", "kept"}:
-        raise ConfigError(f"table_2 is {options!r}, expected network, weights, images, labels, budget and kept")
+        refuse("table_2", options, "network, weights, images, labels, budget and kept")
     if options["network"] not in (None, "squeezenet_v1_0"):
-        raise ConfigError(f"table_2.network is {options['network']!r}, expected squeezenet_v1_0 or null")
+        refuse("table_2.network", options["network"], "squeezenet_v1_0 or null")
     file = Path(str(options["kept"]))
     kept = _kept(file)
     if options["weights"] is not None or (options["network"] is not None and not kept):
+        from rich.console import Console
+
+        from explorer.cli.config import folder
         from explorer.reproduction.table_2 import measure
 
-        new = measure(options)
+        new = measure(options, folder("conf"), Console(stderr=True, highlight=False).print)
         kept = [one for one in kept if bool(one["seeds"]) != bool(new["seeds"])] + [new]
         write(file, json.dumps(kept, indent=1))
     return sorted((Measured.read(one) for one in kept), key=lambda one: one.trained)
@@ -103,7 +75,7 @@ def ways(options: dict[str, Any]) -> list[Measured]:
 
 def _kept(file: Path) -> list[dict[str, Any]]:
     """What the file holds, if it is there."""
-    from explorer.cli.config import ConfigError
+    from explorer.cli.options import ConfigError
 
     if not file.is_file():
         return []
@@ -116,17 +88,6 @@ def _kept(file: Path) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"table_2.kept={file}: no file that this command wrote ({error})") from None
     return kept
-
-
-def build(studies: dict[str, SweepInfo | None], measured: Sequence[Measured] = ()) -> list[Sheet]:
-    """Every sheet, in the paper's order; `measured` are ways of compressing, where they were measured."""
-    from explorer.reproduction import compression, sweeps, tables
-
-    figure_3a, figure_3b, table_3, strategy_3 = sweeps.sheets(studies)
-    alone = len(measured) == 1
-    ways = [compression.sheet(each, alone) for each in measured]
-    first = [tables.table_1(), tables.table_2(bool(measured)), *ways, figure_3a, figure_3b, table_3]
-    return [*first, strategy_3, tables.macs(), tables.megabytes()]
 
 
 if __name__ == "__main__":

@@ -5,44 +5,35 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from plotly.graph_objects import Figure
-    from rich.console import Console
 
-    from explorer.reporting.document import Section
     from explorer.reporting.page import Subject
-    from explorer.results.latency import Timed
     from explorer.results.record import StudyRecord
 
 PAGE = "report.html"
 STORAGE = "sqlite:///study.db"
-WIDTH = 100
-"""Columns of the plot at most, and of all where the output is no terminal."""
 
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from rich.console import Console
 
-    from explorer.cli.config import ConfigError, write
+    from explorer.cli.config import write
+    from explorer.cli.options import flag
     from explorer.cli.progress import working
+    from explorer.cli.target import compared
+    from explorer.cli.terminal import WIDTH, show, tell
     from explorer.storage import study_store
 
-    if not isinstance(config.text, bool):
-        raise ConfigError(f"text is {config.text!r}, expected true or false")
+    flag(config, "text")
     storages = [str(config.storage), str(config.other_storage or config.storage)]
-    records = [study_store.load(storages[0], config.study)]
-    if config.other is not None:
-        records.append(study_store.load(storages[1], str(config.other)))
-        if records[0].name == records[1].name and storages[0] == storages[1]:
-            raise ConfigError(f"other is {config.other}, the study itself; expected another, or another other_storage")
-    elif config.other_storage is not None:
-        raise ConfigError("other_storage is given, but no study: other=NAME")
+    record = study_store.load(storages[0], config.study)
+    other = compared(config, "other", record)
+    records = [record, other] if other else [record]
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=WIDTH)
@@ -61,99 +52,32 @@ def main(config: DictConfig) -> int:
         show(record, console)
     console.print(f"\n{config.output} shows all of this, and opens without a network", highlight=False)
     if config.tracking is not None:
-        from explorer.tracking import add_and_tell
+        from explorer.tracking import try_add_files
 
-        words, asked = add_and_tell(records[0], {PAGE: text}, str(config.tracking))
-        console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
+        tell(console, *try_add_files(record, {PAGE: text}, str(config.tracking)))
     return 0
-
-
-def show(record: StudyRecord, console: Console) -> None:
-    """The front as a plot and as a table, and what it took."""
-    from explorer.cli.terminal import front_table, plot
-    from explorer.reporting.parts import against_canonical
-    from explorer.results.spent import spent
-
-    plain = not console.encoding.lower().startswith("utf")
-    console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)
-    console.print(plot(record, min(console.width, WIDTH), ascii_only=plain), highlight=False, markup=False)
-    if record.finished:
-        console.print(front_table(record, None, console.width, plain))
-    for line in [*(against_canonical(record) if record.finished else []), *spent(record).words()]:
-        console.print(line, highlight=False, markup=False, style="dim")
 
 
 def subject(record: StudyRecord, storage: str) -> Subject:
     """A study with what the page says beside its trials."""
     from explorer.cli.config import folder, space_files
-    from explorer.reporting import known
+    from explorer.reporting import compressed, latency, presets
     from explorer.reporting.commands import GROUPS, commands
     from explorer.reporting.page import Subject
+    from explorer.results.latency import latest
+    from explorer.storage import attributes
     from explorer.tracking.address import redact
 
     options = f"study={record.name}"
     if storage != STORAGE:
         options += f" storage={redact(storage)}"
-    presets = {group: known.options(folder("conf") / group) for group in GROUPS}
-    how = commands(record, options, presets, known.spaces(space_files()))
-    return Subject(record, options, how, (*_compressed(record, storage), *_latency(record, storage)))
-
-
-def _compressed(record: StudyRecord, storage: str) -> tuple[Section, ...]:
-    """Compressed networks on the bytes axis, if any were made."""
-    from explorer.plots import compressed
-    from explorer.reporting.document import Section
-    from explorer.storage import attributes
-
-    found = attributes.compressed(storage, record.name)
-    if not found:
-        return ()
-    info = compressed.info(record, found)
-    figure = _on_the_page(compressed.figure(info))
-    lines = tuple(f"trial {one.trial}, {one.plan}: {one.words()}" for one in found)
-    return (
-        Section(
-            "compressed",
-            "Compressed: accuracy over bytes",
-            (*compressed.verdict(info)[-1:], *lines),
-            figures=(figure,),
-            width=900,
-        ),
-    )
-
-
-def _latency(record: StudyRecord, storage: str) -> tuple[Section, ...]:
-    """Accuracy over latency, if it was measured."""
-    from explorer.plots import latency
-    from explorer.reporting.document import Section
-    from explorer.results.latency import RUNTIMES, latest
-    from explorer.storage import attributes
-
-    found = latest(attributes.latencies(storage, record.name))
-    if not found:
-        return ()
-    info = latency.info(record, found)
-    heads = ("network", "macs", *(f"{name}, ms" for runtime in RUNTIMES for name in (runtime, "90th percentile")))
-    shown = sorted(found, key=lambda one: one.latencies[RUNTIMES[-1]].median)
-    rows = tuple((one.network, f"{one.macs:,}", *_milliseconds(one)) for one in shown)
-    where = f"Measured on {found[0].conditions}; load average {max(one.load for one in found):.1f} at most."
-    note = "Bars: 10th to 90th percentile of the calls; ± 1 standard error of val_acc."
-    figures = (_on_the_page(latency.figure(info)),)
-    lines = (where, *latency.verdict(info))
-    return (Section("latency", "Accuracy over latency", lines, heads, rows, figures=figures, width=900, note=note),)
-
-
-def _milliseconds(timed: Timed) -> Iterator[str]:
-    """Median and 90th percentile of each runtime."""
-    for latency in timed.latencies.values():
-        yield from (f"{latency.median:.3g}", f"{latency.p90:.3g}")
-
-
-def _on_the_page(figure: Figure) -> Figure:
-    """A figure that was made for a page of its own, on the report's ground."""
-    ground = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": 540, "title": None}
-    legend = {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
-    return figure.update_layout(legend=legend, margin={"l": 64, "r": 16, "t": 16, "b": 110}, **ground)
+    options_of = {group: presets.options(folder("conf") / group) for group in GROUPS}
+    how = commands(record, options, options_of, presets.spaces(space_files()))
+    smaller = attributes.compressed(storage, record.name)
+    timed = latest(attributes.latencies(storage, record.name))
+    more = [compressed.section(record, smaller)] if smaller else []
+    more += [latency.section(record, timed)] if timed else []
+    return Subject(record, options, how, tuple(more))
 
 
 def name_the_other(words: list[str]) -> list[str]:

@@ -21,7 +21,8 @@ def main(config: DictConfig) -> int:
 
     from explorer import launchers
     from explorer.cli import retrained
-    from explorer.cli.config import ConfigError, plain, whole
+    from explorer.cli.config import plain
+    from explorer.cli.options import ConfigError, whole, within
     from explorer.cli.output import claimed
     from explorer.cli.progress import steps, working
     from explorer.results import selection
@@ -30,8 +31,7 @@ def main(config: DictConfig) -> int:
     from explorer.training import files
 
     count = whole(config, "seeds", 1)
-    if not isinstance(config.within, int | float) or not 0 <= config.within < 1:
-        raise ConfigError(f"within is {config.within!r}, expected val_acc to give up, from 0 to 1")
+    within(config)
     if not isinstance(config.overwrite, bool):
         raise ConfigError(f"overwrite is {config.overwrite!r}, expected true or false")
     record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data))

@@ -58,13 +58,13 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
         controller = make_controller(options, launcher)
         tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
     from explorer.cli import search_summary
-    from explorer.cli.live_view import View
+    from explorer.cli.live_view import LiveView
     from explorer.study.recovery import CommonError
     from explorer.tracking.address import redact
 
     ending, code = "", 0
     try:
-        with View(console) as view:
+        with LiveView(console) as view:
             controller.run(tracker.update, view)
         ending, code = controller.ending, int(search_summary.failed(controller.record))
     except KeyboardInterrupt:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from rich.console import Console
 
-    from explorer.reporting.document import Section
-    from explorer.reporting.statistics import Findings
     from explorer.results.record import StudyRecord
 
 PAGE, DATA = "statistics.html", "statistics.json"
@@ -19,26 +16,26 @@ PAGE, DATA = "statistics.html", "statistics.json"
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
-    from rich.console import Console
-
-    from explorer.cli.config import ConfigError, write
+    from explorer.cli.config import write
+    from explorer.cli.options import choice
+    from explorer.cli.target import compared
+    from explorer.cli.terminal import open_console, tell
     from explorer.storage import study_store
 
-    if config.format not in ("table", "json"):
-        raise ConfigError(f"format is {config.format!r}, expected table or json")
-    console = Console(stderr=config.format == "json")
-    if not console.is_terminal:
-        console = Console(stderr=config.format == "json", width=160)
+    choice(config, "format", "table", "json")
+    console = open_console(stderr=config.format == "json")
     record = study_store.load(str(config.storage), config.study)
-    other = _other(config, record)
+    other = compared(config, "against", record)
+    from explorer.analysis.statistics import space_statistics
     from explorer.cli.progress import working
+    from explorer.cli.sections import show
     from explorer.reporting import document, statistics
 
     with working(f"study {record.name}: {len(record.trials)} trials"):
-        found = statistics.find(record, other)
+        found = space_statistics(record, other)
         sections = statistics.sections(found)
         text = document.html(*_heading(record, other), sections)
-    data = json.dumps(as_data(record, other, found), indent=1)
+    data = json.dumps(statistics.as_data(record, other, found), indent=1)
     if config.format == "json":
         print(data)
     else:
@@ -47,77 +44,10 @@ def main(config: DictConfig) -> int:
         write(Path(str(config.output)), text)
         console.print(f"\n{config.output} shows all of this with the figures", highlight=False)
     if config.tracking is not None:
-        from explorer.tracking import add_and_tell
+        from explorer.tracking import try_add_files
 
-        words, asked = add_and_tell(record, {PAGE: text, DATA: data}, str(config.tracking))
-        console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
+        tell(console, *try_add_files(record, {PAGE: text, DATA: data}, str(config.tracking)))
     return 0
-
-
-def show(sections: tuple[Section, ...], console: Console) -> None:
-    """The sections without their figures, as tables."""
-    from rich.table import Table
-    from rich.text import Text
-
-    for section in sections:
-        console.print(Text(f"\n{section.title}", style="bold"))
-        for line in section.lines:
-            console.print(line, highlight=False, markup=False)
-        if section.heads:
-            table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-            for i, head in enumerate(section.heads):
-                table.add_column(head, justify="left" if i in section.words else "right")
-            for row in section.rows:
-                table.add_row(*(Text(cell) for cell in row))
-            console.print(table)
-        if section.note:
-            console.print(section.note, style="dim", highlight=False, markup=False)
-
-
-def as_data(record: StudyRecord, other: StudyRecord | None, found: Findings) -> dict[str, Any]:
-    """The findings as plain data, for other programs; errors and gains as shares of 1."""
-    from dataclasses import asdict
-
-    distributions = [
-        {
-            "study": curve.name,
-            "at_equal_size": info.normalised,
-            "networks": curve.networks,
-            **{name: _plain(value) for name, value in vars(curve.edf).items()},
-        }
-        for info in (found.as_drawn, found.at_equal_size)
-        for curve in info.curves
-    ]
-    differences = {
-        name: value and {**asdict(value), "told": value.told}
-        for name, value in zip(("as_drawn", "at_equal_size"), found.differences, strict=True)
-    }
-    ranked = [{**asdict(one), "told": one.told} for one in found.importances.bars]
-    for one in ranked:
-        for effect in one["effects"]:
-            effect["error"] = effect["error"] if effect["networks"] > 1 else None  # JSON has no infinity
-    traits = [
-        {key: value for key, value in asdict(trait).items() if key not in ("on_front", "drawn")}
-        for trait in found.traits
-    ]
-    return {
-        "study": record.name,
-        "against": other.name if other else None,
-        "uniform_draws": {sample.study: len(sample.trials) for sample in found.samples},
-        "distributions": distributions,
-        "differences": differences,
-        "trained_differently": list(found.unlike),
-        "importance": {
-            "networks": found.importances.networks,
-            "uniform": found.importances.uniform,
-            "metaparameters": ranked,
-        },
-        "front": {"members": found.front, "traits": traits},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _heading(record: StudyRecord, other: StudyRecord | None) -> tuple[str, str]:
@@ -127,23 +57,6 @@ def _heading(record: StudyRecord, other: StudyRecord | None) -> tuple[str, str]:
     images = data.get("name") if isinstance(data, dict) else data
     about = f"{len(record.finished):,} networks trained on {images}, {record.val_images:,} validation images"
     return f"{record.name}{against}: statistics of the space", about
-
-
-def _other(config: DictConfig, record: StudyRecord) -> StudyRecord | None:
-    """The study to compare with."""
-    from explorer.cli.config import ConfigError
-    from explorer.storage import study_store
-
-    if config.against is None:
-        if config.against_storage is not None:
-            raise ConfigError("against_storage is given, but no study: against=NAME")
-        return None
-    storage = str(config.against_storage or config.storage)
-    if str(config.against) == record.name and storage == str(config.storage):
-        raise ConfigError(
-            f"against is {record.name}, the study itself; expected another one, or another against_storage"
-        )
-    return study_store.load(storage, str(config.against))
 
 
 if __name__ == "__main__":

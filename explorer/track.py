@@ -15,14 +15,14 @@ def main(config: DictConfig) -> int:
 
     from explorer.cli.progress import working
     from explorer.storage import attributes, study_store
-    from explorer.tracking import log_again, mirror
+    from explorer.tracking import log_retrain_folders, mirror
     from explorer.tracking.compressed import log_results
 
     console = Console()
     record = study_store.load(config.storage, config.study)
     with working(f"study {record.name}: {len(record.trials)} trials to MLflow"):
         mirror(record, config.tracking)
-        retrained = log_again(record, Path(str(config.retrained)), config.tracking)
+        retrained = log_retrain_folders(record, Path(str(config.retrained)), config.tracking)
         compressed = attributes.compressed(config.storage, record.name)
         bare = log_results(record, compressed, Path(str(config.compressed)), config.tracking)
     console.print(f"study {record.name}: {len(record.trials)} trials are in MLflow", highlight=False)

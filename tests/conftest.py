@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 # Before torch is imported, here and in every process a test starts: oversubscribed cores are several times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,7 +14,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadFileScheduling
+
+from tests.support.browser import browser
+from tests.support.shared import empty_mlflow, folder, searched, searched_copy
 
 # Timing on a busy machine is no property of the code; the examples are the same in every run.
 settings.register_profile(
@@ -23,35 +24,22 @@ settings.register_profile(
 )
 settings.load_profile("explorer")
 
-CLUSTERS = ("test_launchers", "test_ray", "test_slurm")
-"""Of these files one runs at a time: they share the machine's cluster."""
-LONGEST = (
-    "test_failures",
-    "test_search",
-    *CLUSTERS,
-    "test_outages",
-    "test_every_family",
-    "test_tutorial",
-    "test_compression",
-)
-"""They begin, so that the processes that share the tests end together."""
+__all__ = ["browser", "empty_mlflow", "folder", "searched", "searched_copy"]  # fixtures of every test
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
 
-class OneFileOneProcess(LoadFileScheduling):
-    """How tests are shared out: those of one file stay together, as do those of the clusters."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "clusters" if Path(nodeid.partition("::")[0]).stem in CLUSTERS else str(super()._split_scope(nodeid))
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneFileOneProcess:
-    return OneFileOneProcess(config, log)
-
-
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first."""
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    """How tests are shared out (`--dist loadgroup`), and which begin, so that all processes end together.
+
+    Those of one file stay together, as they share its fixtures, but for the long ones; those that use the machine's
+    cluster too, as one at a time may.
+    """
+    for item in items:
+        group = "cluster" if item.get_closest_marker("cluster") else item.path.stem
+        if not item.get_closest_marker("long") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not (item.get_closest_marker("long") or item.get_closest_marker("cluster")))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from explorer.arch.families import named
 from explorer.arch.families.fire import fire
 from explorer.arch.layer_table import as_json, rows, table, times_smaller_than_alexnet
 from explorer.plots.network import svg, text
+from tests.support import warm
 
 # The paper's Table 1 (227 px, 13x13 after maxpool8): layer, output, filter/stride, s1x1, e1x1, e3x3, params.
 TABLE_1 = """
@@ -35,9 +36,7 @@ avgpool10 1x1x1000   13x13/1 - -   -   0
 
 
 def describe(*arguments, folder=None):
-    done = subprocess.run(
-        [sys.executable, "-m", "explorer.describe", *arguments], capture_output=True, text=True, check=False, cwd=folder
-    )
+    done = warm.command("explorer.describe", *arguments, cwd=folder)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,23 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from rich.console import Console
 from safetensors.torch import save_file
 
 from explorer import data as datasets
 from explorer.arch import architecture
 from explorer.arch.families.fire import fire
 from explorer.cli.config import folder
-from explorer.evaluate import evaluate, main
+from explorer.evaluate import main
+from explorer.training.evaluation import evaluate
 from explorer.training.network import build
 from explorer.training.weights import WeightsError
+from tests.support import warm
 
 SMALL = {"side": 20, "crop": 16}
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "explorer.evaluate", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return warm.command("explorer.evaluate", *words)
 
 
 @pytest.fixture
@@ -97,7 +96,7 @@ def test_numbers_by_hand(small):
     """Everything anew in numpy from the files: preparation, top-k, loss, standard errors."""
     data = datasets.load({"name": "image_folder", "dir": str(small / "images"), "val": 0, "test": 1.0, **SMALL})
     network = build(fire((3, 16, 16), 3, modules=2, base_e=8, final_relu=False))
-    scores = evaluate(network, data, "test", Console(quiet=True))
+    scores = evaluate(network, data, "test")
     losses, hits = [], []
     for label, name in enumerate(("cat", "dog", "emu")):
         for file in sorted((small / "images" / name).iterdir()):
@@ -122,7 +121,7 @@ def test_equal_logits_are_no_hit():
     with torch.no_grad():
         network.conv10.weight.zero_()
         network.conv10.bias.fill_(-1)
-    scores = evaluate(network, datasets.load({"name": "digits"}), "test", Console(quiet=True))
+    scores = evaluate(network, datasets.load({"name": "digits"}), "test")
     assert scores.top1 == pytest.approx(0.1, abs=0.02)
     assert scores.top5 == pytest.approx(0.5, abs=0.04)
     assert scores.loss == pytest.approx(np.log(10))

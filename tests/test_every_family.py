@@ -25,7 +25,7 @@ from explorer.training import recipe as recipes
 from explorer.training.export import save
 from explorer.training.job import Job, run, weights
 from explorer.training.network import build
-from tests.training.test_network import assert_cost_equals_torch
+from tests.support.counting import assert_cost_equals_torch
 
 CONF = Path(__file__).parents[1] / "conf"
 FAST: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "fast.yaml").read_text())
@@ -102,6 +102,7 @@ def test_every_weight_gets_a_gradient(family: str, shape: tuple[int, int, int]) 
     assert all(p.grad is not None and p.grad.any() for name, p in module.named_parameters() if name.endswith("weight"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", SEARCHED)
 def test_training_in_pieces_gives_the_same_bits_and_statistics(family: str, tmp_path: Path) -> None:
     def train(folder: str, first: int, last: int) -> dict[str, float]:
@@ -140,6 +141,7 @@ def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", SEARCHED)
 def test_the_imagenet_recipe_trains_it(family: str, coloured: Path, tmp_path: Path) -> None:
     """The solver and image files, in bfloat16 as `experiment=imagenet_squeezenet` has it, in two pieces."""
@@ -156,6 +158,7 @@ def test_the_imagenet_recipe_trains_it(family: str, coloured: Path, tmp_path: Pa
     assert curve[-1]["train_loss"] < 0.75 < curve[0]["train_loss"]  # by chance it is log 3 = 1.10
 
 
+@pytest.mark.slow
 def test_latency_of_each() -> None:
     shape = (3, 32, 32)
     subjects = [
@@ -207,7 +210,9 @@ def test_compressed_with_retraining_it_learns_on(family: str) -> None:
     before = build(network)
     finetune.train(before, data, recipe, 3, 1.0, 0)
     budget = 2000 + cost(network).bytes // 6  # the small ones are little more than a header
-    made = deep.compress(network, before.state_dict(), data, recipe, deep.Plan(budget, rounds=2, epochs=8))
+    made = deep.compress(
+        network, before.state_dict(), data, recipe, deep.CompressionSettings(budget, rounds=2, epochs=8)
+    )
     content = container.pack(network, made)
     assert len(content) <= 1.02 * budget
     _, found = container.unpack(content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,28 +13,20 @@ import torch
 
 from explorer.arch import architecture, cost
 from explorer.plots import latency
-from explorer.results.latency import RUNTIMES, Latency, Timed, latest
+from explorer.results.latency import RUNTIMES, Timed, latest
 from explorer.storage import attributes
 from explorer.tracking import mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from explorer.training.latency import Ready, Subject, measure, prepare
-from tests.support.sample import finished_study
+from tests.support import warm
+from tests.support.sample import finished_study, timed
 from tests.support.stored import stored
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*noload.*")  # MLflow's own
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "explorer.latency", *arguments]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def timed(trial: int, median: float, runtime_factor: float = 0.2, **changes: object) -> Timed:
-    times = {"torch": median, "onnxruntime": runtime_factor * median}
-    found = {name: Latency(value, 0.9 * value, 1.2 * value, 100) for name, value in times.items()}
-    facts = {"network": f"trial {trial}", "trial": trial, "identity": "0" * 16, "params": 1, "macs": 1}
-    facts |= {"device": "cpu (x, 1 thread)", "batch_size": 1, "load": 0.0, "versions": {}, "latencies": found}
-    return Timed(**{**facts, **changes})  # type: ignore[arg-type]
+    return warm.command("explorer.latency", *arguments, cwd=cwd)
 
 
 # Measuring ------------------------------------------------------------------------------------------------------------
@@ -84,9 +75,9 @@ def test_the_front_over_latency_is_not_that_over_params() -> None:
     canonical = record.trials[0]
     better, worse = (trial for trial in record.finished if trial.number in (3, 4))
     info = latency.info(record, [timed(0, 1.0), timed(better.number, 0.5), timed(worse.number, 2.0)])
-    assert {point.trial for point in info.points["torch"]} == {0, better.number, worse.number}
+    assert {marker.trial for marker in info.markers["torch"]} == {0, better.number, worse.number}
     accuracies = {trial.number: trial.accuracy or 0.0 for trial in (canonical, better, worse)}
-    front = [point.trial for point in info.front("torch")]
+    front = [marker.trial for marker in info.front("torch")]
     assert front == sorted(front, key=lambda number: accuracies[number])
     figure = latency.figure(info)
     fronts = [trace for trace in figure.data if (trace.name or "").endswith("front")]
@@ -114,6 +105,8 @@ def test_an_empty_figure() -> None:
 # The command ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_front_of_a_study(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     record = stored(finished_study(6), url)
@@ -144,6 +137,7 @@ def test_the_front_of_a_study(tmp_path: Path) -> None:
     assert len(latest(kept)) == len(kept)
 
 
+@pytest.mark.slow
 def test_a_folder_that_retrain_wrote(tmp_path: Path) -> None:
     from explorer.training.export import save
     from explorer.training.network import build
@@ -178,13 +172,13 @@ def test_bad_input_is_one_line(words: list[str], said: str, tmp_path: Path) -> N
 
 
 def test_the_report_has_what_was_measured(tmp_path: Path) -> None:
-    from explorer.report import _latency
+    from explorer.report import subject
 
     url = f"sqlite:///{tmp_path}/study.db"
     record = stored(finished_study(6), url)
-    assert _latency(record, url) == ()
+    assert subject(record, url).more == ()
     attributes.keep_latencies(url, record.name, [timed(0, 1.0), timed(3, 0.5)])
-    (section,) = _latency(record, url)
+    (section,) = subject(record, url).more
     assert [row[0] for row in section.rows] == ["trial 3", "trial 0"]
     assert section.rows[0][2:] == ("0.5", "0.6", "0.1", "0.12")
     assert "Measured on cpu (x, 1 thread), batch size 1" in section.lines[0]

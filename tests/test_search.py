@@ -8,33 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import SHORT, SPACE, children, run, search, start, study, training, wait_for
+from tests.support.processes import SHORT, SPACE, run, search, start, study, training, wait_for, workers
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*"),
+]
 
 
 def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
-    from explorer.tracking.tracker import connect
+    from explorer.tracking.client import connect
 
     client = connect(f"sqlite:///{folder}/{database}")
     experiment = client.get_experiment_by_name("small")
     assert experiment is not None
     return list(client.search_runs([experiment.experiment_id], max_results=100))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "small.yaml").write_text(SPACE)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with a finished search of 5 trials, and what it printed."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "small.yaml").write_text(SPACE)
-    return folder, search(folder, "n_trials=5")
 
 
 def test_a_search_trains_the_anchor_first_and_shows_the_front(searched: tuple[Path, str]) -> None:
@@ -67,16 +56,18 @@ def test_mlflow_shows_the_study(searched: tuple[Path, str]) -> None:
     assert runs[None].data.metrics["hypervolume"] > 0
 
 
-def test_the_same_command_again_says_that_it_is_done_and_a_larger_budget_goes_on(folder: Path) -> None:
-    first = search(folder, "n_trials=2")
+def test_the_same_command_again_says_that_it_is_done_and_a_larger_budget_goes_on(
+    searched_copy: tuple[Path, str],
+) -> None:
+    folder, first = searched_copy
     before = study(folder).trials
-    again = search(folder, "n_trials=2")
+    again = search(folder, "n_trials=5")
     assert study(folder).trials == before
     assert again.splitlines()[-8:] == first.splitlines()[-8:]
-    search(folder, "n_trials=3")
+    search(folder, "n_trials=6")
     after = study(folder).trials
-    assert after[:2] == before
-    assert len(after) == 3
+    assert after[:5] == before
+    assert len(after) == 6
 
 
 def test_one_worker_and_one_seed_give_one_result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -135,7 +126,7 @@ def test_a_space_can_be_exhausted(folder: Path) -> None:
 def test_a_killed_worker_costs_a_rung_and_no_trial(folder: Path) -> None:
     process = start(folder, "explorer.search", *SHORT, "n_trials=3")
     wait_for(training(folder))
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    os.kill(workers(process.pid)[0], signal.SIGKILL)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, out + err
     record = study(folder)
@@ -146,10 +137,10 @@ def test_a_killed_worker_costs_a_rung_and_no_trial(folder: Path) -> None:
 def test_a_killed_controller_takes_its_workers_along_and_the_same_command_goes_on(folder: Path) -> None:
     process = start(folder, "explorer.search", *SHORT, "n_trials=3")
     wait_for(training(folder))
-    workers = children(process.pid)
+    own = workers(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 20)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in own), 20)
     interrupted = study(folder).trials
     assert any(trial.state == "RUNNING" for trial in interrupted)
     search(folder, "n_trials=3")
@@ -196,8 +187,8 @@ def test_a_second_controller_is_refused(folder: Path) -> None:
         ("seed=1", "was made otherwise: seed was 0, now 1"),
     ],
 )
-def test_a_study_of_something_else_is_refused(searched: tuple[Path, str], word: str, message: str) -> None:
-    folder, _ = searched
+def test_a_study_of_something_else_is_refused(searched_copy: tuple[Path, str], word: str, message: str) -> None:
+    folder, _ = searched_copy
     before = study(folder).trials
     refusal = search(folder, word, code=2)
     assert f"study small {message}" in refusal
@@ -205,16 +196,16 @@ def test_a_study_of_something_else_is_refused(searched: tuple[Path, str], word: 
     assert study(folder).trials == before
 
 
-def test_track_rebuilds_the_experiment_in_an_empty_server(searched: tuple[Path, str]) -> None:
-    folder, _ = searched
+def test_track_rebuilds_the_experiment_in_an_empty_server(searched_copy: tuple[Path, str]) -> None:
+    folder, _ = searched_copy
     run(folder, "explorer.track", "tracking=sqlite:///other.db")
     for _ in range(2):
         assert len(mlflow_runs(folder, "other.db")) == 6
         run(folder, "explorer.track", "tracking=sqlite:///other.db")
 
 
-def test_retrain_gives_the_winner_back_bit_for_bit(searched: tuple[Path, str]) -> None:
-    folder, _ = searched
+def test_retrain_gives_the_winner_back_bit_for_bit(searched_copy: tuple[Path, str]) -> None:
+    folder, _ = searched_copy
     printed = run(folder, "explorer.retrain", "best", "seeds=2", "output=winner")
     assert "reproduced exactly" in printed
     outcome = json.loads((folder / "winner/outcome.json").read_text())
@@ -227,18 +218,19 @@ def test_retrain_gives_the_winner_back_bit_for_bit(searched: tuple[Path, str]) -
     assert run_.data.tags["retrained_trial"] == str(outcome["trial"])  # type: ignore[attr-defined]
 
 
-def test_retrain_says_so_when_a_result_does_not_come_back(folder: Path) -> None:
-    search(folder, "n_trials=1", "epochs=1", "space.anchors=[]")
+def test_retrain_says_so_when_a_result_does_not_come_back(searched_copy: tuple[Path, str]) -> None:
+    folder, _ = searched_copy
     import sqlite3
 
     with sqlite3.connect(folder / "study.db") as connection:
-        (row,) = connection.execute("select value_json from trial_user_attributes where key='curve_0'")
+        of_trial_1 = "where key='curve_0' and trial_id=(select trial_id from trials where number=1)"
+        (row,) = connection.execute(f"select value_json from trial_user_attributes {of_trial_1}")
         curve = json.loads(row[0])
         curve[-1]["val_acc"] += 1 / 360
-        query = "update trial_user_attributes set value_json=? where key='curve_0'"
+        query = f"update trial_user_attributes set value_json=? {of_trial_1}"
         connection.execute(query, (json.dumps(curve),))
     connection.close()
-    printed = run(folder, "explorer.retrain", "0", "seeds=1", code=1)
+    printed = run(folder, "explorer.retrain", "1", "seeds=1", code=1)
     assert "NOT reproduced" in printed
     assert re.search(r"val_acc [\d.]+, NOT the recorded", printed)
 

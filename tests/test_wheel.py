@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def files(folder):
     }
 
 
+@pytest.mark.slow
 def test_holds_the_package_and_its_configs_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -56,10 +58,11 @@ def test_holds_the_package_and_its_configs_and_nothing_else(wheel):
     assert held == package | configs
 
 
+@pytest.mark.slow
 def test_finds_its_own_configs(installed, tmp_path):
     code = """
 import explorer
-from explorer import config
+from explorer.cli import config
 print(explorer.__file__, config.folder("conf"))
 print(*config.space_files())
 """
@@ -72,6 +75,7 @@ print(*config.space_files())
     assert set(spaces.split()) == {path.stem for path in (ROOT / "search_spaces").glob("*.yaml")}
 
 
+@pytest.mark.slow
 def test_describes_from_an_empty_folder(installed, tmp_path):
     done = installed(tmp_path, "-m", "explorer.describe", "squeezenet_v1_0", "input=[1,8,8]", "classes=10")
     assert (done.returncode, done.stderr) == (0, "")
@@ -89,3 +93,25 @@ def test_searches_from_an_empty_folder(installed, tmp_path):
     done = installed(tmp_path, "-m", "explorer.describe", "0")
     assert (done.returncode, done.stderr) == (0, "")
     assert "727,306" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_source_archive_runs_its_own_tests(tmp_path):
+    """Every test can be collected from what is in it, and some are run."""
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = (entry for entry in tmp_path.iterdir() if entry.is_dir())
+    assert {"LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks", "docs"} <= {
+        each.name for each in unpacked.iterdir()
+    }
+    where = "import explorer; print(explorer.__file__)"
+    found = subprocess.run([sys.executable, "-c", where], cwd=unpacked, capture_output=True, text=True, check=True)
+    assert Path(found.stdout.strip()).is_relative_to(unpacked)
+    for words in (["--collect-only"], ["tests/space", "tests/cli/test_experiments.py", "-k", "not train"]):
+        run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
+        done = subprocess.run(run, cwd=unpacked, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr

@@ -92,7 +92,7 @@ class Difference:
     high: float
 
     @property
-    def told(self) -> bool:
+    def significant(self) -> bool:
         """Whether the two can be told apart: the interval has no 0 in it."""
         return not self.low <= 0 <= self.high
 

@@ -1,4 +1,4 @@
-"""What is usual at a network's size, and what each value of a metaparameter adds to it."""
+"""Networks compared with others of about their size, and what each value of a metaparameter adds."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Importance:
     effects: tuple[Effect, ...]
 
     @property
-    def told(self) -> bool:
+    def significant(self) -> bool:
         """Whether it counts more than chance alone would explain."""
         return self.share > self.chance
 

@@ -43,7 +43,7 @@ class Trait:
         of: how many members there are that have this metaparameter, which may exist under a condition.
         share: of the uniform draws with this metaparameter that have them.
         chance: probability that as many uniform draws look as much alike.
-        told: whether that is too rare for chance, all metaparameters considered (Bonferroni, at LEVEL).
+        significant: whether that is too rare for chance, all metaparameters considered (Bonferroni, at LEVEL).
         on_front: each member's value.
         drawn: of the uniform draws.
     """
@@ -54,7 +54,7 @@ class Trait:
     of: int
     share: float
     chance: float
-    told: bool
+    significant: bool
     on_front: tuple[Any, ...]
     drawn: tuple[Any, ...]
 
@@ -132,7 +132,7 @@ def _trait(parameter: Parameter, values: Sequence[Any], drawn: Sequence[Any], te
         of=len(values),
         share=share,
         chance=chance,
-        told=chance * tests <= LEVEL,
+        significant=chance * tests <= LEVEL,
         on_front=tuple(values),
         drawn=tuple(drawn),
     )

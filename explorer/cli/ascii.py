@@ -1,4 +1,7 @@
-"""Output where not every character can be shown: a likeness in ASCII instead of a failure."""
+"""Output where not every character can be shown: a likeness in ASCII instead of a failure.
+
+All but ± are as wide as what they stand for, so that tables and plots keep their shape.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import codecs
 from typing import TextIO
 
 LIKENESS = str.maketrans(
-    {"±": "+-", "★": "*", "●": "o", "◆": "+", "·": ".", "…": "..", "\u00d7": "x", "\u2013": "-", "→": "->", "≥": ">="}
-    | dict.fromkeys("─━┄═╌", "-")
+    {"±": "+-", "★": "*", "●": "o", "◆": "+", "·": ".", "…": "~", "\u00d7": "x", "\u2013": "-", "→": "->", "≥": ">="}
+    | dict.fromkeys("─┄╌", "-")
+    | dict.fromkeys("━═", "=")
     | dict.fromkeys("│┃║┆", "|")
     | dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯", "+")
     | dict(zip("▁▂▃▄▅▆▇█", "._-=+*##", strict=True))

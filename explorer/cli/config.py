@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from explorer.cli.ascii import degrade
-from explorer.cli.completion import script
+from explorer.cli.options import ConfigError as ConfigError
 from explorer.cli.shared import check_shared, may_be_space
 from explorer.space import DesignSpace, SpaceError, parse
 from explorer.space.file import read_space_file
@@ -45,10 +45,6 @@ PACKAGE = Path(__file__).parents[1]
 
 _unreadable: dict[str, SpaceError] = {}
 """Space files that hold no space, and why: no reason to keep the others from being searched."""
-
-
-class ConfigError(ValueError):
-    """A value on the command line that cannot be right: one line that names it and what would be right."""
 
 
 def folder(name: str) -> Path:
@@ -141,30 +137,6 @@ def space_choice() -> str | None:
     return str(choices["space"]) if "space" in choices else None
 
 
-def whole(config: DictConfig, key: str, least: int) -> int:
-    """A whole number of the config.
-
-    Raises:
-        ConfigError: if it is none, or below `least`.
-    """
-    value = OmegaConf.select(config, key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{key} is {value!r}, expected a whole number of at least {least}")
-    return value
-
-
-def positive(config: DictConfig, key: str) -> float | None:
-    """A positive number of the config, or None where it says null.
-
-    Raises:
-        ConfigError: if it is neither.
-    """
-    value = OmegaConf.select(config, key)
-    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or not value > 0):
-        raise ConfigError(f"{key} is {value!r}, expected a positive number or null")
-    return value
-
-
 def write(path: Path, text: str, key: str = "output") -> None:
     """Writes what a command makes.
 
@@ -189,10 +161,6 @@ def command(
         added: groups that are not in its config: `+space=NAME` adds one.
     """
     degrade(sys.stdout, sys.stderr)
-    completion = script(sys.argv[1:], folder("conf"))
-    if completion is not None:
-        print(completion)
-        sys.exit(0)
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing, and we print one line
     code = [0]
@@ -254,7 +222,7 @@ def _unknown(config: Any, own: dict[str, Any], others: set[str], prefix: str = "
 
 
 def _let_go_of_stdout() -> None:
-    """The reader, such as `head`, has seen enough: what is left goes nowhere, silently at exit too."""
+    """The reader, such as `head`, has closed the pipe: what is left is thrown away, without an error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -272,7 +240,9 @@ def _shape_arguments(name: str, bare: str | None) -> None:
     if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
         words[first] = f"{bare}={words[first]}"
     words = [_as_text(word) for word in words]
-    sys.argv = [f"python -m explorer.{name}", *(f"--config-dir={path}" for path in dirs), *words]
+    # Hydra's completion script is for what is called here; it knows no `python -m`.
+    program = "explorer" if {"-sc", "--shell-completion"} & set(words) else f"python -m explorer.{name}"
+    sys.argv = [program, *(f"--config-dir={path}" for path in dirs), *words]
 
 
 def _as_text(word: str) -> str:

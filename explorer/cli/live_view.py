@@ -28,7 +28,7 @@ BAR = 16
 """Columns of a training's bar."""
 
 
-class View:
+class LiveView:
     """Shows a controller at work; use it as a context and as the controller's `changed`."""
 
     def __init__(self, console: Console) -> None:
@@ -40,7 +40,7 @@ class View:
         self._volumes: list[float] = []
         self._height = 0
 
-    def __enter__(self) -> View:
+    def __enter__(self) -> LiveView:
         if self.live:
             self.live.start()
         return self
@@ -71,37 +71,34 @@ class View:
     def screen(self, controller: Controller, record: StudyRecord, ended: list[TrialRecord]) -> RenderableType:
         """What fits into the terminal: no line too long, one line fewer than it has, never lower than before."""
         width, height = self.console.size
-        plain = not self.console.encoding.lower().startswith("utf")
-        head = self._head(controller, record, ended, width, plain)
-        slots = self._slots(controller, width, plain)
+        head = self._head(controller, record, ended, width)
+        slots = self._slots(controller, width)
         lines: list[RenderableType] = [*head, Text(""), slots, *_others(controller), Text("")]
         count = len(lines) - 1 + slots.row_count
         room = height - 3 - count  # the table's heading, the last line, and one of the terminal's own
         if record.finished and room > 0:
-            table = front_table(record, room, width, plain)
+            table = front_table(record, room, width)
             lines.append(table)
             count += table.row_count + 1
         self._height = min(max(self._height, count), height - 2)
         lines += [Text("")] * (self._height - count)
-        words = Text(cut("Ctrl-C stops; the same command goes on", width, plain), style="dim", no_wrap=True)
+        words = Text(cut("Ctrl-C stops; the same command goes on", width), style="dim", no_wrap=True)
         return Group(*lines, words)
 
-    def _head(
-        self, controller: Controller, record: StudyRecord, ended: list[TrialRecord], width: int, plain: bool
-    ) -> list[Text]:
-        """How far the search is, and how the hypervolume came on."""
+    def _head(self, controller: Controller, record: StudyRecord, ended: list[TrialRecord], width: int) -> list[Text]:
+        """How far the search is, and the hypervolume over its finished trials."""
         elapsed = time.monotonic() - self.started
         new = len(ended) - (self._finished_before or 0)
         left = max(0, controller.budget.n_trials - len(ended))
         failed = sum(trial.state == "FAIL" for trial in ended)
         words = f"  {len(ended)}/{controller.budget.n_trials} trials" + (f", {failed} failed" if failed else "")
         words += f"  {clock(elapsed)}" + (f", about {clock(elapsed / new * left)} left" if new and left else "")
-        first = Text(cut(record.name, width - len(words), plain) + words, style="bold", no_wrap=True)
+        first = Text(cut(record.name, width - len(words)) + words, style="bold", no_wrap=True)
         volumes = self._history(record)
         if not volumes:
             return [first]
         words = f"hypervolume {volumes[-1]:.3f}  "
-        drawn = sparkline(volumes, min(width - len(words), 60), plain)
+        drawn = sparkline(volumes, min(width - len(words), 60))
         return [first, Text(words, no_wrap=True) + Text(drawn, style="cyan")]
 
     def _history(self, record: StudyRecord) -> list[float]:
@@ -112,22 +109,21 @@ class View:
             self._volumes = list(hypervolume_history(points, reference_point(record)))
         return self._volumes
 
-    def _slots(self, controller: Controller, width: int, plain: bool) -> Table:
+    def _slots(self, controller: Controller, width: int) -> Table:
         """A line a slot: its trial, how far it is, its accuracy and size."""
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
         busy = {flight.slot: flight for flight in controller.in_flight.values()}
         names = controller.launcher.slots
         shown = names[: SLOTS if len(names) <= SLOTS else SLOTS - 1]
-        full, empty = ("=", "-") if plain else ("━", "┄")
         for i, slot in enumerate(shown):
-            name = Text(cut(slot, max(width - 62, 8), plain), no_wrap=True)
+            name = Text(cut(slot, max(width - 62, 8)), no_wrap=True)
             if i not in busy:
                 table.add_row(name, Text("idle", style="dim"))
                 continue
             flight = busy[i]
             epoch, accuracy = _progress(Path(flight.job.folder), flight.job.first_epoch)
             done = min(round(BAR * epoch / controller.epochs), BAR)
-            bar = Text(full * done, style="green") + Text(empty * (BAR - done), style="dim")
+            bar = Text("━" * done, style="green") + Text("┄" * (BAR - done), style="dim")
             table.add_row(
                 name,
                 f"trial {flight.trial}",

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from explorer.cli.config import ConfigError
+from explorer.cli.options import ConfigError
 
 MARK = ".explorer"
 STAGING = ".explorer-new"

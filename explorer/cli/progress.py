@@ -1,4 +1,4 @@
-"""What a command is at, on stderr: a bar or a spinner in a terminal, else a line once it has taken a while."""
+"""The progress of a command on stderr: a bar or a spinner in a terminal, else a line once it has taken a while."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONG = 2.0
 
 @contextmanager
 def working(words: str, plain: bool = True) -> Iterator[None]:
-    """While something is done of which nobody knows how far it is.
+    """A spinner while something is done.
 
     Args:
         words: what is done.
@@ -42,7 +42,7 @@ def working(words: str, plain: bool = True) -> Iterator[None]:
 
 @contextmanager
 def steps(words: str, total: int) -> Iterator[Callable[[int], None]]:
-    """While a number of things are done; call what it yields with how many more are.
+    """A bar while a number of things are done; call what it yields with how many more are.
 
     Args:
         words: what is done.

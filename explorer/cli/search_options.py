@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.cli.config import ConfigError, plain, positive, space_choice, space_files, space_of, whole
+from explorer.cli.config import plain, space_choice, space_files, space_of
+from explorer.cli.options import ConfigError, flag, positive, share, whole
 from explorer.results.budget import Budget
 from explorer.study import stopping
 from explorer.study.options import SearchOptions
@@ -65,7 +66,5 @@ def _check(config: DictConfig) -> None:
         whole(config, key, least)
     if config.max_epochs_total is not None:
         whole(config, "max_epochs_total", 1)
-    if not isinstance(config.uniform, int | float) or not 0 <= config.uniform <= 1:
-        raise ConfigError(f"uniform is {config.uniform!r}, expected a share between 0 and 1")
-    if not isinstance(config.deterministic, bool):
-        raise ConfigError(f"deterministic is {config.deterministic!r}, expected true or false")
+    share(config, "uniform")
+    flag(config, "deterministic")

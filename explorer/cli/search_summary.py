@@ -37,7 +37,7 @@ def show(console: Console, record: StudyRecord, ending: str, tracking: str) -> N
         for reason, count in reasons.most_common():
             console.print(f"{count} failed: {reason}", highlight=False, markup=False, soft_wrap=True)
         return
-    console.print(front_table(record, None, console.width, not console.encoding.lower().startswith("utf")))
+    console.print(front_table(record, None, console.width))
     notes = (
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
     )

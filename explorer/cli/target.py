@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, ArchitectureError, architecture
 from explorer.arch.families import named
-from explorer.cli.config import ConfigError
+from explorer.cli.options import ConfigError, Options
+
+if TYPE_CHECKING:
+    from explorer.results.record import StudyRecord
 
 
 def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: str | None) -> Architecture:
@@ -41,3 +44,21 @@ def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: st
             f"network is {target!r}, expected one of {', '.join(named())}, a trial of a study or a .json file"
         )
     return Architecture.from_json(selection.find(study_store.load(storage, study), target).architecture)
+
+
+def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | None:
+    """The study that another is compared with: the options KEY and KEY_storage, beside `storage`.
+
+    Raises:
+        StudyError, ConfigError: if there is none, or if it is the study itself.
+    """
+    from explorer.storage import study_store
+
+    name, elsewhere, storage = config[key], config[f"{key}_storage"], str(config["storage"])
+    if name is None:
+        if elsewhere is not None:
+            raise ConfigError(f"{key}_storage is given, but no study: {key}=NAME")
+        return None
+    if str(name) == record.name and str(elsewhere or storage) == storage:
+        raise ConfigError(f"{key} is {name}, the study itself; expected another, or another {key}_storage")
+    return study_store.load(str(elsewhere or storage), str(name))

@@ -1,4 +1,4 @@
-"""A study in characters: its front as a table and as a plot, the hypervolume as a sparkline. ASCII where it must be."""
+"""A study in characters: its front as a table and as a plot, the hypervolume as a sparkline."""
 
 from __future__ import annotations
 
@@ -6,27 +6,54 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from explorer.arch import Architecture
 from explorer.arch.layer_table import times_smaller_than_alexnet
 from explorer.plots.labels import published_name, shorthand, si
-from explorer.plots.marks import Mark, accuracy_axis, marks
+from explorer.plots.markers import Marker, accuracy_range, markers
+from explorer.reporting.front_section import against_canonical
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.selection import CANONICAL
+from explorer.results.spent import spent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-LEVELS, ASCII_LEVELS = "▁▂▃▄▅▆▇█", "._-=+*#"
-SIGNS, ASCII_SIGNS = "·●★◆", ".o*+"
+LEVELS = "▁▂▃▄▅▆▇█"
+SIGNS = "·●★◆"
 """Of a dominated network, one on the front, canonical SqueezeNet, other published ones; rising in importance."""
 SQUEEZENET_FROM, ALEXNET_FROM = 76, 100
 """Columns from which on there is room for a comparison with that network."""
+WIDTH = 100
+"""Columns of a plot at most, and of a line where the output is no terminal."""
 LABEL = 8
 """Columns of the plot's labels."""
 
 
-def front_table(record: StudyRecord, rows: int | None = None, width: int = 160, ascii_only: bool = False) -> Table:
+def open_console(width: int = 160, stderr: bool = False) -> Console:
+    """A console; where the output is no terminal, it has so many columns."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(width=width, stderr=stderr)
+
+
+def tell(console: Console, words: str, asked: bool) -> None:
+    """Prints what became of something in MLflow; in yellow where the server could not be asked."""
+    console.print(words, style="" if asked else "yellow", highlight=False, markup=False)
+
+
+def show(record: StudyRecord, console: Console) -> None:
+    """The front as a plot and as a table, and what it took."""
+    console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)
+    console.print(plot(record, min(console.width, WIDTH)), highlight=False, markup=False)
+    if record.finished:
+        console.print(front_table(record, None, console.width))
+    for line in [*(against_canonical(record) if record.finished else []), *spent(record).words()]:
+        console.print(line, highlight=False, markup=False, style="dim")
+
+
+def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) -> Table:
     """The front by rising size, canonical SqueezeNet in it wherever it stands.
 
     Where there is room, columns say how many times smaller than SqueezeNet v1.0 and than AlexNet (for this input) a
@@ -36,7 +63,6 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160, 
         record: the study.
         rows: show only the largest so many.
         width: columns that it may take, 50 at least.
-        ascii_only: whether other characters cannot be shown.
     """
     from rich.table import Table
 
@@ -44,17 +70,17 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160, 
     canonical = next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
     both = {trial.number: trial for trial in [*front, *([canonical] if canonical else [])]}
     shown = sorted(both.values(), key=lambda trial: trial.params)
-    columns = [("trial", 5), ("val_acc", 7), ("+-" if ascii_only else "±", 6), ("params", 9)]
+    columns = [("trial", 5), ("val_acc", 7), ("±", 6), ("params", 9)]
     columns += [("/SqueezeNet", 11)] if width >= SQUEEZENET_FROM else []
     columns += [("/AlexNet", 8)] if width >= ALEXNET_FROM else []
-    room = width - sum(wide + 2 for _, wide in columns)
+    room = width - sum(wide + 2 for _, wide in columns) - 1  # where only ASCII is to be had, ± takes two
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading, wide in columns:
         table.add_column(heading, justify="right", no_wrap=True, min_width=wide)
     table.add_column("network", no_wrap=True)
     for trial in shown[-(rows or len(shown)) :]:
         star = trial is canonical
-        name = f"{(ASCII_SIGNS if ascii_only else SIGNS)[2]} {point_name(trial)}" if star else point_name(trial)
+        name = f"{SIGNS[2]} {point_name(trial)}" if star else point_name(trial)
         cells = [
             str(trial.number),
             f"{trial.accuracy:.4f}",
@@ -65,62 +91,59 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160, 
             cells.append(f"{canonical.params / trial.params:.2f}x" if canonical else "")
         if width >= ALEXNET_FROM:
             cells.append(f"{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}x")
-        name = cut(name + ("" if trial in front else " (dominated)"), room, ascii_only)
+        name = cut(name + ("" if trial in front else " (dominated)"), room)
         table.add_row(*cells, name, style="yellow" if star else "")
     return table
 
 
-def plot(record: StudyRecord, width: int = 80, height: int = 16, ascii_only: bool = False) -> str:
+def plot(record: StudyRecord, width: int = 80, height: int = 16) -> str:
     """Accuracy over params (log scale) in characters, no line longer than `width`.
 
     Args:
         record: the study.
         width: columns, 40 at least.
         height: lines of the plot itself; axis and legend take three more.
-        ascii_only: whether other characters cannot be shown.
     """
-    every = [mark for mark in marks(record) if not mark.stopped]
+    every = [marker for marker in markers(record) if not marker.stopped]
     if not every:
         return "no trial has finished yet"
-    floor, ceiling = accuracy_axis(every)
+    floor, ceiling = accuracy_range(every)
     ceiling = min(ceiling, 1.0)
-    shown = [mark for mark in every if mark.accuracy >= floor]
-    low, high = (math.log10(edge(mark.params for mark in shown)) for edge in (min, max))
-    signs = ASCII_SIGNS if ascii_only else SIGNS
+    shown = [marker for marker in every if marker.accuracy >= floor]
+    low, high = (math.log10(edge(marker.x for marker in shown)) for edge in (min, max))
     columns = width - LABEL - 1
     canvas = [[" "] * columns for _ in range(height)]
-    for mark in sorted(shown, key=_importance):
-        share = (math.log10(mark.params) - low) / (high - low) if high > low else 0.5
-        line = round((ceiling - mark.accuracy) / (ceiling - floor) * (height - 1))
-        canvas[line][round(share * (columns - 1))] = signs[_importance(mark)]
-    side, corner, under = ("|", "+", "-") if ascii_only else ("│", "└", "─")
+    for marker in sorted(shown, key=_importance):
+        share = (math.log10(marker.x) - low) / (high - low) if high > low else 0.5
+        line = round((ceiling - marker.accuracy) / (ceiling - floor) * (height - 1))
+        canvas[line][round(share * (columns - 1))] = SIGNS[_importance(marker)]
     step = max(1, (height - 1) // 4)
     lines = []
     for i, row in enumerate(canvas):
         value = ceiling - (ceiling - floor) * i / (height - 1)
         label = f"{100 * value:.1f} %" if i % step == 0 else ""
-        lines.append(f"{label:>{LABEL}}{side}{''.join(row)}".rstrip())
-    lines.append(" " * LABEL + corner + under * (columns - 1))
+        lines.append(f"{label:>{LABEL}}│{''.join(row)}".rstrip())
+    lines.append(" " * LABEL + "└" + "─" * (columns - 1))
     ends = [si(10**low), "params, log scale", si(10**high)]
     space = columns - sum(map(len, ends))
     lines.append(f"{' ' * (LABEL + 1)}{ends[0]}{' ' * (space // 2)}{ends[1]}{' ' * (space - space // 2)}{ends[2]}")
     names = ("dominated", "front", published_name(CANONICAL), "published")
-    used = sorted({_importance(mark) for mark in shown}, reverse=True)
-    legend = "  ".join(f"{signs[i]} {names[i]}" for i in used)
+    used = sorted({_importance(marker) for marker in shown}, reverse=True)
+    legend = "  ".join(f"{SIGNS[i]} {names[i]}" for i in used)
     below = len(every) - len(shown)
-    lines.append(cut(" " * (LABEL + 1) + legend + (f"  ({below} below)" if below else ""), width, ascii_only))
+    lines.append(cut(" " * (LABEL + 1) + legend + (f"  ({below} below)" if below else ""), width))
     return "\n".join(lines)
 
 
-def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> str:
+def sparkline(values: Sequence[float], width: int) -> str:
     """Values, evenly thinned to `width` at most, as bars from the least to the greatest."""
     if not values or width < 1:
         return ""
     count = min(width, len(values))
     picked = [values[(i + 1) * len(values) // count - 1] for i in range(count)]
-    levels, least, most = ASCII_LEVELS if ascii_only else LEVELS, min(picked), max(picked)
+    least, most = min(picked), max(picked)
     span = most - least or 1.0
-    return "".join(levels[round((value - least) / span * (len(levels) - 1))] for value in picked)
+    return "".join(LEVELS[round((value - least) / span * (len(LEVELS) - 1))] for value in picked)
 
 
 def point_name(trial: TrialRecord) -> str:
@@ -128,12 +151,11 @@ def point_name(trial: TrialRecord) -> str:
     return published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
 
 
-def cut(text: str, width: int, ascii_only: bool = False) -> str:
+def cut(text: str, width: int) -> str:
     """Text that is no longer than `width`."""
     if len(text) <= width:
         return text
-    end = ".." if ascii_only else "…"
-    return text[: max(width - len(end), 0)] + end[: max(width, 0)]
+    return text[: max(width - 1, 0)] + "…"[: max(width, 0)]
 
 
 def clock(seconds: float) -> str:
@@ -143,8 +165,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _importance(mark: Mark) -> int:
+def _importance(marker: Marker) -> int:
     """Place in SIGNS."""
-    if mark.anchor:
-        return 2 if mark.anchor == CANONICAL else 3
-    return 1 if mark.on_front else 0
+    if marker.anchor:
+        return 2 if marker.anchor == CANONICAL else 3
+    return 1 if marker.on_front else 0

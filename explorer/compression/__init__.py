@@ -1,1 +1,1 @@
-"""Compressed networks: quantised weights as integers, their entropy coder, the file they are kept in."""
+"""Compression of networks: pruning, codebooks, post-training quantization, and the .sqz file that holds the result."""

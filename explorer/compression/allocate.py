@@ -1,15 +1,18 @@
-"""How many weights each layer keeps and how large its codebook is: the least loss within a budget of bytes."""
+"""Bit allocation: how many weights each layer keeps and how large its codebook is, for the least loss within a budget.
+
+Every layer takes the choice that is best at one Lagrange multiplier (Shoham and Gersho, 1988, "Efficient bit
+allocation for an arbitrary set of quantizers").
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import log2, sqrt
 
 import numpy as np
 
-from explorer.compression.codebook import Doubles
-from explorer.compression.codec.coded import CompressionError, Floats
+from explorer.compression.codec.coded import CompressionError, Doubles, Floats
 
 DENSITIES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.33, 0.27, 0.22, 0.18, 0.15, 0.12, 0.1, 0.08, 0.065, 0.05, 0.04, 0.03, 0.02)
 BITS = (2, 3, 4, 5, 6, 7, 8)
@@ -39,7 +42,7 @@ def choices(
     fisher: Doubles,
     densities: Sequence[float] = DENSITIES,
     bits: Sequence[int] = BITS,
-    healed: float = 0.0,
+    recovered: float = 0.0,
 ) -> list[Choice]:
     """What a layer may become.
 
@@ -48,67 +51,77 @@ def choices(
         fisher: of their shape: half of it times a squared error is what the error costs.
         densities: shares of all weights that may stay.
         bits: that codes may have.
-        healed: share of what pruning costs that training makes good afterwards.
+        recovered: share of the loss by pruning that training recovers afterwards.
     """
-    flat = np.abs(weights.reshape(-1)).astype(np.float64)
-    order = np.argsort(-flat, kind="stable")
-    size, there = len(flat), int(np.count_nonzero(flat))
-    # A weight's own Fisher information is known too badly; its layer's mean tells half of it.
-    prices = fisher.reshape(-1)[order]
-    prices = 0.5 * prices + 0.5 * prices.mean()
-    lost = 0.5 * np.concatenate([np.cumsum((prices * flat[order] ** 2)[::-1])[::-1], [0.0]])
-    found = []
-    for kept in sorted({min(max(1, round(density * size)), max(there, 1)) for density in densities}):
-        spread, price = _spread(flat[order][:kept]), float(prices[:kept].mean())
+    magnitudes = np.abs(weights.reshape(-1)).astype(np.float64)
+    order = np.argsort(-magnitudes, kind="stable")
+    magnitudes = magnitudes[order]
+    size, nonzero = len(magnitudes), int(np.count_nonzero(magnitudes))
+    # The Fisher information of one weight is a noisy estimate; half of it is taken from its layer's mean.
+    costs = fisher.reshape(-1)[order]
+    costs = 0.5 * costs + 0.5 * costs.mean()
+    pruning = 0.5 * np.concatenate([np.cumsum((costs * magnitudes**2)[::-1])[::-1], [0.0]])
+    options = []
+    for kept in sorted({min(max(1, round(density * size)), max(nonzero, 1)) for density in densities}):
+        spread, cost = _spread(magnitudes[:kept]), float(costs[:kept].mean())
         mask = size * _entropy(kept / size)
         for width in bits:
             levels = min(2**width - 1, kept)
             noise = spread / levels**2 if levels < kept else 0.0
             code = kept * max(0.0, log2(levels) - 0.35) if levels > 1 else 0.0
-            loss = (1 - healed) * lost[kept] + 0.5 * price * kept * noise
-            found.append(Choice(kept, width, loss, (mask + code) / 8 + LEVEL * levels))
-    return found
+            loss = (1 - recovered) * pruning[kept] + 0.5 * cost * kept * noise
+            options.append(Choice(kept, width, loss, (mask + code) / 8 + LEVEL * levels))
+    return options
 
 
 def allocate(options: Mapping[str, Sequence[Choice]], budget: float) -> dict[str, Choice]:
-    """For each layer the choice, so that their loss is least and their bytes are within the budget.
+    """One choice a layer: their loss is least among those whose bytes are within the budget.
 
-    Every layer takes the choice of least loss + price * bytes at one price, the lowest that the budget allows.
+    Every layer takes the choice of least loss + multiplier * bytes, at the lowest multiplier that the budget allows.
 
     Raises:
         CompressionError: if the smallest choices are larger than the budget.
     """
 
-    def at(price: float) -> dict[str, Choice]:
+    def at(multiplier: float) -> dict[str, Choice]:
         return {
-            name: min(some, key=lambda choice: (choice.loss + price * choice.bytes, choice.bytes))
+            name: min(some, key=lambda choice: (choice.loss + multiplier * choice.bytes, choice.bytes))
             for name, some in options.items()
         }
 
-    def size(chosen: Mapping[str, Choice]) -> float:
-        return sum(choice.bytes for choice in chosen.values())
-
-    least = {name: min(some, key=lambda choice: choice.bytes) for name, some in options.items()}
-    if size(least) > budget:
+    smallest = {name: min(some, key=lambda choice: choice.bytes) for name, some in options.items()}
+    if _size(smallest) > budget:
         raise CompressionError(
             f"beside header and biases {max(budget, 0):,.0f} bytes are left for the weights, too few: "
-            f"{size(least):,.0f} is the least"
+            f"{_size(smallest):,.0f} is the least"
         )
-    low, high = 1e-15, 1e3
-    for _ in range(60):
-        price = float(np.sqrt(low * high))
-        low, high = (low, price) if size(at(price)) <= budget else (price, high)
-    chosen = at(high)
-    return chosen if size(chosen) <= budget else least
+    _, multiplier = bisect(1e-15, 1e3, 60, lambda multiplier: _size(at(multiplier)) > budget)
+    chosen = at(multiplier)
+    return chosen if _size(chosen) <= budget else smallest
+
+
+def bisect(low: float, high: float, steps: int, too_low: Callable[[float], bool]) -> tuple[float, float]:
+    """Halves a range of positive numbers so many times, on a logarithmic scale; what is left of it."""
+    for _ in range(steps):
+        middle = sqrt(low * high)
+        low, high = (middle, high) if too_low(middle) else (low, middle)
+    return low, high
+
+
+def _size(chosen: Mapping[str, Choice]) -> float:
+    return sum(choice.bytes for choice in chosen.values())
 
 
 def _spread(magnitudes: Doubles) -> float:
-    """Mean square error of the best codebook, times the square of its length: Panter and Dite's integral, two signs."""
+    """Mean square error of the best codebook, times the square of its length, for either sign of these magnitudes.
+
+    Panter and Dite's integral (1951), over a histogram.
+    """
     counts, edges = np.histogram(np.concatenate([magnitudes, -magnitudes]), bins=64)
     step = float(edges[1] - edges[0])
     return float((np.cbrt(counts / counts.sum() / max(step, 1e-300)) * step).sum() ** 3 / 12)
 
 
 def _entropy(share: float) -> float:
-    """Bits of a choice of two, one of which has this share."""
+    """Entropy of a binary variable, in bits."""
     return 0.0 if share in (0.0, 1.0) else -share * log2(share) - (1 - share) * log2(1 - share)

@@ -1,4 +1,7 @@
-"""Shared weights: the best codebook for some numbers by dynamic programming, exact 1-D k-means, not Lloyd's descent."""
+"""Weight sharing (Deep Compression, arXiv:1510.00149): the best codebook of a layer by exact one-dimensional k-means.
+
+Dynamic programming finds the optimum (Wang and Song, 2011, doi:10.32614/RJ-2011-015), Lloyd's algorithm a local one.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,19 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from explorer.compression.codec.coded import CodedTensor, Floats
+from explorer.compression.codec.coded import CodedTensor, Doubles, Floats
 
-Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
-FINE = 2**12
-"""Where there are more values than these, those of one of so many equal cells are taken as one: seconds, not minutes,
-and no codebook of 255 values is worse by a thousandth for it."""
+CELLS = 2**12
+"""More values than these are put into so many equal cells first: seconds, not minutes, and the squared error of a
+codebook of 255 values grows by less than a thousandth."""
 
 
 def kmeans(values: Doubles, weights: Doubles, k: int) -> tuple[Doubles, Places]:
-    """The k centres with the least weighted sum of squared distances to the values: the optimum, not a local one.
+    """The k centres with the least weighted sum of squared distances to the values.
 
-    In one dimension clusters are intervals, and the best last cut of the first n values moves right with n, so each
-    further centre costs n log n steps: all cuts of a level of the halving are searched at once.
+    In one dimension clusters are intervals, and the best last cut of the first n values moves right with n, so divide
+    and conquer finds each further centre's cuts in n log n steps; all cuts of a level are searched at once.
 
     Args:
         values: (N,) in rising order.
@@ -38,9 +40,9 @@ def kmeans(values: Doubles, weights: Doubles, k: int) -> tuple[Doubles, Places]:
     sums = [np.concatenate([[0.0], np.cumsum(weight * (distinct - middle) ** power)]) for power in range(3)]
 
     def spread(first: Places, end: Places) -> Doubles:
-        """Weighted squares about their mean of distinct[first:end], elementwise."""
-        total, one, two = (part[end] - part[first] for part in sums)
-        squares: Doubles = np.maximum(two - one * one / np.maximum(total, 1e-300), 0.0)
+        """Weighted sum of squares about the mean of distinct[first:end], elementwise."""
+        total, linear, square = (part[end] - part[first] for part in sums)
+        squares: Doubles = np.maximum(square - linear * linear / np.maximum(total, 1e-300), 0.0)
         return squares
 
     ends = np.arange(n + 1)
@@ -59,7 +61,7 @@ def kmeans(values: Doubles, weights: Doubles, k: int) -> tuple[Doubles, Places]:
 def _cut(cost: Doubles, spread: Callable[[Places, Places], Doubles], centre: int, n: int) -> tuple[Doubles, Places]:
     """Costs of the first 0 .. n values with one more centre, and where it begins."""
     better, cut = np.full(n + 1, np.inf), np.zeros(n + 1, np.int64)
-    # Halves: (first, end) of places to fill and (low, high) of where their cuts can lie.
+    # Ranges still to fill: places first .. end - 1, whose cuts lie in low .. high.
     todo = np.array([[centre + 1, n + 1, centre, n]])
     while len(todo):
         first, end, low, high = todo.T
@@ -82,11 +84,11 @@ def _cut(cost: Doubles, spread: Callable[[Places, Places], Doubles], centre: int
 
 
 def share(weights: Floats, importance: Doubles | None, count: int) -> CodedTensor:
-    """A weight tensor with at most `count` distinct nonzero values, those that lose least; zeros stay zero.
+    """A weight tensor quantized to the codebook of at most `count` nonzero values that costs least; zeros stay zero.
 
     Args:
         weights: float32 of any shape.
-        importance: of its shape, what a squared error of each costs; None: the same everywhere.
+        importance: of its shape, the cost of a weight's squared error; None: the same everywhere.
         count: size of the codebook.
     """
     flat = weights.reshape(-1)
@@ -94,16 +96,16 @@ def share(weights: Floats, importance: Doubles | None, count: int) -> CodedTenso
     if not len(kept):
         return CodedTensor(np.zeros(weights.shape, np.int32), levels=np.zeros(0, np.float32))
     order = kept[np.argsort(flat[kept], kind="stable")]
-    price = np.ones(len(order)) if importance is None else importance.reshape(-1)[order]
-    price = price + 0.1 * price.mean() + 1e-30  # images not seen may need what those seen did not
-    centres, which = _codebook(flat[order].astype(np.float64), price, count)
+    cost = np.ones(len(order)) if importance is None else importance.reshape(-1)[order]
+    cost = cost + 0.1 * cost.mean() + 1e-30  # other images may need weights that the calibration images do not
+    centres, which = _codebook(flat[order].astype(np.float64), cost, count)
     new = np.zeros_like(flat)
     new[order] = centres.astype(np.float32)[which]
     return CodedTensor.of(new.reshape(weights.shape))
 
 
 def largest(weights: Floats, count: int) -> Floats:
-    """The weights with all but the so many largest set to zero."""
+    """Magnitude pruning: the weights with all but the `count` largest set to zero."""
     flat = np.abs(weights.reshape(-1))
     if count >= np.count_nonzero(flat):
         return weights
@@ -112,12 +114,12 @@ def largest(weights: Floats, count: int) -> Floats:
     return np.where(kept.reshape(weights.shape), weights, np.float32(0))
 
 
-def _codebook(values: Doubles, price: Doubles, count: int) -> tuple[Doubles, Places]:
-    """`kmeans` of values in rising order, of their cells where they are many."""
-    if len(values) <= FINE:
-        return kmeans(values, price, count)
-    cell = np.minimum(FINE * (values - values[0]) / max(values[-1] - values[0], 1e-300), FINE - 1).astype(np.int64)
+def _codebook(values: Doubles, weights: Doubles, count: int) -> tuple[Doubles, Places]:
+    """`kmeans` of values in rising order; of the means of cells where there are more than CELLS."""
+    if len(values) <= CELLS:
+        return kmeans(values, weights, count)
+    cell = np.minimum(CELLS * (values - values[0]) / max(values[-1] - values[0], 1e-300), CELLS - 1).astype(np.int64)
     _, start, place = np.unique(cell, return_index=True, return_inverse=True)
-    weight = np.add.reduceat(price, start)
-    centres, which = kmeans(np.add.reduceat(price * values, start) / weight, weight, count)
+    weight = np.add.reduceat(weights, start)
+    centres, which = kmeans(np.add.reduceat(weights * values, start) / weight, weight, count)
     return centres, which[place]

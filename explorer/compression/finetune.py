@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,16 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize, prune
 
-from explorer.compression.codebook import Doubles
 from explorer.compression.codec.coded import CodedTensor
+from explorer.compression.layers import weighted_layers
 from explorer.data.module import DataModule, generator
-from explorer.training.network import Network
+from explorer.training.network import Network, channels_last
 from explorer.training.recipe import Recipe
 
-
-def layers(network: Network) -> dict[str, nn.Conv2d | nn.Linear]:
-    """The layers whose weights are pruned and shared, by name."""
-    return {name: each for name, each in network.named_modules() if isinstance(each, nn.Conv2d | nn.Linear)}
+MOST_IMAGES = 2000
+"""Training images, about, that `train_accuracy` looks at."""
 
 
 def train(
@@ -32,7 +29,7 @@ def train(
     seed: int,
     teacher: Network | None = None,
 ) -> None:
-    """Trains the parameters that a network has, pruned or shared as they may be, on the training split alone.
+    """Trains the parameters that a network has, be they pruned, shared or factored, on the training split alone.
 
     With a teacher its answers take the place of the labels (distillation, arXiv:1503.02531).
 
@@ -57,7 +54,7 @@ def train(
         for images, labels in loader:
             for group in optimizer.param_groups:
                 group["lr"] = recipe.lr * lr * 0.5 * (1 + np.cos(np.pi * step / steps))
-            loss = _loss(network, laid_out(images), labels, recipe.label_smoothing, teacher)
+            loss = _loss(network, channels_last(images), labels, recipe.label_smoothing, teacher)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.clip:
@@ -65,6 +62,13 @@ def train(
             optimizer.step()
             step += 1
     network.eval()
+
+
+def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
+    # No weight decay: it would pull the few weights that are left towards zero, where the pruned ones are.
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), recipe.lr, recipe.momentum)
+    return torch.optim.AdamW(network.parameters(), recipe.lr, (recipe.momentum, recipe.beta2), weight_decay=0.0)
 
 
 def _loss(network: Network, images: Tensor, labels: Tensor, smoothing: float, teacher: Network | None) -> Tensor:
@@ -76,53 +80,53 @@ def _loss(network: Network, images: Tensor, labels: Tensor, smoothing: float, te
     return F.kl_div(logits.log_softmax(1), answers, reduction="batchmean", log_target=True)
 
 
-def right(network: Network, data: DataModule) -> float:
-    """Accuracy on training images as they are, 2,000 of them at most."""
-    found = seen = 0
+def train_accuracy(network: Network, data: DataModule) -> float:
+    """Accuracy on training images without augmentation, on the batches that hold the first 2,000 of them."""
+    right = images = 0
     network.eval()
     with torch.inference_mode():
         for batch, labels in data.evaluation("train"):
-            found += int((network(laid_out(batch)).argmax(1) == labels).sum())
-            seen += len(labels)
-            if seen >= 2000:
+            right += int((network(channels_last(batch)).argmax(1) == labels).sum())
+            images += len(labels)
+            if images >= MOST_IMAGES:
                 break
-    return found / seen
+    return right / images
 
 
-def keep(network: Network, kept: Mapping[str, int]) -> None:
-    """Prunes each layer to so many weights, the largest, and holds the others at zero until `release`."""
-    for name, layer in layers(network).items():
+def hold_pruned(network: Network, kept: Mapping[str, int]) -> None:
+    """Prunes each layer to its `kept` largest weights and holds the others at zero until `release`."""
+    for name, layer in weighted_layers(network).items():
         prune.l1_unstructured(layer, "weight", amount=layer.weight.numel() - kept[name])  # type: ignore[no-untyped-call]
 
 
 def release(network: Network) -> None:
-    """Lets go of what `keep` holds; the weights stay as they are."""
-    for layer in layers(network).values():
+    """Makes the pruned weights ordinary parameters again, after `hold_pruned`; their values stay."""
+    for layer in weighted_layers(network).values():
         prune.remove(layer, "weight")  # type: ignore[no-untyped-call]
 
 
 def share(network: Network, coded: Mapping[str, CodedTensor]) -> None:
-    """Makes each layer's weights those of its codebook, which are its parameters from now on."""
-    for name, layer in layers(network).items():
-        parametrize.register_parametrization(layer, "weight", _Shared(coded[name]), unsafe=True)
+    """Ties each layer's weights to its codebook, whose levels are the layer's parameters until `materialise`."""
+    for name, layer in weighted_layers(network).items():
+        parametrize.register_parametrization(layer, "weight", _Codebook(coded[name]), unsafe=True)
 
 
 def factor(network: Network, ranks: Mapping[str, int | None]) -> None:
-    """Makes each layer's weights a product of two factors of its rank, which are its parameters from now on."""
-    for name, layer in layers(network).items():
+    """Ties each layer's weights to two factors of its rank, which are the layer's parameters until `materialise`."""
+    for name, layer in weighted_layers(network).items():
         if (rank := ranks[name]) is not None:
-            parametrize.register_parametrization(layer, "weight", _Product(layer.weight.shape, rank))
+            parametrize.register_parametrization(layer, "weight", _LowRank(layer.weight.shape, rank))
 
 
-def unshare(network: Network) -> None:
+def materialise(network: Network) -> None:
     """Makes the weights parameters again, with the values that they have, after `share` or `factor`."""
-    for layer in layers(network).values():
+    for layer in weighted_layers(network).values():
         if parametrize.is_parametrized(layer):
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
 
 
-class _Product(nn.Module):
-    """Weights of a shape as the product of (rows, rank) and (rank, columns)."""
+class _LowRank(nn.Module):
+    """Weights as the product of factors (rows, rank) and (rank, columns), first by singular value decomposition."""
 
     def __init__(self, shape: torch.Size, rank: int) -> None:
         super().__init__()
@@ -137,8 +141,8 @@ class _Product(nn.Module):
         return left[:, : self.rank] * root, root[:, None] * right[: self.rank]
 
 
-class _Shared(nn.Module):
-    """Weights that are looked up: codes of the weights' shape in the levels, 0 for what was pruned."""
+class _Codebook(nn.Module):
+    """Weights looked up in a codebook: codes of the weights' shape, 0 for what was pruned."""
 
     codes: Tensor
     levels: Tensor
@@ -148,8 +152,8 @@ class _Shared(nn.Module):
         assert tensor.levels is not None
         negative = int((tensor.levels < 0).sum())
         codes = tensor.codes.astype(np.int64)
-        places = np.where(codes > 0, codes + negative, np.where(codes < 0, codes + negative + 1, 0))
-        self.register_buffer("codes", torch.from_numpy(places), persistent=False)
+        index = np.where(codes > 0, codes + negative, np.where(codes < 0, codes + negative + 1, 0))
+        self.register_buffer("codes", torch.from_numpy(index), persistent=False)
         self.register_buffer("levels", torch.tensor(tensor.levels), persistent=False)  # a copy: it is trained
 
     def forward(self, levels: Tensor) -> Tensor:
@@ -157,48 +161,3 @@ class _Shared(nn.Module):
 
     def right_inverse(self, _: Tensor) -> Tensor:
         return self.levels
-
-
-def fisher(network: Network, images: Tensor, seed: int) -> dict[str, Doubles]:
-    """Diagonal of the Fisher information: the mean square gradient of the log probability of labels the network draws.
-
-    Half of it times a weight's squared error is about what the error costs, in nats an image.
-
-    Args:
-        network: in evaluation.
-        images: (N, C, H, W) of the training split.
-        seed: of the labels drawn.
-
-    Returns:
-        For each layer, by name, float64 of its weights' shape.
-    """
-    network.eval()
-    weights = {f"{name}.weight": layer.weight.detach() for name, layer in layers(network).items()}
-    drawn = torch.Generator().manual_seed(seed)
-    sums = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in weights.items()}
-
-    def loss(values: dict[str, Tensor], image: Tensor, label: Tensor) -> Tensor:
-        logits: Any = torch.func.functional_call(network, values, (image[None],))
-        return F.cross_entropy(logits, label[None])
-
-    gradient = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
-    for batch in torch.split(images, 32):
-        with torch.no_grad():
-            labels = torch.multinomial(network(batch).softmax(1).cpu(), 1, generator=drawn)[:, 0].to(batch.device)
-        for name, square in gradient(weights, batch, labels).items():
-            sums[name] += square.detach().double().square().sum(0)
-    return {name.removesuffix(".weight"): (total / len(images)).cpu().numpy() for name, total in sums.items()}
-
-
-def laid_out(images: Tensor) -> Tensor:
-    """In the memory layout whose pooling is fast, see `Classifier.forward`."""
-    if images.device.type != "cpu":
-        return images
-    return torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
-
-
-def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
-    # No weight decay: it would pull the few weights that are left towards those that are gone.
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), recipe.lr, recipe.momentum)
-    return torch.optim.AdamW(network.parameters(), recipe.lr, (recipe.momentum, recipe.beta2), weight_decay=0.0)

@@ -1,86 +1,83 @@
-"""python -m explorer.compress weights=FILE: given weights rounded to a budget of bytes, without any training."""
+"""Given weights of a published network, post-training quantized to a budget of bytes and written as a .sqz file."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import torch
+from torch import Tensor
 
-    from omegaconf import DictConfig
-    from torch import Tensor
+from explorer.arch import ArchitectureError, architecture
+from explorer.arch.families import named
+from explorer.compression.codec import container
+from explorer.compression.codec.coded import CompressionError
+from explorer.compression.codec.header import tensor_shapes
+from explorer.compression.decoded import decoded_network
+from explorer.compression.quantize import quantize
+from explorer.data.module import DataModule
+from explorer.training.evaluation import Given, put_together, read_images, read_weights
+from explorer.training.network import Network
 
-    from explorer.data.module import DataModule
+BATCH_SIZE = 50
+"""Images evaluated at a time."""
 
 
-def main(config: DictConfig, budget: int | None) -> int:
-    """Runs the command; returns its exit code.
+def load(file: Path, target: str, data_options: dict[str, Any]) -> Given:
+    """Weights from a file, in the published network that `target` names, with images.
+
+    Args:
+        file: .npz or .safetensors.
+        target: as `published`.
+        data_options: of `explorer.data.load`.
 
     Raises:
-        ConfigError: if there is no budget, or the weights, the network and the images do not belong together.
+        CompressionError, EvaluationError, WeightsError, DataError: if they cannot be read, or do not belong together.
     """
-    import torch
-    from rich.console import Console
+    tensors = read_weights(file)
+    data, part = read_images(data_options, None, BATCH_SIZE)
+    return put_together(published(target, tensors, data), file, tensors, data, part)
 
-    from explorer import evaluate as evaluation
-    from explorer.cli.config import ConfigError, plain
-    from explorer.compression.codec import container
-    from explorer.compression.codec.header import tensor_shapes
-    from explorer.compression.quantize import quantize
-    from explorer.training.network import build
-    from explorer.training.weights import assign
 
-    if budget is None:
-        raise ConfigError("budget is null, expected bytes such as budget=0.4MB with weights=FILE")
-    file = Path(str(config.weights))
-    given = evaluation._read(file)
-    data, part = evaluation._data(plain(config.data), None, 50)
-    target = _target(str(config.trial), given, data)
-    architecture, notes = evaluation._architecture(target, {}, data, None, given)
-    evaluation._check(architecture, data)
-    network = build(architecture)
-    assign(network, given)
-    tensors = {name: network.state_dict()[name].numpy() for name in tensor_shapes(architecture)}
-    console = Console()
-    for note in [f"{file.name}: {target}", *notes]:
-        console.print(note, highlight=False)
-    images = calibration(data, part, config.images)
-    made = quantize(
-        architecture, tensors, images, budget=budget, told=lambda line: console.print(line, highlight=False)
-    )
-    out = Path(config.output or f"compressed/{target}.sqz")
+def compress(
+    given: Given, budget: int, images: int, out: Path, report: Callable[[str], None] = lambda _: None
+) -> tuple[Network, str]:
+    """Quantizes the weights, writes them and reads them back.
+
+    Args:
+        given: weights and images.
+        budget: bytes that the file may have.
+        images: how many of the given images calibrate.
+        out: the .sqz file; its folder is made.
+        report: takes a line about each pass.
+
+    Returns:
+        The network that the file decodes to, and a line about the file.
+
+    Raises:
+        CompressionError: if the budget is too small, or there are no images.
+    """
+    state = given.network.state_dict()
+    tensors = {name: state[name].numpy() for name in tensor_shapes(given.architecture)}
+    calibration = calibration_images(given.data, given.part, images)
+    quantized = quantize(given.architecture, tensors, calibration, budget=budget, report=report)
     out.parent.mkdir(parents=True, exist_ok=True)
-    size = container.write(out, architecture, made)
+    size = container.write(out, given.architecture, quantized)
     decoded, values = container.read(out)
-    found = build(decoded)
-    found.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()}, strict=False)
-    line = f"{out}: {size:,} bytes, {sum(4 * value.size for value in values.values()) / size:.1f} times below fp32"
-    console.print(line, highlight=False)
-    for what, each in (("given", network), ("decoded", found)):
-        scores = evaluation.evaluate(each, data, part, Console(stderr=True))
-        console.print(
-            f"{what}: top-1 {100 * scores.top1:.2f} ± {100 * scores.top1_error:.2f} %, top-5 {100 * scores.top5:.2f} ± "
-            f"{100 * scores.top5_error:.2f} %, loss {scores.loss:.4f} ({scores.images} images, calibration's included)",
-            highlight=False,
-        )
-    return 0
+    ratio = sum(4 * value.size for value in values.values()) / size
+    return decoded_network(decoded, values), f"{out}: {size:,} bytes, {ratio:.1f} times below fp32"
 
 
-def _target(trial: str, given: Mapping[str, Tensor], data: DataModule) -> str:
-    """The published network that is named, or, where none is (`best` stands there), the first of these shapes.
+def published(target: str, tensors: Mapping[str, Tensor], data: DataModule) -> str:
+    """The published network that is named; where none is (`best`, the command's default), the first of these shapes.
 
     Raises:
-        ConfigError: if none has them.
+        CompressionError: if none has these shapes.
     """
-    from explorer.arch import ArchitectureError, architecture
-    from explorer.arch.families import named
-    from explorer.cli.config import ConfigError
-    from explorer.compression.codec.header import tensor_shapes
-
-    if trial != "best":
-        return trial
-    shapes = sorted(tuple(value.shape) for name, value in given.items() if not name.endswith("num_batches_tracked"))
+    if target != "best":
+        return target
+    shapes = sorted(tuple(value.shape) for name, value in tensors.items() if not name.endswith("num_batches_tracked"))
     for name in named():
         try:
             network = architecture(name, data.input_shape, 1000)
@@ -88,12 +85,10 @@ def _target(trial: str, given: Mapping[str, Tensor], data: DataModule) -> str:
             continue
         if sorted(tensor_shapes(network).values()) == shapes:
             return name
-    raise ConfigError(f"weights are of no published network ({', '.join(named())}) with 1000 classes; name yours")
+    raise CompressionError(f"weights are of no published network ({', '.join(named())}) with 1000 classes; name yours")
 
 
-def calibration(data: DataModule, part: str, count: int) -> Tensor:
-    """Every n-th image of a part, so many of them: (count, C, H, W)."""
-    import torch
-
+def calibration_images(data: DataModule, part: str, count: int) -> Tensor:
+    """So many images of a part, evenly spaced in it: (count, C, H, W)."""
     images = torch.cat([batch for batch, _ in data.evaluation(part)])
     return images[:: max(1, len(images) // count)][:count]

@@ -1,4 +1,4 @@
-"""What a code costs: bits by a tensor's own histogram, to weigh against the error while rounding."""
+"""The rate of a code, in bits, by the histogram of its tensor: weighed against the error while rounding."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from explorer.compression.codec.coded import Codes, Floats
 class Rate:
     """Bits of the codes from -largest to largest.
 
-    The coder's own costs depend on the codes around; these are their mean, which is what a choice between neighbouring
-    codes needs.
+    What the arithmetic coder needs depends on the context of each code; this is its mean over contexts, which a choice
+    between neighbouring codes can do with.
 
     Attributes:
         bits: float32 (2 * largest + 1,).
@@ -26,7 +26,7 @@ class Rate:
 
     @staticmethod
     def of(codes: Codes) -> Rate:
-        """The rate at which codes like these are coded; codes never seen have a Laplacian's tail."""
+        """The rate at which codes like these are coded; codes never seen have a Laplacian tail."""
         largest = int(np.abs(codes).max(initial=0)) + 5
         counts = np.bincount((codes + largest).reshape(-1), minlength=2 * largest + 1)
         nonzero = np.abs(codes[codes != 0])

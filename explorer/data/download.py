@@ -19,10 +19,14 @@ def torchvision_sets(name: str, kind: str, folder: str, download: bool, expected
         expected: what the folder ought to hold, for messages.
 
     Raises:
-        DataError: if the files are absent or altered and cannot be fetched.
+        DataError: if the files are absent or altered and cannot be fetched, or without torchvision.
     """
-    from torchvision import datasets
-
+    try:
+        from torchvision import datasets
+    except ImportError:
+        raise DataError(
+            f"data={name} needs torchvision, which is not installed: python -m pip install 'explorer[vision]'"
+        ) from None
     where = os.path.abspath(folder)
     dataset = getattr(datasets, kind)
     try:

@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchvision.transforms import functional as F
 
 from explorer.data import DataError
 from explorer.data.folder import Sample
@@ -67,19 +68,27 @@ class Preparation:
             DataError: if the file is no image.
         """
         picture = read(file)
-        size = [self.side, self.side] if self.resize == "warp" else [self.side]
-        pixels = F.pil_to_tensor(F.resize(picture, size))
+        resized = picture.resize(self._size(*picture.size), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+        free = [n - self.crop for n in pixels.shape[1:]]
         if chance is None:
-            pixels = F.center_crop(pixels, [self.crop, self.crop])
+            top, left = (round(n / 2) for n in free)
         else:
-            top, left = (int(torch.randint(n - self.crop + 1, (), generator=chance)) for n in pixels.shape[1:])
-            pixels = F.crop(pixels, top, left, self.crop, self.crop)
-            if self.mirror and torch.rand((), generator=chance) < 0.5:
-                pixels = pixels.flip(2)
+            top, left = (int(torch.randint(n + 1, (), generator=chance)) for n in free)
+        pixels = pixels[:, top : top + self.crop, left : left + self.crop]
+        if chance is not None and self.mirror and torch.rand((), generator=chance) < 0.5:
+            pixels = pixels.flip(2)
         pixels = pixels.flip(0) if self.order == "bgr" else pixels
         mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
         values: Tensor = (pixels.float() - mean) / std
         return values
+
+    def _size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of an image after resizing; a long side is rounded down, as torchvision rounds it."""
+        if self.resize == "warp":
+            return self.side, self.side
+        short = min(width, height)
+        return self.side * width // short, self.side * height // short
 
 
 @dataclass(frozen=True)

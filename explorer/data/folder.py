@@ -42,7 +42,7 @@ def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
     for label, name in enumerate(names):
         files = list(_pictures(folder / name))
         if not files:
-            raise DataError(f"no images in {where} for class {name}; {expected}")
+            raise DataError(f"no images in {os.path.join(where, name)}; {expected}")
         samples += ((file, label) for file in files)
     if not names:
         raise DataError(f"no images in {where} (it has no folders); {expected}")

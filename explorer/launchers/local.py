@@ -141,9 +141,11 @@ class LocalLauncher:
 
 
 def _devices(devices: str | Sequence[int | str]) -> list[int | str]:
+    import joblib
+
     gpus = gpus_here()
     if devices == "auto":
-        return list(range(gpus)) or ["cpu"] * len(os.sched_getaffinity(0))
+        return list(range(gpus)) or ["cpu"] * joblib.cpu_count()
     if isinstance(devices, str | int):
         devices = [devices]
     for device in devices:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from explorer.plots.labels import published_name
-from explorer.plots.marks import spaced
+from explorer.plots.markers import spaced
 from explorer.plots.style import AXIS, BLUE, GREEN, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
 from explorer.results.pareto import front_trials
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST = 400
-"""Curves of dominated networks that are drawn; of more, evenly spaced ones."""
+"""LearningCurves of dominated networks that are drawn; of more, evenly spaced ones."""
 
 
 @dataclass(frozen=True)
-class Curves:
+class LearningCurves:
     """Trials by how they are drawn; `left_out` curves of dominated networks are not."""
 
     front: tuple[TrialRecord, ...]
@@ -33,7 +33,7 @@ class Curves:
     left_out: int
 
 
-def info(record: StudyRecord) -> Curves:
+def info(record: StudyRecord) -> LearningCurves:
     """Sorts the trials that have a curve."""
     there = [trial for trial in record.trials if trial.mean_curve]
     front = {trial.number for trial in front_trials(record)}
@@ -44,11 +44,11 @@ def info(record: StudyRecord) -> Curves:
     dominated = [trial for trial in rest if trial.state == "COMPLETE"]
     kept = [spaced(each, MOST) for each in (dominated, stopped)]
     left_out = len(dominated) + len(stopped) - sum(map(len, kept))
-    return Curves(on_front, anchors, tuple(kept[0]), tuple(kept[1]), left_out)
+    return LearningCurves(on_front, anchors, tuple(kept[0]), tuple(kept[1]), left_out)
 
 
-def figure(info: Curves) -> Figure:
-    """Draws them: a trace for each sort, the important ones on top."""
+def figure(info: LearningCurves) -> Figure:
+    """Draws them: a trace for each kind, the important ones on top."""
     from plotly import graph_objects as go
 
     ends = go.Scatter(
@@ -78,7 +78,7 @@ def figure(info: Curves) -> Figure:
 
 
 def _trace(name: str, trials: Sequence[TrialRecord], colour: str, width: float, dash: str, *, named: bool) -> Any:
-    """All curves of a sort in one trace, gaps between them."""
+    """All curves of a kind in one trace, gaps between them."""
     from plotly import graph_objects as go
 
     hover = (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.analysis.distribution import Edf, Sample, bins, edf, places, shared
+from explorer.analysis.statistics import Curve, Distribution
 from explorer.plots.style import AXIS, BLUE, VERMILLION, faded
 from explorer.plots.sweep import layout
 
@@ -18,60 +17,13 @@ if TYPE_CHECKING:
 COLORS = (BLUE, VERMILLION)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """One distribution function.
-
-    Attributes:
-        name: of the study.
-        networks: that it counts.
-        edf: the function.
-    """
-
-    name: str
-    networks: int
-    edf: Edf
-
-
-@dataclass(frozen=True)
-class DistributionInfo:
-    """What the figure shows.
-
-    Attributes:
-        normalised: whether sizes weigh so that they are uniform over bins of log params.
-        curves: one a study, two at most.
-    """
-
-    normalised: bool
-    curves: tuple[Curve, ...]
-
-
-def info(samples: Sequence[Sample], normalised: bool) -> DistributionInfo:
-    """The functions of one sample or of two; a sample without a network, or without a size in common, has none."""
-    held = [sample for sample in samples if sample.trials]
-    if not normalised:
-        return DistributionInfo(False, tuple(Curve(own.study, len(own.trials), edf(own.errors)) for own in held))
-    if len(held) == 2:
-        found = [*shared(held[0].sizes, held[1].sizes)]
-    else:
-        found = [places(own.sizes, bins(own.sizes)) for own in held]
-    return DistributionInfo(
-        True,
-        tuple(
-            Curve(own.study, int((bin_of >= 0).sum()), edf(own.errors, bin_of))
-            for own, bin_of in zip(held, found, strict=True)
-            if (bin_of >= 0).any()
-        ),
-    )
-
-
-def figure(info: DistributionInfo) -> Figure:
+def figure(distribution: Distribution) -> Figure:
     """Steps with their bands; the axis of errors is logarithmic, so that good networks have room."""
     from plotly import graph_objects as go
 
-    figure = go.Figure(layout=_layout(info))
-    low, high = _range(info.curves)
-    for curve, color in zip(info.curves, COLORS, strict=False):
+    figure = go.Figure(layout=_layout(distribution))
+    low, high = _range(distribution.curves)
+    for curve, color in zip(distribution.curves, COLORS, strict=False):
         x = np.concatenate([[low], np.maximum(curve.edf.errors, low), [high]])
         lower, share, upper = (
             np.concatenate([[0.0], own, own[-1:]]) for own in (curve.edf.low, curve.edf.shares, curve.edf.high)
@@ -94,8 +46,8 @@ def figure(info: DistributionInfo) -> Figure:
     return figure
 
 
-def _layout(info: DistributionInfo) -> dict[str, Any]:
-    title = "at equal size" if info.normalised else "as drawn"
+def _layout(distribution: Distribution) -> dict[str, Any]:
+    title = "at equal size" if distribution.normalised else "as drawn"
     legend = {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}
     legend["traceorder"] = "normal"
     common = layout(title, "error, 1 - val_acc (log scale)")

@@ -1,4 +1,4 @@
-"""How a search came on: the hypervolume after each finished trial, over the epochs spent by then."""
+"""The optimization history: the hypervolume after each finished trial, over the epochs spent by then."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ COLOURS = ((BLUE, "solid"), (OCHRE, "dash"))
 
 
 @dataclass(frozen=True)
-class Line:
-    """One study.
+class HypervolumeHistory:
+    """The hypervolume of one study.
 
     Attributes:
         study: its name.
@@ -32,13 +32,13 @@ class Line:
     volumes: tuple[float, ...]
 
 
-def lines(records: Sequence[StudyRecord]) -> tuple[Line, ...]:
-    """A line a study that has a finished trial. All are measured from the farthest of their reference points."""
+def histories(records: Sequence[StudyRecord]) -> tuple[HypervolumeHistory, ...]:
+    """One of each study that has a finished trial. All are measured from the farthest of their reference points."""
     corners = [reference_point(record) for record in records if record.finished]
     if not corners:
         return ()
     corner = (max(size for size, _ in corners), min(accuracy for _, accuracy in corners))
-    found: list[Line] = []
+    found: list[HypervolumeHistory] = []
     for record in records:
         ended = by_end(trial for trial in record.trials if trial.ended)
         spent, epochs, finished = 0, [], []
@@ -48,11 +48,11 @@ def lines(records: Sequence[StudyRecord]) -> tuple[Line, ...]:
                 epochs.append(spent)
                 finished.append(point(trial))
         if finished:
-            found.append(Line(record.name, tuple(epochs), tuple(hypervolume_history(finished, corner))))
+            found.append(HypervolumeHistory(record.name, tuple(epochs), tuple(hypervolume_history(finished, corner))))
     return tuple(found)
 
 
-def figure(drawn: Sequence[Line]) -> Figure:
+def figure(drawn: Sequence[HypervolumeHistory]) -> Figure:
     """Draws them."""
     from plotly import graph_objects as go
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -14,64 +13,46 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-@dataclass(frozen=True)
-class ImportanceInfo:
-    """What the figure shows.
-
-    Attributes:
-        bars: the metaparameters, the most important first.
-        networks: that were looked at.
-        uniform: whether they are uniform draws; else all that finished.
-    """
-
-    bars: tuple[Importance, ...]
-    networks: int
-    uniform: bool
-
-
-def info(found: Importances) -> ImportanceInfo:
-    """What there is to see; too few networks give an empty figure."""
-    return ImportanceInfo(found.ranked, found.networks, found.uniform)
-
-
-def figure(info: ImportanceInfo) -> Figure:
+def figure(importances: Importances) -> Figure:
     """A bar for each metaparameter, faint where chance would explain it; a tick marks what chance would reach."""
     from plotly import graph_objects as go
 
-    names = [f"{escape(one.name)}  <b>{100 * one.share:.0f} %</b> " for one in info.bars]
+    names = [f"{escape(one.name)}  <b>{100 * one.share:.0f} %</b> " for one in importances.ranked]
     bars = go.Bar(
-        x=[one.share for one in info.bars],
+        x=[one.share for one in importances.ranked],
         y=names,
         orientation="h",
-        marker={"color": [BLUE if one.told else faded(BLUE, 0.35) for one in info.bars]},
-        customdata=[hover(one) for one in info.bars],
+        marker={"color": [BLUE if one.significant else faded(BLUE, 0.35) for one in importances.ranked]},
+        customdata=[hover(one) for one in importances.ranked],
         hovertemplate="%{customdata}<extra></extra>",
     )
     chance = go.Scatter(
-        x=[one.chance for one in info.bars],
+        x=[one.chance for one in importances.ranked],
         y=names,
         mode="markers",
         marker={"symbol": "line-ns", "size": 18, "line": {"color": VERMILLION, "width": 2}},
         hovertemplate="chance stays below %{x:.1%} in 95 of 100<extra></extra>",
     )
-    which = "uniform draws" if info.uniform else "finished networks"
-    figure = go.Figure([bars, chance], _layout(f"importance, {info.networks:,} {which}", len(info.bars)))
-    longest = max((max(one.share, one.chance) for one in info.bars), default=1.0)
+    which = "uniform draws" if importances.uniform else "finished networks"
+    figure = go.Figure(
+        [bars, chance], _layout(f"importance, {importances.networks:,} {which}", len(importances.ranked))
+    )
+    longest = max((max(one.share, one.chance) for one in importances.ranked), default=1.0)
     figure.update_xaxes(AXIS | {"tickformat": ".0%", "range": [0, 1.05 * longest]})
     figure.update_yaxes(AXIS | {"autorange": "reversed", "ticks": "", "automargin": True, "showgrid": False})
     return figure
 
 
-def effects_figure(info: ImportanceInfo) -> Figure:
+def effects_figure(importances: Importances) -> Figure:
     """What each value adds to the accuracy that is usual at a network's size, with one standard error."""
     from plotly import graph_objects as go
 
-    rows = [(one, effect) for one in info.bars for effect in one.effects]
+    rows = [(one, effect) for one in importances.ranked for effect in one.effects]
     trace = go.Scatter(
         x=[effect.gain for _, effect in rows],
         y=list(range(len(rows))),
         mode="markers",
-        marker={"color": [BLUE if one.told else faded(BLUE, 0.5) for one, _ in rows], "size": 8},
+        marker={"color": [BLUE if one.significant else faded(BLUE, 0.5) for one, _ in rows], "size": 8},
         error_x={
             "type": "data",
             "array": [0 if effect.networks < 2 else effect.error for _, effect in rows],

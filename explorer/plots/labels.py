@@ -40,12 +40,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 Direction: TypeAlias = tuple[int, int]
 
-# From a mark to its name, in the order tried: beside it first, for error bars run upright.
+# From a marker to its name, in the order tried: beside it first, for error bars run upright.
 DIRECTIONS: tuple[Direction, ...] = ((1, 0), (-1, 0), (1, -1), (-1, 1), (1, 1), (-1, -1), (0, 1), (0, -1))
-ASIDE, ABOVE = (
-    15,
-    21,
-)  # px from a mark's middle to the near end of a name beside it; to the middle of one above or below
+ASIDE = 15  # px from a marker's middle to the near end of a name beside it
+ABOVE = 21  # px to the middle of a name above or below it
 WIDTH, HEIGHT = 1000.0, 500.0  # px of a typical figure; letters are about 9 px wide, lines 18 px high
 
 
@@ -89,12 +87,12 @@ def _brief(value: object) -> str:
 def label_places(
     places: Sequence[tuple[float, float]], names: Sequence[str], obstacles: Sequence[Box]
 ) -> list[Direction]:
-    """For each name, the side of its mark where it covers the fewest other names, then the fewest obstacles.
+    """For each name, the side of its marker where it covers the fewest other names, then the fewest obstacles.
 
     Args:
-        places: of the named marks, as shares (x, y) of the figure, from the lower left.
+        places: of the named markers, as shares (x, y) of the figure, from the lower left.
         names: one a place.
-        obstacles: marks, bars and lines, as boxes (left, bottom, right, top) in shares.
+        obstacles: markers, bars and lines, as boxes (left, bottom, right, top) in shares.
     """
     chosen: list[Direction] = []
     taken: list[Box] = []

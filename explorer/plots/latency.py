@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from explorer.plots.history import COLOURS
-from explorer.plots.labels import published_name
-from explorer.plots.marks import accuracy_axis, marks
-from explorer.plots.style import AXIS, FONT, GREY, INK, SLATE, faded, size_ticks
+from explorer.plots.markers import Marker, front_of, markers, with_front
+from explorer.plots.scatter import MILLISECONDS, Heading, Series, Step
+from explorer.plots.scatter import figure as scatter
 from explorer.plots.style import html as html
 from explorer.results.latency import RUNTIMES, Latency, Timed
-from explorer.results.pareto import pareto_front
 from explorer.results.record import StudyRecord
 from explorer.results.selection import CANONICAL
 
@@ -25,26 +22,6 @@ SYMBOLS = ("circle", "square")
 
 
 @dataclass(frozen=True)
-class Point:
-    """A network under one runtime.
-
-    Attributes:
-        trial: its number.
-        canonical: whether it is SqueezeNet v1.0.
-        latency: of a call.
-        accuracy, error: val_acc in [0, 1] and its standard error.
-        text: what the pointer shows, lines separated by <br>.
-    """
-
-    trial: int
-    canonical: bool
-    latency: Latency
-    accuracy: float
-    error: float
-    text: str
-
-
-@dataclass(frozen=True)
 class LatencyInfo:
     """What the figure shows.
 
@@ -52,39 +29,33 @@ class LatencyInfo:
         study: its name.
         images: size of the validation split.
         conditions: of the measurement, in words.
-        points: by runtime.
-        floor, ceiling: of the accuracy axis.
+        markers: by runtime, the networks over the median latency of a call in ms, from its 10th to its 90th percentile.
     """
 
     study: str
     images: int
     conditions: str
-    points: dict[str, tuple[Point, ...]]
-    floor: float
-    ceiling: float
+    markers: dict[str, tuple[Marker, ...]]
 
-    def front(self, runtime: str) -> list[Point]:
+    def front(self, runtime: str) -> list[Marker]:
         """What no other network is both as fast and as accurate as, by rising median."""
-        points = self.points[runtime]
-        return [points[i] for i in pareto_front([(point.latency.median, point.accuracy) for point in points])]
+        return front_of(self.markers[runtime])
 
 
 def info(record: StudyRecord, found: Sequence[Timed]) -> LatencyInfo:
     """The networks of a study that were measured, all under the same conditions."""
-    known = {mark.trial: mark for mark in marks(record) if not mark.stopped}
-    timed = [(one, known[one.trial]) for one in found if one.trial in known]
-    points = {
-        runtime: tuple(
-            Point(
-                mark.trial, mark.anchor == CANONICAL, one.latencies[runtime], mark.accuracy, mark.error,
-                f"{mark.text}<br>{runtime} {words(one.latencies[runtime])}",
-            )
-            for one, mark in timed
-        )
+    finished = {marker.trial: marker for marker in markers(record) if not marker.stopped}
+    timed = [(one, finished[one.trial]) for one in found if one.trial in finished]
+    shown = {
+        runtime: with_front([_timed(marker, runtime, one.latencies[runtime]) for one, marker in timed])
         for runtime in RUNTIMES
-    }  # fmt: skip
-    floor, ceiling = accuracy_axis([mark for _, mark in timed])
-    return LatencyInfo(record.name, record.val_images, found[0].conditions if found else "", points, floor, ceiling)
+    }
+    return LatencyInfo(record.name, record.val_images, found[0].conditions if found else "", shown)
+
+
+def _timed(marker: Marker, runtime: str, latency: Latency) -> Marker:
+    text = f"{marker.text}<br>{runtime} {words(latency)}"
+    return replace(marker, x=latency.median, spread=(latency.p10, latency.p90), text=text)
 
 
 def words(latency: Latency) -> str:
@@ -94,123 +65,31 @@ def words(latency: Latency) -> str:
 
 def figure(info: LatencyInfo) -> Figure:
     """Draws it."""
-    from plotly import graph_objects as go
-
-    figure = go.Figure(layout=_layout(info))
+    drawn: list[Series | Step] = []
     for runtime, (colour, dash), symbol in zip(reversed(RUNTIMES), COLOURS, SYMBOLS, strict=True):
-        shown = [point for point in info.points[runtime] if point.accuracy >= info.floor]
-        front = info.front(runtime)
-        plain, canonical = [p for p in shown if not p.canonical], [p for p in shown if p.canonical]
-        figure.add_trace(_step_line(info, runtime, front, colour, dash))
-        figure.add_trace(_points(f"{runtime}: front", [p for p in plain if p in front], colour, symbol))
-        dominated = [p for p in plain if p not in front]
-        figure.add_trace(_points("dominated", dominated, colour, symbol, opacity=0.35))
-        figure.add_trace(_points("SqueezeNet", canonical, colour, "star", size=20))
-        for point in canonical:
-            figure.add_annotation(_name(point, info, colour))
-    figure.update_traces(selector=lambda trace: not trace.x, visible=False)
-    return figure
-
-
-def _step_line(info: LatencyInfo, runtime: str, front: Sequence[Point], colour: str, dash: str) -> Any:
-    from plotly import graph_objects as go
-
-    slowest = [max(point.latency.median for point in info.points[runtime])] if front else []
-    return go.Scatter(
-        x=[point.latency.median for point in front] + slowest,
-        y=[point.accuracy for point in front] + [front[-1].accuracy for _ in slowest],
-        mode="lines",
-        line={"color": colour, "width": 2, "dash": dash, "shape": "hv"},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-
-
-def _points(
-    name: str, points: Sequence[Point], colour: str, symbol: str, *, size: int = 10, opacity: float = 1.0
-) -> Any:
-    from plotly import graph_objects as go
-
-    bars = {"type": "data", "color": faded(colour, 0.7 * opacity), "thickness": 1.4, "width": 3}
-    return go.Scatter(
-        name=name,
-        x=[point.latency.median for point in points],
-        y=[point.accuracy for point in points],
-        mode="markers",
-        customdata=[point.text for point in points],
-        hovertemplate="%{customdata}<extra></extra>",
-        marker={
-            "symbol": symbol,
-            "size": size,
-            "color": colour,
-            "opacity": opacity,
-            "line": {"color": "#fff", "width": 1},
-        },
-        error_x=bars
-        | {
-            "symmetric": False,
-            "array": [point.latency.p90 - point.latency.median for point in points],
-            "arrayminus": [point.latency.median - point.latency.p10 for point in points],
-        },
-        error_y=bars
-        | {
-            "symmetric": False,
-            "array": [min(point.error, 1 - point.accuracy) for point in points],
-            "arrayminus": [point.error for point in points],
-        },
-    )
-
-
-def _name(point: Point, info: LatencyInfo, colour: str) -> dict[str, Any]:
-    """Names the canonical network, on the side where there is room."""
-    low, high = _range(info)
-    right = math.log10(point.latency.median) > (low + high) / 2
-    place = {"x": math.log10(point.latency.median), "y": point.accuracy, "yanchor": "top", "yshift": -12}
-    side = {"xanchor": "right" if right else "left", "xshift": -8 if right else 8}
-    words = f"<b>{escape(published_name(CANONICAL))}</b>"
-    return place | side | {"text": words, "showarrow": False, "font": {"color": colour, "size": 13}}
-
-
-def _range(info: LatencyInfo) -> tuple[float, float]:
-    """Ends of the latency axis, in decades."""
-    latencies = [point.latency for points in info.points.values() for point in points if point.accuracy >= info.floor]
-    low = math.log10(min((one.p10 for one in latencies), default=0.1))
-    high = math.log10(max((one.p90 for one in latencies), default=10.0))
-    margin = max(0.05 * (high - low), 0.05)
-    return low - margin, high + margin
-
-
-def _layout(info: LatencyInfo) -> dict[str, Any]:
-    networks = info.points[RUNTIMES[0]]
-    below = sum(point.accuracy < info.floor for point in networks)
-    counts = f"{len(networks)} networks" + (f", {below} below the axis" if below else "")
-    bars = "bars: 10th to 90th percentile; ± 1 standard error"
-    title = f"<b>{escape(info.study)}</b><br><span style='font-size:13px;color:{SLATE}'>{escape(info.conditions)}"
-    title += f"<br>{counts}; {bars}</span>"
-    return {
-        "template": "plotly_white",
-        "font": {"family": FONT, "size": 14, "color": INK},
-        "title": {"text": title, "x": 0, "xref": "paper", "xanchor": "left", "y": 0.965, "yanchor": "top"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom"},
-        "margin": {"l": 84, "r": 32, "t": 128, "b": 76},
-        "hoverlabel": {"align": "left", "bgcolor": "#fff", "bordercolor": GREY, "font": {"family": FONT, "size": 13}},
-        "xaxis": AXIS
-        | {"type": "log", "title": {"text": "median latency of a call, ms (log scale)", "standoff": 14}}
-        | size_ticks(*_range(info)),
-        "yaxis": AXIS
-        | {"title": {"text": f"validation accuracy ({info.images:,} images)", "standoff": 14}}
-        | {"range": [info.floor, info.ceiling], "tickformat": ".1%" if info.ceiling - info.floor < 0.06 else ".0%"},
-    }
+        own = info.markers[runtime]
+        plain = [marker for marker in own if marker.anchor != CANONICAL]
+        canonical = [marker for marker in own if marker.anchor == CANONICAL]
+        dominated = [marker for marker in plain if not marker.on_front]
+        drawn += [
+            Step(info.front(runtime), max((marker.x for marker in own), default=1), colour, 2, dash),
+            Series(f"{runtime}: front", front_of(plain), colour, symbol=symbol),
+            Series("dominated", dominated, colour, symbol=symbol, opacity=0.35, bars=0.25),
+            Series("SqueezeNet", canonical, colour, 20, "star", named=True),
+        ]
+    lines = (info.conditions, f"{len(info.markers[RUNTIMES[0]])} networks")
+    note = "bars: 10th to 90th percentile; ± 1 standard error"
+    return scatter(MILLISECONDS, drawn, Heading(info.study, lines, note), info.images)
 
 
 def verdict(info: LatencyInfo) -> list[str]:
     """The canonical network against the fastest that is as accurate, a line a runtime."""
     lines = []
     for runtime in RUNTIMES:
-        other = next((point for point in info.points[runtime] if point.canonical), None)
-        better = [point for point in info.front(runtime) if other and point.accuracy >= other.accuracy]
-        if other and better and not better[0].canonical:
-            times = other.latency.median / better[0].latency.median
+        other = next((marker for marker in info.markers[runtime] if marker.anchor == CANONICAL), None)
+        better = [marker for marker in info.front(runtime) if other and marker.accuracy >= other.accuracy]
+        if other and better and better[0].anchor != CANONICAL:
+            times = other.x / better[0].x
             how = f"{times:.2f} times as fast as SqueezeNet v1.0" if times >= 1 else "no faster than SqueezeNet v1.0"
             lines.append(f"{runtime}: trial {better[0].trial}, which measured no less accurate, is {how}")
     return lines

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from explorer.plots.labels import si
-from explorer.plots.marks import spaced
+from explorer.plots.markers import spaced
 from explorer.plots.style import BLUE, GREY, VERMILLION, faded
 from explorer.plots.sweep import layout
 from explorer.results.pareto import front_trials

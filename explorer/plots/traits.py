@@ -27,7 +27,7 @@ class TraitInfo:
 
     Attributes:
         name: of the metaparameter.
-        told: whether chance does not explain the difference.
+        significant: whether chance does not explain the difference.
         values: or ranges of them, in words, in order.
         front: share of the front's members at each.
         space: share of uniform draws at each.
@@ -35,7 +35,7 @@ class TraitInfo:
     """
 
     name: str
-    told: bool
+    significant: bool
     values: tuple[str, ...]
     front: tuple[float, ...]
     space: tuple[float, ...]
@@ -64,7 +64,7 @@ def info(trait: Trait) -> TraitInfo:
     shares = [np.bincount(each, minlength=len(names)) / max(len(each), 1) for each in (own, space)]
     return TraitInfo(
         name=trait.name,
-        told=trait.told,
+        significant=trait.significant,
         values=tuple(names),
         front=tuple(float(share) for share in shares[0]),
         space=tuple(float(share) for share in shares[1]),
@@ -81,7 +81,7 @@ def figure(info: TraitInfo) -> Figure:
         name="front",
         x=list(info.values),
         y=list(info.front),
-        marker={"color": BLUE if info.told else faded(BLUE, 0.55)},
+        marker={"color": BLUE if info.significant else faded(BLUE, 0.55)},
         customdata=counts,
         hovertemplate=f"%{{customdata}} of {info.members} members of the front at %{{x}}<extra></extra>",
     )

@@ -1,4 +1,4 @@
-"""What a front has over canonical SqueezeNet, and whether the validation split is large enough to say so."""
+"""The front's best trade-offs against canonical SqueezeNet, and whether there are images enough to say so."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTABLE = 0.95
 
 
 @dataclass(frozen=True)
-class Advantage:
+class TradeOff:
     """A network of the front against the canonical one.
 
     Attributes:
@@ -64,14 +64,14 @@ def name() -> str:
     return published_name(CANONICAL)
 
 
-def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> Advantage:
+def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> TradeOff:
     """One finished network against another."""
     gain = (trial.accuracy or 0.0) - (other.accuracy or 0.0)
     error = math.hypot(trial.error(record.val_images), other.error(record.val_images))
-    return Advantage(trial, trial.params / other.params, gain, error)
+    return TradeOff(trial, trial.params / other.params, gain, error)
 
 
-def advantages(record: StudyRecord, index: TrialIndex | None = None) -> list[Advantage]:
+def best_trade_offs(record: StudyRecord, index: TrialIndex | None = None) -> list[TradeOff]:
     """The front's best trade-offs against canonical SqueezeNet, by rising params; none without it, or if none is left.
 
     The smallest network whose accuracy is the same within the error, the smallest that measured no less, and the most

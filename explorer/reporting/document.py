@@ -6,42 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-STYLE = """
-:root { color-scheme: light dark; --ground: #fff; --ink: #22262b; --soft: #5b626b; --line: #d9dde2; --grid: #ebedf0; }
-@media (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e4e7eb; --soft: #a2a9b2; --line: #363c44;
-  --grid: #2a2f36; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink);
-  font: 15px/1.45 Inter, "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: 20px 20px 60px; }
-h1 { font-size: 26px; margin: 8px 0 4px; } h2 { font-size: 19px; margin: 0 0 4px; }
-p { margin: 4px 0 10px; max-width: 100ch; }
-section { border-top: 1px solid var(--line); margin-top: 34px; padding-top: 18px; }
-.about, .note { color: var(--soft); }
-.scroll { overflow-x: auto; margin: 10px 0; }
-table { border-collapse: separate; border-spacing: 0; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 3px 12px 3px 0; text-align: right; border-bottom: 1px solid var(--grid); vertical-align: top; }
-th { font-weight: 600; } td { white-space: nowrap; } th.word, td.word { text-align: left; }
-td.word { white-space: normal; } td.word ~ td.word { min-width: 20ch; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--width, 340px)), 1fr));
-  gap: 12px; }
-.figures > div { min-width: 0; } .figure { width: 100%; }
-.js-plotly-plot .main-svg:not(.hoverlayer) text { fill: var(--ink) !important; }
-.js-plotly-plot .hoverlayer text, .js-plotly-plot .hoverlayer tspan { fill: #22262b !important; }
-.js-plotly-plot .gridlayer path { stroke: var(--grid) !important; }
-.js-plotly-plot .xlines-above, .js-plotly-plot .ylines-above, .js-plotly-plot path.xtick, .js-plotly-plot path.ytick,
-.js-plotly-plot .xaxislayer-above path, .js-plotly-plot .yaxislayer-above path { stroke: var(--soft) !important; }
-@media (max-width: 600px) { main { padding: 12px 12px 40px; } h1 { font-size: 22px; } table { font-size: 13px; } }
-@media (prefers-color-scheme: dark) { .js-plotly-plot .plot { filter: brightness(1.5); } }
-@media print { .scroll { overflow: visible; } }
-"""
-# Drawn when all of the page is there: a figure takes the width that its neighbours leave.
-DRAW = "for (const [name, data, layout, config] of figures) Plotly.newPlot(name, data, layout, config);"
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -78,32 +48,40 @@ def html(title: str, about: str, sections: Sequence[Section]) -> str:
     return assemble(title, "\n".join([head, *map(section_html, sections)]))
 
 
-def assemble(title: str, body: str, style: str = "", script: str = DRAW, foot: str = "") -> str:
+def asset(name: str, package: str = "explorer.reporting") -> str:
+    """A CSS or JavaScript file that lies beside a package's code, without the newline at its end."""
+    return files(package).joinpath(name).read_text(encoding="utf-8").rstrip("\n")
+
+
+def assemble(title: str, body: str, style: str = "", script: str = "", foot: str = "") -> str:
     """A whole page around a body, plotly.js inside.
 
     Args:
         title: of the page.
         body: HTML.
         style: CSS on top of that of every page.
-        script: run when all of the page is there.
+        script: run when all of the page is there; where there is none, the figures are drawn.
         foot: HTML below the body.
     """
     from plotly.offline import get_plotlyjs
 
+    styles = "\n\n".join(filter(None, (asset("document.css"), style)))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}{style}</style>
+<style>
+{styles}
+</style>
 <script>{get_plotlyjs()}</script><script>const figures = [];</script>
 </head>
 <body>
 <main>
 {body}
 </main>
-{foot}<script>{script}</script>
+{foot}<script>{script or asset("draw.js")}</script>
 </body>
 </html>
 """
@@ -136,7 +114,7 @@ def table(section: Section) -> str:
 
 
 def figure_html(name: str, figure: Figure) -> str:
-    """The place of a figure, which DRAW fills."""
+    """The place of a figure, which draw.js fills."""
     data = figure.to_plotly_json()
     arguments = ",".join(as_json(part) for part in (data["data"], data["layout"], CONFIG))
     label = escape(figure.layout.title.text or name)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
-from explorer.analysis.distribution import ENOUGH, Difference, Sample, difference, shared, uniform_sample
-from explorer.analysis.importance import LARGE, LEAST, importances
-from explorer.analysis.traits import FEWEST, Trait
-from explorer.analysis.traits import draws as uniform_draws
-from explorer.analysis.traits import traits as traits_of
+from explorer.analysis.distribution import ENOUGH, Sample
+from explorer.analysis.importance import LARGE, LEAST
+from explorer.analysis.statistics import Curve, Distribution, SpaceStatistics
+from explorer.analysis.traits import FEWEST
 from explorer.plots import distribution, importance, traits
 from explorer.reporting.document import Section
-from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord
-from explorer.space import parse
 
-TRAINING = ("data", "recipe", "epochs", "seeds")
-"""Keys of a study's config by which errors of two studies are the same measurement, or are not."""
+TOLD = {"significant": "told"}
+"""Names in the data where they differ from those in the code."""
 
 ERRORS_NOTE = (
     "Error: 1 - val_acc of networks drawn uniformly from the space and trained to the end. Bands and intervals: 95 % "
@@ -38,76 +35,56 @@ FRONT_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a study says of its space, and how it compares with another's.
-
-    Attributes:
-        samples: uniform draws of the study, and of the other.
-        as_drawn, at_equal_size: distribution functions of their errors.
-        differences: of the mean errors as drawn and at equal size; None where there is nothing to compare.
-        unlike: what the two studies train by, where they differ, in words.
-        importances: of the metaparameters.
-        front: number of networks on the front.
-        traits: what they have in common.
-    """
-
-    samples: tuple[Sample, ...]
-    as_drawn: distribution.DistributionInfo
-    at_equal_size: distribution.DistributionInfo
-    differences: tuple[Difference | None, Difference | None]
-    unlike: tuple[str, ...]
-    importances: importance.ImportanceInfo
-    front: int
-    traits: tuple[Trait, ...]
-
-
-def find(record: StudyRecord, other: StudyRecord | None = None) -> Findings:
-    """Everything that a study says of its space.
-
-    Args:
-        record: the study.
-        other: a study of another space to compare the errors with.
-
-    Raises:
-        SpaceError: if a study's space is not one.
-    """
-    space = parse(record.name, record.config["space"])
-    sample = uniform_sample(record, space)
-    samples = [sample]
-    if other is not None:
-        second = uniform_sample(other, parse(other.name, other.config["space"]))
-        samples.append(replace(second, study=f"{other.name} (2)") if other.name == record.name else second)
-    front = front_trials(record)
-    shape = record.facts["input_shape"]
-    points = uniform_draws(space, (shape[0], shape[1], shape[2]), record.facts["classes"])
-    return Findings(
-        samples=tuple(samples),
-        as_drawn=distribution.info(samples, normalised=False),
-        at_equal_size=distribution.info(samples, normalised=True),
-        differences=_differences(samples),
-        unlike=_unlike(record.config, other.config) if other else (),
-        importances=importance.info(importances(record, space, sample)),
-        front=len(front),
-        traits=traits_of(space, front, points),
-    )
-
-
-def sections(found: Findings) -> tuple[Section, ...]:
-    """The findings to read and to look at."""
+def sections(found: SpaceStatistics) -> tuple[Section, ...]:
+    """The statistics to read and to look at."""
     return _errors(found), _importance(found), _front(found)
 
 
-def _differences(samples: list[Sample]) -> tuple[Difference | None, Difference | None]:
-    if len(samples) < 2 or not all(sample.enough for sample in samples):
-        return None, None
-    one, other = samples
-    bins_of = shared(one.sizes, other.sizes)
-    common = all((own >= 0).any() for own in bins_of)
-    return difference(one.errors, other.errors), difference(one.errors, other.errors, bins_of) if common else None
+def as_data(record: StudyRecord, other: StudyRecord | None, found: SpaceStatistics) -> dict[str, Any]:
+    """The statistics as plain data, for other programs; errors and gains as shares of 1."""
+    distributions = [
+        {
+            "study": curve.name,
+            "at_equal_size": info.normalised,
+            "networks": curve.networks,
+            **{name: _plain(value) for name, value in vars(curve.edf).items()},
+        }
+        for info in (found.as_drawn, found.at_equal_size)
+        for curve in info.curves
+    ]
+    differences = {
+        name: value and {**asdict(value), "told": value.significant}
+        for name, value in zip(("as_drawn", "at_equal_size"), found.differences, strict=True)
+    }
+    ranked = [{**asdict(one), "told": one.significant} for one in found.importances.ranked]
+    for one in ranked:
+        for effect in one["effects"]:
+            effect["error"] = effect["error"] if effect["networks"] > 1 else None  # JSON has no infinity
+    traits = [
+        {TOLD.get(key, key): value for key, value in asdict(trait).items() if key not in ("on_front", "drawn")}
+        for trait in found.traits
+    ]
+    return {
+        "study": record.name,
+        "against": other.name if other else None,
+        "uniform_draws": {sample.study: len(sample.trials) for sample in found.samples},
+        "distributions": distributions,
+        "differences": differences,
+        "trained_differently": list(found.unlike),
+        "importance": {
+            "networks": found.importances.networks,
+            "uniform": found.importances.uniform,
+            "metaparameters": ranked,
+        },
+        "front": {"members": found.front, "traits": traits},
+    }
 
 
-def _errors(found: Findings) -> Section:
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _errors(found: SpaceStatistics) -> Section:
     lines = [line for sample in found.samples for line in _size_of(sample)]
     if len(found.samples) == 2:
         lines += _comparison(found)
@@ -154,7 +131,7 @@ def _size_of(sample: Sample) -> Iterator[str]:
         yield f"study {sample.study}: {sample.lost} uniform draws failed in training and are left out"
 
 
-def _comparison(found: Findings) -> Iterator[str]:
+def _comparison(found: SpaceStatistics) -> Iterator[str]:
     if found.unlike:
         yield f"the studies were trained differently, which may be all of a difference: {', '.join(found.unlike)}"
     one, other = found.samples
@@ -165,14 +142,16 @@ def _comparison(found: Findings) -> Iterator[str]:
             yield f"{how}: the two have no size in common"
             continue
         interval = f"(95 % interval {100 * value.low:+.2f} to {100 * value.high:+.2f})"
-        verdict = f"{(one if value.value < 0 else other).study} is the better space" if value.told else "cannot tell"
+        verdict = (
+            f"{(one if value.value < 0 else other).study} is the better space" if value.significant else "cannot tell"
+        )
         what = f"{how}: mean error of {one.study} less that of {other.study} {100 * value.value:+.2f} points"
         yield f"{what} {interval}: {verdict}"
 
 
-def _importance(found: Findings) -> Section:
+def _importance(found: SpaceStatistics) -> Section:
     info, drawn = found.importances, len(found.samples[0].trials)
-    if not info.bars:
+    if not info.ranked:
         line = f"{info.networks} finished networks of the space are too few to rank metaparameters by, {LEAST} at least"
         return Section("importance", "What counts for accuracy at equal size", (line,))
     which = f"looked at: {info.networks:,} uniform draws"
@@ -183,12 +162,12 @@ def _importance(found: Findings) -> Section:
         which += f"({LARGE} at least), so where the search went has its part in this"
     rows = tuple(
         (
-            one.name + ("" if one.told else " (may be chance)"),
+            one.name + ("" if one.significant else " (may be chance)"),
             f"{100 * one.share:.0f} %",
             f"{100 * one.chance:.0f} %",
             ",  ".join(f"{effect.values}: {100 * effect.gain:+.2f}" for effect in one.effects),
         )
-        for one in info.bars
+        for one in info.ranked
     )
     return Section(
         key="importance",
@@ -208,12 +187,12 @@ def _importance(found: Findings) -> Section:
     )
 
 
-def _front(found: Findings) -> Section:
+def _front(found: SpaceStatistics) -> Section:
     title = "What the front has in common"
     if not found.traits:
         line = f"the front has {found.front} networks, fewer than {FEWEST} of them points of the space: too few to say"
         return Section("front", title, (line,))
-    told = [trait.text for trait in found.traits if trait.told]
+    told = [trait.text for trait in found.traits if trait.significant]
     rows = tuple(
         (trait.name, trait.words, f"{trait.members} of {trait.of}", f"{100 * trait.share:.0f} %", _chance(trait.chance))
         for trait in found.traits
@@ -231,7 +210,7 @@ def _front(found: Findings) -> Section:
     )
 
 
-def _infos(found: Findings) -> tuple[distribution.DistributionInfo, distribution.DistributionInfo]:
+def _infos(found: SpaceStatistics) -> tuple[Distribution, Distribution]:
     return found.as_drawn, found.at_equal_size
 
 
@@ -239,26 +218,10 @@ def _percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
-def _interval(curve: distribution.Curve) -> str:
+def _interval(curve: Curve) -> str:
     edf = curve.edf
     return f"{100 * edf.mean:.2f} % ({100 * edf.mean_low:.2f} to {100 * edf.mean_high:.2f})"
 
 
 def _chance(value: float) -> str:
     return "below 0.1 %" if value < 0.001 else f"{100 * value:.1f} %" if value < 0.995 else "100 %"
-
-
-def _unlike(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
-    left, right = (
-        {name: value for key in TRAINING for name, value in _leaves(key, own.get(key))} for own in (one, other)
-    )
-    names = [name for name in dict.fromkeys([*left, *right]) if left.get(name) != right.get(name)]
-    return tuple(f"{name} {left.get(name)} and {right.get(name)}" for name in names)
-
-
-def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(f"{name}.{key}", inner)
-    else:
-        yield name, value

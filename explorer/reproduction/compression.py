@@ -39,7 +39,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Measured:
-    """All ways.
+    """Every way of compressing one network.
 
     Attributes:
         weights: name of the file that they were measured on, or of the data that the network was trained on.

@@ -9,33 +9,6 @@ from explorer.plots import sweep, tradeoff
 from explorer.reporting import document
 from explorer.reproduction.sheet import SOURCES, Sheet
 
-STYLE = """
-:root { --printed: #8a6d1d; --counted: #00704f; --measured: #0065a0; --differs: #b34a00;
-  --printed-ground: #fbf5e3; --counted-ground: #e6f5ef; --measured-ground: #e6f1f9; }
-@media (prefers-color-scheme: dark) { :root { --printed: #e0bf62; --counted: #52c9a0; --measured: #6ab8ee;
-  --printed-ground: #2a2516; --counted-ground: #14291f; --measured-ground: #14242f; --differs: #f0955c; } }
-a { color: var(--measured); } .foot { color: var(--soft); }
-nav { display: flex; flex-wrap: wrap; gap: 6px 16px; margin: 12px 0; }
-.legend span { display: inline-block; padding: 1px 9px; border-radius: 3px; margin: 0 6px 6px 0; font-size: 14px; }
-.printed { background: var(--printed-ground); color: var(--printed); }
-.counted { background: var(--counted-ground); color: var(--counted); }
-.measured { background: var(--measured-ground); color: var(--measured); }
-th, td { padding: 3px 9px; white-space: nowrap; }
-th { vertical-align: bottom; } thead tr:first-child th { text-align: left; }
-th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--ground); z-index: 1; }
-td.word { white-space: nowrap; } td.word ~ td.word { min-width: 0; } .edge { border-left: 6px solid var(--ground); }
-td.counted.differs { color: var(--differs); font-weight: 600; }
-td.printed, td.counted, td.measured { color: var(--ink); }
-ul { margin: 6px 0 10px; padding-left: 20px; } li { margin: 3px 0; max-width: 100ch; }
-.box { border-left: 4px solid; padding: 6px 12px; margin: 12px 0; border-radius: 0 4px 4px 0;
-  max-width: 900px; }
-.box.notes { border-color: var(--line); } .box.measured { border-color: var(--measured); }
-.box strong { display: block; } .box ul, .box p { color: var(--ink); }
-code { font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-@media (max-width: 600px) { th, td { padding: 3px 6px; }
-  th:first-child, td:first-child { white-space: normal; max-width: 36vw; } }
-"""
-"""On top of that of every page."""
 TITLE = "SqueezeNet: the paper, counted and measured"
 
 
@@ -55,7 +28,7 @@ beside what this program counts and what it measured. Each column belongs to one
 <p class="legend">{legend}</p>
 <p>{escape(caveat)}</p>
 <nav>{links}</nav>"""
-    return document.assemble(TITLE, f"{head}\n{body}", STYLE)
+    return document.assemble(TITLE, f"{head}\n{body}", document.asset("page.css", "explorer.reproduction"))
 
 
 def _section(sheet: Sheet) -> str:

@@ -77,7 +77,7 @@ COMPRESSED_FILE_BYTES = 675_763
 
 
 @dataclass(frozen=True)
-class Point:
+class Figure3Point:
     """A point of Figure 3 (page 9).
 
     Attributes:
@@ -92,22 +92,22 @@ class Point:
 
 
 FIGURE_3A = (
-    Point(0.125, "4.8", "80.3"),
-    Point(0.25, "7.6", "83.4"),
-    Point(0.5, "13", "85.4"),
-    Point(0.75, "19", "86.0"),
-    Point(1.0, "24", "86.1"),
+    Figure3Point(0.125, "4.8", "80.3"),
+    Figure3Point(0.25, "7.6", "83.4"),
+    Figure3Point(0.5, "13", "85.4"),
+    Figure3Point(0.75, "19", "86.0"),
+    Figure3Point(1.0, "24", "86.1"),
 )
 FIGURE_3B = (
-    Point(0.01, "5.7", "76.3"),
-    Point(0.125, "7.4", "80.9"),
-    Point(0.25, "9.3", "84.0"),
-    Point(0.375, "11", "84.7"),
-    Point(0.5, "13", "85.3"),
-    Point(0.625, "15", "85.6"),
-    Point(0.75, "17", "85.4"),
-    Point(0.875, "19", "85.5"),
-    Point(0.99, "21", "85.3"),
+    Figure3Point(0.01, "5.7", "76.3"),
+    Figure3Point(0.125, "7.4", "80.9"),
+    Figure3Point(0.25, "9.3", "84.0"),
+    Figure3Point(0.375, "11", "84.7"),
+    Figure3Point(0.5, "13", "85.3"),
+    Figure3Point(0.625, "15", "85.6"),
+    Figure3Point(0.75, "17", "85.4"),
+    Figure3Point(0.875, "19", "85.5"),
+    Figure3Point(0.99, "21", "85.3"),
 )
 
 

@@ -1,5 +1,4 @@
-"""The paper's sweeps: Figure 3, Table 3 and the third strategy, printed, counted, and measured if there is a "
-"study."""
+"""The paper's sweeps: Figure 3, Table 3 and the third strategy, printed, counted, and measured if there is a study."""
 
 from __future__ import annotations
 
@@ -208,6 +207,6 @@ def _measured(info: SweepInfo | None, name: str) -> str:
     return text
 
 
-def _elsewhere(points: tuple[printed.Point, ...]) -> Elsewhere:
+def _elsewhere(points: tuple[printed.Figure3Point, ...]) -> Elsewhere:
     values = tuple(point.value for point in points)
     return Elsewhere("printed: top-5, ImageNet", values, tuple(float(point.top5) for point in points))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from operator import itemgetter
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
-if TYPE_CHECKING:
-    from explorer.results.pareto import Point
-
+Point: TypeAlias = tuple[float, float]
+"""(size, accuracy)."""
 T = TypeVar("T")
 
 

@@ -11,12 +11,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import dist, inf, isfinite, log10
-from typing import TypeAlias
 
-from explorer.results.archive import ParetoArchive
+from explorer.results.archive import ParetoArchive, Point
 from explorer.results.record import StudyRecord, TrialRecord
-
-Point: TypeAlias = tuple[float, float]
 
 
 class FrontError(ValueError):

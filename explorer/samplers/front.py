@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from explorer.results.archive import ParetoArchive
-from explorer.results.pareto import Point
+from explorer.results.archive import ParetoArchive, Point
 from explorer.samplers.distributions import distributions
 from explorer.samplers.final import final_accuracies
 from explorer.samplers.improvement import Staircase

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
-from explorer.results.pareto import Point, pareto_front
+from explorer.results.archive import Point
+from explorer.results.pareto import pareto_front
 from explorer.samplers.surrogate import Array
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -10,58 +9,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 
 class BusyError(ValueError):
-    """Somebody else is at work there."""
+    """Another process is at work there."""
 
 
 class FolderError(ValueError):
     """A folder that cannot be made or written."""
 
 
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Waits until no other process is inside for the same path.
+def alone(path: Path) -> FileLock:
+    """A lock to be entered with `with`, which waits until no other process is inside for the same path.
 
     Args:
         path: of what is made or migrated; the lock lies in the folder for temporary files, not beside it.
     """
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
-    with Path(tempfile.gettempdir(), f"explorer-{os.getuid()}-{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return FileLock(Path(tempfile.gettempdir(), f"explorer-{os.getuid()}-{name}.lock"))
 
 
 @contextmanager
 def sole_controller(folder: Path) -> Iterator[None]:
-    """Holds a study's folder; a second controller is refused. If nothing comes of it, a folder made here is removed.
+    """Holds a study's folder; a second controller is refused.
 
     Raises:
         BusyError: if another process holds it.
         FolderError: if it cannot be made.
     """
     new = [place for place in (folder, *folder.parents) if not place.exists()]
+    path = folder / "lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("a+")
+        held = FileLock(path).acquire(blocking=False)
+    except Timeout:
+        holder = path.read_text(encoding="utf-8").strip() or "unknown"
+        raise BusyError(f"another search is at work on {folder} (process {holder})") from None
     except OSError as error:
         raise FolderError(f"{folder}: {error.strerror}, expected a folder that can be written") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise BusyError(
-                f"another search is at work on {folder} (process {lock.read().strip() or 'unknown'})"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    with held:
+        path.write_text(str(os.getpid()), encoding="utf-8")
         try:
             yield
         finally:
-            if new and [*folder.iterdir()] == [folder / "lock"]:
-                (folder / "lock").unlink()
+            if new and [*folder.iterdir()] == [path]:  # nothing came of it
+                path.unlink()
                 with suppress(OSError):  # others have begun to use it
                     for place in new:
                         place.rmdir()

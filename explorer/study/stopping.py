@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.arch.families import nearest
-from explorer.results.pareto import Point, non_dominated_ranks, spread_order
+from explorer.results.archive import Point
+from explorer.results.pareto import non_dominated_ranks, spread_order
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

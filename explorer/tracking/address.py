@@ -18,7 +18,7 @@ class TrackingError(ValueError):
 
 
 @contextmanager
-def told_as_one_line(uri: str) -> Iterator[None]:
+def tracking_errors(uri: str) -> Iterator[None]:
     """Whatever MLflow, its database or its network raise inside becomes a TrackingError."""
     try:
         yield

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from explorer.results.compressed import Compressed
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.tracking.address import resolve, told_as_one_line
-from explorer.tracking.mirror import PARENT, STUDY, study_key
-from explorer.tracking.tracker import connect, open_mirror
+from explorer.tracking.address import resolve, tracking_errors
+from explorer.tracking.client import connect
+from explorer.tracking.mirror import open_mirror
+from explorer.tracking.runs import PARENT, STUDY, study_key
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,7 +34,7 @@ def log_compressed(record: StudyRecord, trial: TrialRecord, found: Compressed, f
     Raises:
         TrackingError: one line saying why the server could not be written to.
     """
-    with told_as_one_line(uri):
+    with tracking_errors(uri):
         _log(connect(uri), resolve(uri), record, trial, found, folder)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from explorer.results.record import StudyRecord
-from explorer.tracking.address import TrackingError, check_uri, redact, told_as_one_line
-from explorer.tracking.tracker import existing_runs
+from explorer.tracking.address import TrackingError, check_uri, redact, tracking_errors
+from explorer.tracking.runs import existing_runs
 
 
 def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
@@ -26,7 +26,7 @@ def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
         TrackingError: one line saying why the server could not be written to.
     """
     check_uri(uri)
-    with told_as_one_line(uri):
+    with tracking_errors(uri):
         there = existing_runs(record, uri)
         if there is None:
             return False
@@ -41,7 +41,7 @@ def add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> bool:
     return True
 
 
-def add_and_tell(record: StudyRecord, files: Mapping[str, str], uri: str) -> tuple[str, bool]:
+def try_add_files(record: StudyRecord, files: Mapping[str, str], uri: str) -> tuple[str, bool]:
     """Adds files as `add_files` does; a server that is away is no failure, as what is added was shown already.
 
     Returns:

@@ -8,38 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from explorer.plots import front
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import TrialIndex
 from explorer.tracking import view
-from explorer.tracking.address import artifact_location
+from explorer.tracking.address import artifact_location, check_uri, resolve, tracking_errors
+from explorer.tracking.client import exclusive
+from explorer.tracking.runs import PARENT, STUDY, Mirrored, study_key, study_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
-# Names of tags. The study's key tells studies of one name apart on a shared server, and a study from its predecessor.
-STUDY, PARENT, FIGURE, NOTE = "explorer.study", "mlflow.parentRunId", "explorer.figure", "mlflow.note.content"
-COURSE = "explorer.course"
+FIGURE, NOTE = "explorer.figure", "mlflow.note.content"
+SEARCH_PAGE = "explorer.course"
 BATCH = 1_000  # MLflow's limit on the metrics of one log_batch; that on parameters is 100
 PARAM_BATCH = 100
-
-
-@dataclass
-class Mirrored:
-    """What a run in MLflow holds already."""
-
-    run_id: str
-    status: str = "RUNNING"
-    name: str = ""
-    steps: int = 0
-    params: set[str] = field(default_factory=set)
-    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Mirror:
@@ -84,7 +71,7 @@ class Mirror:
         if over := [trial for trial in changed.values() if trial.state != "RUNNING"]:
             self._sync_study(record, over)
         if ended:
-            self._sync_course(record)
+            self._sync_search_page(record)
         self._set_status(self._parent, "FINISHED" if ended else "RUNNING", int(1000 * self._index.latest))
 
     def run_of(self, number: int) -> str:
@@ -102,7 +89,7 @@ class Mirror:
         for run in study_runs(self._client, self.experiment, self._key):
             if run.info.lifecycle_stage == "deleted":
                 self._client.restore_run(run.info.run_id)
-            known, number = _mirrored(run), run.data.tags.get("trial")
+            known, number = Mirrored.read(run), run.data.tags.get("trial")
             if number is None:
                 parents.append(known)
             elif int(number) in self._trials or int(number) not in numbers:
@@ -132,12 +119,12 @@ class Mirror:
         self._log(self._parent, new, view.study_params(record), tags)
         self._parent.steps += len(new)
 
-    def _sync_course(self, record: StudyRecord) -> None:
-        """How the search went, written when it has ended: a page of 5 MB that every trial changes."""
-        page = view.search_page(record)
-        if _digest(page) != self._parent.tags.get(COURSE):
+    def _sync_search_page(self, record: StudyRecord) -> None:
+        """Writes search.html when the search has ended, as every trial would change its 5 MB."""
+        page = view.search_html(record)
+        if _digest(page) != self._parent.tags.get(SEARCH_PAGE):
             self._upload(self._parent, {"search.html": page})
-            self._log(self._parent, [], {}, {COURSE: _digest(page)})
+            self._log(self._parent, [], {}, {SEARCH_PAGE: _digest(page)})
 
     def _links(self) -> dict[int, str]:
         """Addresses of the runs of the front and of the published networks, within MLflow's pages."""
@@ -217,9 +204,28 @@ class Mirror:
         known.status = status
 
 
-def study_key(record: StudyRecord) -> str:
-    """Made of the study's name and birth, so that another study of the same name has another key."""
-    return hashlib.sha256(f"{record.name} {record.trials[0].started}".encode()).hexdigest()[:16]
+def mirror(record: StudyRecord, uri: str, ended: bool = True) -> None:
+    """Writes a study into MLflow, or completes what is there. Doing it again changes nothing.
+
+    Args:
+        record: the study; without a trial there is nothing to write.
+        uri: of the tracking server, such as sqlite:///mlflow.db.
+        ended: whether the search is over: then trials still RUNNING are KILLED in MLflow.
+
+    Raises:
+        TrackingError: one line saying why the server could not be written to.
+    """
+    check_uri(uri)
+    if not record.trials:
+        return
+    with tracking_errors(uri):
+        open_mirror(resolve(uri), record).sync(record, ended)
+
+
+def open_mirror(uri: str, record: StudyRecord) -> Mirror:
+    """A study's mirror on a server."""
+    with exclusive(uri) as client:
+        return Mirror(client, uri, record)
 
 
 def _experiment(client: MlflowClient, uri: str, name: str) -> str:
@@ -234,38 +240,5 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
     return str(found.experiment_id)
 
 
-def study_runs(client: MlflowClient, experiment: str, key: str) -> Iterator[Run]:
-    """All runs of the study, deleted ones too, the oldest first."""
-    from mlflow.entities import ViewType
-
-    token: str | None = None
-    query = f"tags.`{STUDY}` = '{key}'"
-    while True:
-        page: Any = client.search_runs(
-            [experiment],
-            query,
-            ViewType.ALL,
-            max_results=1_000,
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
 def _digest(page: str) -> str:
     return hashlib.sha256(page.encode()).hexdigest()[:16]
-
-
-def _mirrored(run: Run) -> Mirrored:
-    metrics, tags = run.data.metrics, dict(run.data.tags)
-    return Mirrored(
-        run_id=run.info.run_id,
-        status=run.info.status,
-        name=run.info.run_name or "",
-        steps=int(metrics.get("epoch", metrics.get("trials_finished", 0))),
-        params=set(run.data.params),
-        tags=tags,
-    )

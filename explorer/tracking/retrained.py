@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained
-from explorer.tracking.address import resolve, told_as_one_line
-from explorer.tracking.mirror import PARENT, STUDY, study_key
-from explorer.tracking.registered import WEIGHTS, digest, register
-from explorer.tracking.tracker import connect, open_mirror
+from explorer.tracking.address import resolve, tracking_errors
+from explorer.tracking.client import connect
+from explorer.tracking.mirror import open_mirror
+from explorer.tracking.registry import WEIGHTS, digest, register
+from explorer.tracking.runs import PARENT, STUDY, study_key
 from explorer.training import files
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ def log_retrain(record: StudyRecord, trial: TrialRecord, outcome: Mapping[str, A
     Raises:
         TrackingError: one line saying why the server could not be written to.
     """
-    with told_as_one_line(uri):
+    with tracking_errors(uri):
         return _log(connect(uri), resolve(uri), record, trial, outcome, folder)
 
 
-def log_again(record: StudyRecord, folder: Path, uri: str) -> list[str]:
+def log_retrain_folders(record: StudyRecord, folder: Path, uri: str) -> list[str]:
     """Logs what was retrained of a study before, as it lies in the folders that retrain wrote.
 
     Args:

@@ -12,8 +12,8 @@ from typing import Any
 
 from explorer.arch import Architecture, cost
 from explorer.plots.labels import published_name, shorthand, si
-from explorer.reporting import course
-from explorer.reporting.baseline import advantages, name
+from explorer.reporting import search_page
+from explorer.reporting.baseline import best_trade_offs, name
 from explorer.reporting.document import Section
 from explorer.results.pareto import GrowingHypervolume, by_end, point, reference_point
 from explorer.results.record import StudyRecord, TrialRecord
@@ -136,7 +136,7 @@ def note(record: StudyRecord, index: TrialIndex, links: Mapping[int, str] | None
     front = {trial.number: trial for trial in index.front}
     published = (index.measured[number] for number in index.published)
     shown = {trial.number: trial for trial in published if trial.state == "COMPLETE"} | front
-    found = advantages(record, index)
+    found = best_trade_offs(record, index)
     lines = [f"- **trial {_linked(one.trial, links)}: {one.words()}**" for one in found]
     if lines:
         lines = [f"Against canonical {name()}, trained the same way:", "", *lines, ""]
@@ -158,15 +158,16 @@ def note(record: StudyRecord, index: TrialIndex, links: Mapping[int, str] | None
     return "\n".join(lines)
 
 
-def search_page(record: StudyRecord) -> str:
+def search_html(record: StudyRecord) -> str:
     """How the search went, and what it says of its space, as one page. Equal studies give equal pages."""
-    from explorer.reporting import statistics  # needs numpy
+    from explorer.analysis.statistics import space_statistics  # needs numpy
+    from explorer.reporting import statistics
 
     try:
-        more = statistics.sections(statistics.find(record))
+        more = statistics.sections(space_statistics(record))
     except SpaceError as error:  # of a family that is not installed here
         more = (Section("statistics", "Statistics of the space", (str(error),)),)
-    return course.html(record, more)
+    return search_page.html(record, more)
 
 
 def _linked(trial: TrialRecord, links: Mapping[int, str]) -> str:

@@ -65,7 +65,7 @@ def test_what_counts_at_equal_size_is_found() -> None:
     assert found.uniform
     assert found.ranked[0].name == "pct_3x3"
     assert found.ranked[0].share > 0.8
-    assert [one.name for one in found.ranked if one.told] == ["pct_3x3"]
+    assert [one.name for one in found.ranked if one.significant] == ["pct_3x3"]
     assert sum(one.share for one in found.ranked) == pytest.approx(1)
     best = max(found.ranked[0].effects, key=lambda effect: effect.gain)
     assert 0.25 < float(best.values.split()[0]) < 0.6
@@ -73,7 +73,7 @@ def test_what_counts_at_equal_size_is_found() -> None:
 
 def test_what_only_makes_networks_larger_does_not_count() -> None:
     found = ranked(planted(200, lambda point: 0.0))
-    assert sum(one.told for one in found.ranked) <= 1  # each is by chance in one study of twenty
+    assert sum(one.significant for one in found.ranked) <= 1  # each is by chance in one study of twenty
     sizes = next(one for one in found.ranked if one.name == "base_e").effects
     assert max(abs(effect.gain) for effect in sizes) < 0.01
 
@@ -107,14 +107,14 @@ def test_a_metaparameter_that_exists_under_a_condition() -> None:
     record = study(uniform(trials))
     record = replace(record, config=record.config | {"space": CONDITIONAL})
     found = ranked(record)
-    assert {one.name for one in found.ranked if one.told} == {"pct_3x3", "bypass"}
+    assert {one.name for one in found.ranked if one.significant} == {"pct_3x3", "bypass"}
     effects = next(one for one in found.ranked if one.name == "pct_3x3").effects
     assert sum(effect.networks for effect in effects) == sum("pct_3x3" in one.metaparameters for one in trials)
     best = sorted(trials, key=lambda one: one.accuracy or 0)[-8:]
     common = {one.name: one for one in traits.traits(space, best, traits.draws(space, (1, 8, 8), 10, 300))}
     assert common["pct_3x3"].words == "is 0.75"
     assert common["pct_3x3"].share == pytest.approx(1 / 3, abs=0.1)  # of the draws that have it
-    assert common["pct_3x3"].told
+    assert common["pct_3x3"].significant
 
 
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=12), st.lists(st.integers(1, 20), min_size=10, max_size=10))
@@ -144,10 +144,10 @@ def test_what_a_front_has_in_common() -> None:
     first, *others = traits.traits(space, front, points)
     assert first.name == "squeeze_ratio"
     assert (first.members, first.of) == (7, 8)
-    assert first.told
+    assert first.significant
     assert first.share < 0.25  # the range has a quarter of the draws, log-uniform over 0.05 to 1
     assert first.text.startswith("on the front squeeze_ratio lies in 0.1")
-    assert not any(one.told for one in others)
+    assert not any(one.significant for one in others)
     assert traits.traits(space, front[:2], points) == ()
     assert sum(traits_plot.info(first).front) == pytest.approx(1)
 
@@ -159,7 +159,7 @@ def test_uniform_draws_have_nothing_in_common_but_by_chance() -> None:
     told = 0
     for _ in range(20):
         front = [replace(trial(number), metaparameters=space.sample(rng)) for number in range(8)]
-        told += any(one.told for one in traits.traits(space, front, points))
+        told += any(one.significant for one in traits.traits(space, front, points))
     assert told <= 3  # one in twenty
 
 

@@ -93,9 +93,9 @@ def test_a_difference_is_told_if_there_is_one() -> None:
     rng = np.random.default_rng(1)
     one, other = rng.beta(2, 20, 200), rng.beta(2, 20, 200)
     assert distribution.difference(one, other).value == pytest.approx(one.mean() - other.mean())
-    assert not distribution.difference(one, one).told
+    assert not distribution.difference(one, one).significant
     apart = distribution.difference(one, one + 0.05)
-    assert apart.told
+    assert apart.significant
     assert apart.low < -0.05 < apart.high < 0
 
 
@@ -114,7 +114,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     hits = 0
     for repeat in range(60):
         found = distribution.difference(rng.beta(2, 20, 60), rng.beta(2, 20, 60), seed=repeat)
-        hits += not found.told
+        hits += not found.significant
     assert 52 <= hits <= 60  # 95 % of 60 is 57
 
 

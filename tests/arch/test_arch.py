@@ -14,6 +14,7 @@ from explorer.arch import Architecture, ArchitectureError, architecture, blocks,
 from explorer.arch import layers as L
 from explorer.arch.families import families, metaparameters, named
 from explorer.arch.families.fire import fire
+from tests.support.fire_points import fire_points
 
 # Table 1 on page 6: output as height x width x channels, "#parameters before pruning". Its input is printed as
 # 224x224x3, but the 111 px after a 7x7/2 convolution without padding need 227 (224 gives 109). maxpool8 is printed as
@@ -71,23 +72,6 @@ IDENTITIES = {
     "shufflenet_v2_x1_0": "d0270ff0e2e3b7b6",
     "vgg16": "538f708f4d595f08",
 }
-
-fire_points = st.fixed_dictionaries(
-    {
-        "base_e": st.integers(1, 40),
-        "incr_e": st.integers(0, 40),
-        "freq": st.integers(1, 9),
-        "pct_3x3": st.floats(0, 1),
-        "squeeze_ratio": st.floats(0.01, 1),
-        "bypass": st.sampled_from(["none", "simple", "complex"]),
-        "modules": st.integers(1, 9),
-        "downsampling": st.floats(0, 0.5),
-        "stem": st.integers(1, 40),
-        "stem_kernel": st.sampled_from([3, 7]),
-        "final_relu": st.booleans(),
-        "batch_norm": st.booleans(),
-    }
-)
 
 
 def by_module(network):

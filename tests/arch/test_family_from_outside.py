@@ -77,6 +77,7 @@ for side in (8, 32, 224):
     assert done.stdout.splitlines() == ["{'growth': 12, 'depth': 12, 'pools': 2}", "8 2", "32 8", "224 28"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_search_and_all_that_follows(site: Path, tmp_path: Path) -> None:
     spaces = tmp_path / "spaces"

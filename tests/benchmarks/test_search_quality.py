@@ -12,8 +12,9 @@ import pytest
 import explorer
 from benchmarks import graph_tables, lcbench_tables
 from benchmarks.picture import png
-from benchmarks.search_quality import METHODS, OURS, RANDOM, REPORTED, Bench, history, objective
-from benchmarks.search_quality_report import _equal, _summary, interval, shares
+from benchmarks.search_quality import METHODS
+from benchmarks.search_quality_report import OURS, RANDOM, _equal, _summary, interval, shares
+from benchmarks.table_objective import REPORTED, Bench, history, objective
 from explorer.tables import load
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,5 @@
 """Bad input of every kind: one line, exit 2, no traceback, nothing lost. Help and mistakes answer without torch."""
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -9,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from explorer.arch import architecture
+from tests.support import warm
 
 SEARCH = ["explorer.search", "+space=fire_micro"]
 
 
 def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *words]
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    return warm.command(*words, cwd=folder, timeout=120, **environment)
 
 
 def refused(folder: Path, *words: str) -> str:

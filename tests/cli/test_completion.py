@@ -1,4 +1,4 @@
-"""Completion in a real bash, and options written with two dashes."""
+"""Hydra's completion of `explorer` in a real bash, and options written with two dashes."""
 
 from __future__ import annotations
 
@@ -10,44 +10,49 @@ from shutil import which
 
 import pytest
 
-from explorer.cli.config import ConfigError, _override, folder
+from explorer.cli.config import _override, folder
+from explorer.cli.options import ConfigError
+from tests.support import warm
 
 BASH = """
-eval "$(python -m explorer.search -sc install=bash)"
-complete -p python
+eval "$(explorer -sc install=bash)"
+complete -p explorer
 while IFS= read -r COMP_LINE; do
+    [[ $COMP_LINE == *" " ]] && COMP_CWORD=$(wc -w <<< "$COMP_LINE") || COMP_CWORD=$(($(wc -w <<< "$COMP_LINE") - 1))
     COMP_POINT=${#COMP_LINE} COMPREPLY=()
-    _explorer_completion 2>/dev/null
+    hydra_bash_completion
     echo "${COMPREPLY[*]}"
 done
 """
+LINES = {
+    "explorer ": {"describe", "retrain", "search"},
+    "explorer ret": {"retrain"},
+    "explorer search sampler=": {"sampler=front", "sampler=tpe", "sampler=random"},
+    "explorer search +space=fire_mi": {"+space=fire_micro"},
+    "explorer search sampler=tpe n_tr": {"n_trials="},
+    "explorer retrain see": {"seeds="},
+    "explorer retrain ": {"seeds=", "launcher="},
+    "explorer serach see": set(),
+}
 
 
 @pytest.mark.skipif(not which("bash"), reason="no bash here")
 def test_bash_completes_commands_groups_spaces_and_keys(tmp_path: Path) -> None:
-    lines = {
-        "python -m explorer.ret": {"explorer.retrain"},
-        "python -m explorer.search sampler=": {"sampler=front", "sampler=tpe", "sampler=random"},
-        "python -m explorer.search +space=fire_mi": {"+space=fire_micro"},
-        "python -m explorer.search sampler=tpe n_tr": {"n_trials="},
-        "python -m explorer.retrain see": {"seeds="},
-        "python -m http.ser": set(),
-        "python script": set(),
-    }
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", BASH],
-        input="\n".join(lines) + "\n",
+        input="\n".join(LINES) + "\n",
         cwd=tmp_path,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stderr == ""
-    registered, *found = done.stdout.split("\n")
-    assert "_explorer_completion python" in registered
-    for (line, expected), words in zip(lines.items(), found, strict=False):
+    assert "rror" not in done.stderr
+    registered, *found = done.stdout.rstrip("\n").split("\n")
+    assert registered.endswith("-F hydra_bash_completion explorer")
+    found += [""] * (len(LINES) - len(found))
+    for (line, expected), words in zip(LINES.items(), found, strict=True):
         assert expected <= set(words.split()), line
         assert bool(words) == bool(expected), line
 
@@ -64,8 +69,7 @@ def test_two_dashes() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in folder("conf").glob("*.yaml")))
 def test_every_command_has_help_of_one_style(name: str, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", f"explorer.{name}", "--help"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.command(f"explorer.{name}", "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     what, examples, *_ = done.stdout.split("\n\n")
     assert what.strip()[0].isupper()  # a sentence on what it does, then examples, then its keys

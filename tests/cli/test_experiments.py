@@ -1,7 +1,5 @@
 """Every file of conf/experiment is a search that could begin."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,14 +8,14 @@ import yaml
 from explorer.cli.config import load_space
 from explorer.study.stopping import make
 from explorer.training.recipe import read
+from tests.support import warm
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
 
 
 def composed(name: str) -> dict[str, dict[str, object]]:
-    words = [sys.executable, "-m", "explorer.search", f"+experiment={name}", "--cfg", "job"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = warm.command("explorer.search", f"+experiment={name}", "--cfg", "job", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     config: dict[str, dict[str, object]] = yaml.safe_load(done.stdout)
     return config

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.cli.config import ConfigError
+from explorer.cli.options import ConfigError
 from explorer.cli.output import claimed
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -17,13 +16,15 @@ from hypothesis import strategies as st
 
 from explorer import data as datasets
 from explorer.arch import Architecture, cost
-from explorer.compression import allocate, codebook, deep, finetune
+from explorer.compression import allocate, codebook, deep, finetune, fisher
 from explorer.compression.codec import container
 from explorer.compression.codec.coded import CodedTensor, CompressionError
+from explorer.compression.layers import weighted_layers
 from explorer.plots import compressed
 from explorer.results.compressed import Compressed
 from explorer.training import recipe as recipes
 from explorer.training.network import Network, build
+from tests.support import warm
 from tests.support.sample import finished_study
 
 RECIPE = {"epochs": 2, "batch_size": 64, "optimizer": "adamw", "lr": 0.003, "clip": 1.0, "init": "orthogonal"}
@@ -103,41 +104,44 @@ def test_the_cheapest_loss_within_the_budget() -> None:
         allocate.allocate(options, 10)
 
 
+@pytest.mark.slow
 def test_pruned_weights_stay_zero_while_the_others_are_trained() -> None:
     made, data = network(), datasets.load(DIGITS)
-    kept = {name: max(1, layer.weight.numel() // 3) for name, layer in finetune.layers(made).items()}
-    before = {name: layer.weight.detach().clone() for name, layer in finetune.layers(made).items()}
-    finetune.keep(made, kept)
+    kept = {name: max(1, layer.weight.numel() // 3) for name, layer in weighted_layers(made).items()}
+    before = {name: layer.weight.detach().clone() for name, layer in weighted_layers(made).items()}
+    finetune.hold_pruned(made, kept)
     finetune.train(made, data, recipes.read(RECIPE), 1, 1.0, 0)
     finetune.release(made)
     changed = 0
-    for name, layer in finetune.layers(made).items():
+    for name, layer in weighted_layers(made).items():
         assert int((layer.weight != 0).sum()) == kept[name]
         changed += not torch.equal(layer.weight[layer.weight != 0], before[name][layer.weight != 0])
         assert float(before[name][layer.weight == 0].abs().max()) <= float(before[name][layer.weight != 0].abs().min())
     assert changed > 3  # a layer may be dead, and then has no gradient
 
 
+@pytest.mark.slow
 def test_codebooks_are_trained_with_the_codes_fixed() -> None:
     made, data = network(), datasets.load(DIGITS)
-    coded = {n: codebook.share(m.weight.detach().numpy(), None, 7) for n, m in finetune.layers(made).items()}
+    coded = {n: codebook.share(m.weight.detach().numpy(), None, 7) for n, m in weighted_layers(made).items()}
     finetune.share(made, coded)
-    for name, layer in finetune.layers(made).items():
+    for name, layer in weighted_layers(made).items():
         np.testing.assert_array_equal(layer.weight.detach().numpy(), coded[name].dense())
     finetune.train(made, data, recipes.read(RECIPE), 1, 1.0, 0)
-    finetune.unshare(made)
+    finetune.materialise(made)
     changed = 0
-    for name, layer in finetune.layers(made).items():
+    for name, layer in weighted_layers(made).items():
         after = layer.weight.detach().numpy()
         changed += not np.array_equal(after, coded[name].dense())
         assert all(len(np.unique(after[coded[name].codes == code])) == 1 for code in np.unique(coded[name].codes))
     assert changed > 3
 
 
+@pytest.mark.slow
 def test_a_teacher_is_followed_and_not_the_labels() -> None:
     """A pruned network comes to answer as a network that was never trained does."""
     teacher, made, data = network(), network(), datasets.load(DIGITS)
-    finetune.keep(made, {name: layer.weight.numel() // 2 for name, layer in finetune.layers(made).items()})
+    finetune.hold_pruned(made, {name: layer.weight.numel() // 2 for name, layer in weighted_layers(made).items()})
 
     def apart() -> float:
         found = 0.0
@@ -156,7 +160,7 @@ def test_a_teacher_is_followed_and_not_the_labels() -> None:
 def test_fisher_is_the_mean_square_gradient() -> None:
     made = network()
     images = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = finetune.fisher(made, images, 3)
+    found = fisher.of_weights(made, images, 3)
     drawn = torch.multinomial(made(images).softmax(1), 1, generator=torch.Generator().manual_seed(3))[:, 0]
     total = torch.zeros_like(made.get_parameter("conv10.weight"))
     for image, label in zip(images, drawn, strict=True):
@@ -168,11 +172,14 @@ def test_fisher_is_the_mean_square_gradient() -> None:
     np.testing.assert_allclose(found["conv10"], (total / 6).numpy(), rtol=1e-3, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_network_within_its_budget_from_the_file_alone(tmp_path: Path) -> None:
     made, data, recipe = network(), datasets.load(DIGITS), recipes.read(RECIPE)
     finetune.train(made, data, recipe, 2, 1.0, 0)
     budget = cost(small()).bytes // 12
-    tensors = deep.compress(small(), made.state_dict(), data, recipe, deep.Plan(budget, rounds=2, epochs=3))
+    tensors = deep.compress(
+        small(), made.state_dict(), data, recipe, deep.CompressionSettings(budget, rounds=2, epochs=3)
+    )
     size = container.write(tmp_path / "a.sqz", small(), tensors)
     assert size <= budget
     _, values = container.read(tmp_path / "a.sqz")
@@ -182,14 +189,15 @@ def test_a_network_within_its_budget_from_the_file_alone(tmp_path: Path) -> None
     assert all(len(np.unique(value)) <= 256 for value in values.values())
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_in_training_stays_within_its_budget() -> None:
     """The budgets lie where the codebooks' training adds bytes: of two budgets one apart, one is just missed."""
     made, data, recipe = network(), datasets.load(DIGITS), recipes.read(RECIPE)
     finetune.train(made, data, recipe, 2, 1.0, 0)
 
     def size(budget: int) -> int:
-        plan = deep.Plan(budget, rounds=1, epochs=4)
-        return len(container.pack(small(), deep.compress(small(), made.state_dict(), data, recipe, plan)))
+        settings = deep.CompressionSettings(budget, rounds=1, epochs=4)
+        return len(container.pack(small(), deep.compress(small(), made.state_dict(), data, recipe, settings)))
 
     first = size(2686)
     assert first <= 2686
@@ -225,9 +233,9 @@ def test_the_front_over_bytes() -> None:
     record = finished_study()
     best = max(record.finished, key=lambda trial: trial.accuracy or 0)
     found = compressed.info(record, [result(best.number, best.params, (best.bytes // 16,), 0.9, best.accuracy or 0)])
-    assert found.compressed[0].parent is not None
-    assert found.compressed[0].parent.bytes == best.bytes
-    assert found.compressed[0] in found.front
+    ((dense, small),) = found.compressed
+    assert dense.x == best.bytes
+    assert small in found.front
     lines = compressed.verdict(found)
     assert any(f"beaten by the larger trial {best.number} compressed" in line for line in lines)
     drawn = compressed.figure(found)
@@ -240,18 +248,13 @@ def test_the_front_over_bytes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     """A study's network trained, compressed, stored, logged, decompressed: each by its command."""
     from explorer.storage import attributes
 
     def run(name: str, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", f"explorer.{name}", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm.command(f"explorer.{name}", *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -278,8 +281,8 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     assert [each.data.metrics["bytes"] for each in runs] == [found[0].size]
     parent = client.get_run(runs[0].data.tags["mlflow.parentRunId"])
     assert parent.data.tags["trial"] == str(found[0].trial)
-    told = run("track", "tracking=sqlite:///again.db")
-    assert "1 compressed networks are there too\n" in told
+    printed = run("track", "tracking=sqlite:///again.db")
+    assert "1 compressed networks are there too\n" in printed
     again = MlflowClient(f"sqlite:///{tmp_path}/again.db")
     experiments = [each.experiment_id for each in again.search_experiments()]
     twin = next(each for each in again.search_runs(experiments) if "compressed_trial" in each.data.tags)
@@ -316,7 +319,7 @@ def test_what_cannot_be_is_refused(
 
 
 def test_budgets() -> None:
-    from explorer.compress import budget
+    from explorer.cli.compress_options import budget
 
     assert [budget(text) for text in ("20kB", "0.02MB", 20000, "20_000", ".02MB", None)] == [20_000] * 5 + [None]
 
@@ -326,33 +329,33 @@ def test_weights_name_their_network_by_their_shapes() -> None:
     from typing import Any
 
     from explorer.arch import architecture
-    from explorer.cli.config import ConfigError
     from explorer.compression.codec.header import tensor_shapes
-    from explorer.compression.given_weights import _target
+    from explorer.compression.given_weights import published
 
     data: Any = SimpleNamespace(input_shape=(3, 227, 227))
     for name in ("squeezenet_v1_0", "squeezenet_v1_1"):
         shapes = tensor_shapes(architecture(name, data.input_shape, 1000))
         given = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
-        assert _target("best", given, data) == name
-        assert _target("squeezenet_v1_1", given, data) == "squeezenet_v1_1"
-    with pytest.raises(ConfigError, match="of no published network"):
-        _target("best", {"a.weight": torch.empty(3, 4)}, data)
+        assert published("best", given, data) == name
+        assert published("squeezenet_v1_1", given, data) == "squeezenet_v1_1"
+    with pytest.raises(CompressionError, match="of no published network"):
+        published("best", {"a.weight": torch.empty(3, 4)}, data)
 
 
+@pytest.mark.slow
 def test_a_budget_that_loses_too_much_is_exceeded_and_one_that_is_asked_for_is_kept() -> None:
     made, data, recipe = network(), datasets.load(DIGITS), recipes.read(RECIPE)
     finetune.train(made, data, recipe, 4, 1.0, 0)
     budget = cost(small()).bytes // 20
-    asked = deep.Plan(budget, rounds=2, epochs=4)
-    told: list[str] = []
+    settings = deep.CompressionSettings(budget, rounds=2, epochs=4)
+    lines: list[str] = []
 
-    def size(plan: deep.Plan) -> int:
+    def size(settings: deep.CompressionSettings) -> int:
         return len(
-            container.pack(small(), deep.compress(small(), made.state_dict(), data, recipe, plan, 0, told.append))
+            container.pack(small(), deep.compress(small(), made.state_dict(), data, recipe, settings, 0, lines.append))
         )
 
-    assert size(replace(asked, tolerance=0.01)) > 1.2 * budget
-    assert any("no further" in line for line in told)
+    assert size(replace(settings, tolerance=0.01)) > 1.2 * budget
+    assert any("no further" in line for line in lines)
     with pytest.raises(CompressionError, match="bytes are left for the weights, too few"):
-        size(replace(asked, budget=900))
+        size(replace(settings, budget=900))

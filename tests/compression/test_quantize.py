@@ -8,10 +8,10 @@ from torch.nn import functional as F
 from explorer.arch import Architecture, architecture
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
+from explorer.compression import fisher
 from explorer.compression.codec import container
 from explorer.compression.codec.coded import CodedTensor, CompressionError
 from explorer.compression.compensate import Curvature, compensate
-from explorer.compression.importance import importance
 from explorer.compression.propagate import propagate
 from explorer.compression.quantize import quantize
 from explorer.compression.rate import Rate
@@ -181,7 +181,7 @@ def test_importance_foretells_the_divergence():
     tensors, images = trained(MIXED), pictures(MIXED, 400)
     network = build(MIXED).eval()
     network.load_state_dict({name: torch.from_numpy(part) for name, part in tensors.items()}, strict=False)
-    found = importance(network, images)
+    found = fisher.of_rows(network, images)
     assert {name: len(rows) for name, rows in found.items()} == {
         "stem": 8, "grouped": 8, "one": 4, "three": 4, "classes": 5,
     }  # fmt: skip
@@ -235,7 +235,7 @@ def test_a_budget_is_kept_and_used(share):
     tensors, images = trained(network), pictures(network)
     usual = len(container.pack(network, quantize(network, tensors, images, fineness=0.001)))
     budget, passes = int(share * usual), []
-    made = quantize(network, tensors, images, budget=budget, told=passes.append)
+    made = quantize(network, tensors, images, budget=budget, report=passes.append)
     assert 0.97 * budget < len(container.pack(network, made)) <= budget
     assert passes
 

@@ -15,8 +15,11 @@ from PIL import Image
 
 from explorer.data import NAMES, DataError, load
 from explorer.data.fashion_mnist import FILES, read_idx
+from explorer.data.files import Preparation
+from explorer.data.folder import scan
 from explorer.data.memory import MemoryDataModule, Pixels
 from explorer.data.module import DataModule
+from tests.support.pictures import pictures
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 Maker = Callable[[Path, pytest.MonkeyPatch], dict[str, Any]]
@@ -74,15 +77,6 @@ def cifar(classes: int) -> Maker:
         return {"dir": str(folder), "download": False, "val": 2 * classes}
 
     return make
-
-
-def pictures(folder: Path, classes: int, each: int, offset: int = 0) -> None:
-    for c in range(classes):
-        (folder / f"class{c}").mkdir(parents=True)
-        for i in range(each):
-            rng = np.random.default_rng([offset, c, i])
-            pixels = rng.integers(0, 256, (40 + 3 * i, 60, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"class{c}" / f"{offset + i}.png")
 
 
 def image_folder(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -322,6 +316,42 @@ def test_warp_shows_all_and_short_side_the_middle(tmp_path: Path) -> None:
     assert bool((kept == 255).all())
     assert bool((warped == 0).any())
     assert bool((warped == 255).any())
+
+
+@pytest.mark.parametrize("resize", ["warp", "short_side"])
+@pytest.mark.parametrize("size", [(47, 31), (31, 47), (640, 33), (33, 33), (40, 33), (500, 375)])
+def test_images_are_resized_and_cropped_as_torchvision_does(size: tuple[int, int], resize: str, tmp_path: Path) -> None:
+    from torchvision.transforms import functional as F
+
+    Image.effect_noise(size, 90).convert("RGB").save(tmp_path / "x.png")
+    preparation = Preparation(resize, 33, 28, "rgb", (0.0,) * 3, (1.0,) * 3, mirror=False)
+    with Image.open(tmp_path / "x.png") as opened:
+        resized = F.resize(opened.convert("RGB"), [33, 33] if resize == "warp" else [33])
+    theirs = F.center_crop(F.pil_to_tensor(resized), [28, 28])
+    assert torch.equal(preparation.image(str(tmp_path / "x.png"), None), theirs.float())
+
+
+def test_folders_are_listed_as_torchvision_lists_them(tmp_path: Path) -> None:
+    from torchvision.datasets import ImageFolder
+
+    for name in (
+        "b/2.PNG",
+        "b/10.png",
+        "b/deep/1.jpeg",
+        "b/deep.er/1.webp",
+        "a/x.JPG",
+        "a/notes.txt",
+        "C/z.tiff",
+        "y.png",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    theirs = ImageFolder(str(tmp_path))
+    assert scan(tmp_path) == (theirs.samples, theirs.classes)
+    assert len(theirs.samples) == 6
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no images in .*/empty; put one folder of images a class there"):
+        scan(tmp_path)
 
 
 def test_loader_processes_change_nothing(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_link_back_up_is_followed_once(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: (f / "bird").mkdir(), r"no images in .*photos for class bird; put one folder"),
+        (lambda f: (f / "bird").mkdir(), r"no images in .*photos/bird; put one folder"),
         (lambda f: picture(f / "bird" / "1.png"), r"photos/bird has 1 image, too few for 3 parts \(train, val, test\)"),
         (lambda f: shutil.rmtree(f / "dog"), r"has the one class cat; a network learns to tell two or more apart"),
     ],

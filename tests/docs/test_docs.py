@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 import explorer
+from tests.support import warm
 from tests.support.browser_pages import DOCS, PAGES, ROOT, Command, blocks, commands, consoles, headings, unlike
 
 README = ROOT / "README.md"
@@ -50,22 +51,11 @@ class Links(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as `make docs` does."""
-    folder = tmp_path_factory.mktemp("docs") / "site"
-    done = subprocess.run(
-        [sys.executable, "docs/make.py", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "No issues found" in done.stdout + done.stderr
-    return folder
-
-
-@pytest.fixture(scope="session")
 def pages(site: Path) -> dict[Path, Links]:
     return {path: Links(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
 
 
+@pytest.mark.slow
 def test_every_page_is_in_the_navigation(site: Path) -> None:
     settings = tomllib.loads((DOCS / "zensical.toml").read_text(encoding="utf-8"))
     listed = set(re.findall(r"'([\w/]+\.md)'", str(settings["project"]["nav"])))
@@ -74,6 +64,7 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     assert all((site / name).with_suffix(".html").is_file() for name in listed)
 
 
+@pytest.mark.slow
 def test_links_of_the_site_lead_somewhere(pages: dict[Path, Links], site: Path) -> None:
     wrong, seen = [], 0
     for path, page in pages.items():
@@ -95,6 +86,7 @@ def test_links_of_the_site_lead_somewhere(pages: dict[Path, Links], site: Path) 
     assert seen > 1000
 
 
+@pytest.mark.slow
 def test_the_site_needs_no_network(pages: dict[Path, Links], site: Path) -> None:
     for path, page in pages.items():
         for address in page.loaded:
@@ -106,6 +98,7 @@ def test_the_site_needs_no_network(pages: dict[Path, Links], site: Path) -> None
     assert "url(//" not in styles
 
 
+@pytest.mark.slow
 def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
     """The build is strict: of a page alone, what is wrong in it stops it."""
     (tmp_path / "docs").mkdir()
@@ -125,6 +118,7 @@ def keys(config: dict[str, Any], prefix: str = "") -> Iterator[str]:
                 yield from keys(value, f"{prefix}{key}.")
 
 
+@pytest.mark.slow
 def test_the_reference_has_every_command_key_and_option(site: Path) -> None:
     written = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     for path in (ROOT / "conf").glob("*.yaml"):
@@ -245,7 +239,8 @@ REFUSED = [command for command in consoles(DOCS / "howto" / "space.md") if comma
 
 @pytest.mark.parametrize("command", REFUSED, ids=lambda command: command.line)
 def test_refusals_are_as_printed(command: Command, configured: Path) -> None:
-    words = [sys.executable, *shlex.split(command.line)[1:]]
-    done = subprocess.run(words, cwd=configured, capture_output=True, text=True, check=False)
+    program, option, *words = shlex.split(command.line)
+    assert (Path(program).name, option) == ("python", "-m")
+    done = warm.command(*words, cwd=configured)
     assert done.returncode == 2
     assert unlike(command.output, done.stderr) is None

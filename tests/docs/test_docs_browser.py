@@ -8,13 +8,9 @@ from typing import Any
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.docs.test_docs import site
-from tests.reproduction.test_paper_browser import luminance
-from tests.tracking import test_mlflow_browser as test_browser
-from tests.tracking.test_mlflow_browser import PATIENCE, PICTURES, browser, wait_for
+from tests.support.browser import MARKS, PATIENCE, PICTURES, luminance, wait_for
 
-pytestmark = test_browser.pytestmark
-__all__ = ["browser", "site"]  # pytest finds them here
+pytestmark = MARKS
 
 
 def opened(browser: Any, page: Path, width: int, scheme: str) -> None:

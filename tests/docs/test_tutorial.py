@@ -21,6 +21,8 @@ UI = "mlflow ui --backend-store-uri sqlite:///mlflow.db"
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.xdist_group("tutorial"),
     pytest.mark.timeout(1800),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*"),
 ]
@@ -53,7 +55,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def look(folder: Path) -> None:
     """MLflow's server answers, and shows what the page says is there."""
-    from explorer.tracking.tracker import connect
+    from explorer.tracking.client import connect
 
     client = connect(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("fire_micro")

@@ -36,7 +36,7 @@ def test_numbers_come_back_as_they_were() -> None:
     ["os:system", "builtins:eval", "explorer.study.controller:Controller", "explorer.launchers.jobs:run", "", 3, None],
 )
 def test_a_worker_runs_nothing_but_what_is_on_its_list(function: object) -> None:
-    with pytest.raises(jobs.JobError, match=r"workers do not run .*, expected one of explorer\.worker:train"):
+    with pytest.raises(jobs.JobError, match=r"workers do not run .*, expected one of explorer\.training\.worker:train"):
         jobs.unpack(jobs.run(json.dumps({"function": function, "arguments": ["touch here"]})))
 
 
@@ -46,7 +46,7 @@ def test_what_is_not_on_the_list_is_not_sent() -> None:
 
 
 def test_arguments_are_plain_data() -> None:
-    with pytest.raises(jobs.JobError, match=r"the arguments of explorer\.worker:train are no plain data"):
+    with pytest.raises(jobs.JobError, match=r"the arguments of explorer\.training\.worker:train are no plain data"):
         jobs.pack(train, (object(),))
 
 

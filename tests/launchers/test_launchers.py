@@ -14,22 +14,14 @@ from typing import Any
 import pytest
 
 from explorer import launchers
-from explorer.arch.families.fire import fire
 from explorer.data.files import DataError
 from explorer.launchers import Launcher, jobs
 from explorer.storage.study_store import load
 from explorer.training.job import weights
 from explorer.training.worker import data_facts, train
-from tests.support.launched import CONFIGS, MARK, died, ended, marked, need, start, wait_for
+from tests.support.launched import CONFIGS, MARK, died, ended, job, marked, need, start, wait_for
 
-
-def job(folder: Path) -> dict[str, Any]:
-    """One epoch of a small network."""
-    network = fire((1, 8, 8), 10, modules=1, base_e=16, final_relu=False).to_json()
-    recipe = {"epochs": 1, "batch_size": 64, "optimizer": "adamw", "lr": 0.01}
-    epochs = {"first_epoch": 0, "last_epoch": 1, "epochs": 1}
-    job = {"architecture": network, "recipe": recipe, "data": {"name": "digits"}, "seed": 3, "folder": str(folder)}
-    return job | epochs
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
 def curve(result: dict[str, Any]) -> list[dict[str, float]]:
@@ -67,7 +59,6 @@ def test_threads_and_devices_are_set_and_nothing_is_left_after_close(
     assert not list(tmp_path.glob("slurm/*/slot_*"))
 
 
-@pytest.mark.slow
 def test_a_training_uses_every_device_of_its_slot(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     several = {"local": {}, "ray": {"slots": 1, "cpus": 2}, "slurm": {"slots": 1, "cpus": 2}}
@@ -166,7 +157,6 @@ def test_a_training_gives_the_same_bits_wherever_it_runs(launcher: Launcher, tmp
     assert all(ours[key].equal(theirs[key]) for key in ours)
 
 
-@pytest.mark.slow
 def test_workers_of_a_killed_controller_end(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = json.dumps({"name": name} | CONFIGS[name])
@@ -202,7 +192,7 @@ def test_workers_of_a_killed_controller_end(name: str, tmp_path: Path, monkeypat
     process.stdout.close()
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_a_search_runs_on_it(name: str, tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(
         "defaults: [fire_micro, _self_]\nsearch: {base_e: {low: 16, high: 32}, incr_e: null}\nfixed: {incr_e: 16}\n"

@@ -9,7 +9,7 @@ from explorer.launchers import LauncherError
 from explorer.launchers.local import LocalLauncher
 from explorer.launchers.packing import MOST, trainings, usage
 from explorer.training.worker import train
-from tests.launchers.test_launchers import job
+from tests.support.launched import job
 
 # As nvidia-smi answers; while the flag exists a training is on the GPU.
 NVIDIA_SMI = """#!/bin/sh
@@ -37,6 +37,7 @@ def test_trainings_on_one_gpu(memory: float, total: float, utilisation: float, n
     assert trainings(memory, total, utilisation) == number
 
 
+@pytest.mark.slow
 def test_slots_are_added_when_the_first_training_has_shown_what_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from explorer import launchers
 from explorer.launchers import LauncherError, WorkerDied, WorkerTaken, jobs
 from tests.support.launched import MARK, listening, marked, need, wait_for
 
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:

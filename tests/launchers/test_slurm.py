@@ -16,6 +16,8 @@ from explorer import launchers
 from explorer.launchers import Launcher, LauncherError, WorkerDied, WorkerTaken, jobs
 from tests.support.launched import MARK, died, listening, marked, need, start, wait_for
 
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
 
 @pytest.fixture
 def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:

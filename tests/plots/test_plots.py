@@ -26,21 +26,21 @@ def test_info_has_every_network_with_an_accuracy() -> None:
     record = finished_study(20)
     info = front.info(record)
     shown = [one for one in record.trials if one.accuracy is not None]
-    assert [(mark.trial, mark.params, mark.accuracy) for mark in info.marks] == [
+    assert [(marker.trial, marker.x, marker.accuracy) for marker in info.markers] == [
         (one.number, one.params, one.accuracy) for one in shown
     ]
-    assert [mark.trial for mark in info.front] == [one.number for one in front_trials(record)]
-    assert [mark.trial for mark in info.marks if mark.stopped] == [12]
+    assert [marker.trial for marker in info.front] == [one.number for one in front_trials(record)]
+    assert [marker.trial for marker in info.markers if marker.stopped] == [12]
     assert (info.failed, info.images, info.study) == (1, VAL_IMAGES, "fire_micro-digits")
 
 
 def test_bars_are_the_standard_errors() -> None:
     one, three = trial(2, accuracy=0.9), trial(3, accuracy=0.9, seeds=(0, 1, 2))
-    marks = front.info(study([one, three])).marks
-    assert marks[0].error == pytest.approx(math.sqrt(0.9 * 0.1 / VAL_IMAGES), rel=0.03)
-    assert marks[1].error == pytest.approx(0.01 / math.sqrt(3))
+    markers = front.info(study([one, three])).markers
+    assert markers[0].error == pytest.approx(math.sqrt(0.9 * 0.1 / VAL_IMAGES), rel=0.03)
+    assert markers[1].error == pytest.approx(0.01 / math.sqrt(3))
     drawn = traces(study([one]))["Pareto front"].error_y
-    assert drawn.array == drawn.arrayminus == (marks[0].error,)
+    assert drawn.array == drawn.arrayminus == (markers[0].error,)
 
 
 def test_bars_stay_within_what_an_accuracy_can_be() -> None:
@@ -50,7 +50,7 @@ def test_bars_stay_within_what_an_accuracy_can_be() -> None:
 
 
 def test_98_1_and_98_6_percent_of_360_images_overlap() -> None:
-    low, high = front.info(study([trial(2, accuracy=353 / 360), trial(3, accuracy=355 / 360)])).marks
+    low, high = front.info(study([trial(2, accuracy=353 / 360), trial(3, accuracy=355 / 360)])).markers
     assert low.accuracy + low.error > high.accuracy - high.error
 
 
@@ -59,8 +59,8 @@ def test_the_front_is_a_step_line_to_the_largest_network() -> None:
     info = front.info(record)
     (line,) = (trace for trace in front.figure(info).data if trace.mode == "lines")
     assert line.line.shape == "hv"
-    assert list(line.x) == [mark.params for mark in info.front] + [max(mark.params for mark in info.marks)]
-    assert list(line.y) == [mark.accuracy for mark in info.front] + [info.front[-1].accuracy]
+    assert list(line.x) == [marker.x for marker in info.front] + [max(marker.x for marker in info.markers)]
+    assert list(line.y) == [marker.accuracy for marker in info.front] + [info.front[-1].accuracy]
 
 
 def test_published_networks_are_marked_and_named() -> None:
@@ -77,7 +77,7 @@ def test_published_networks_are_marked_and_named() -> None:
 
 def test_the_pointer_shows_everything() -> None:
     one = trial(7, accuracy=0.95)
-    (mark,) = front.info(study([one])).marks
+    (marker,) = front.info(study([one])).markers
     for expected in (
         "trial 7",
         "on the front",
@@ -87,11 +87,11 @@ def test_the_pointer_shows_everything() -> None:
         "epochs 20",
         "360 images",
     ):
-        assert expected in mark.text
+        assert expected in marker.text
     for name, value in one.metaparameters.items():
-        assert f"{name} {value}" in mark.text
+        assert f"{name} {value}" in marker.text
     stopped = trial(8, state="PRUNED", epochs=5, reason="behind at <5>")
-    assert "epochs 5 (behind at &lt;5&gt;)" in front.info(study([stopped])).marks[0].text
+    assert "epochs 5 (behind at &lt;5&gt;)" in front.info(study([stopped])).markers[0].text
 
 
 def test_a_far_failure_is_an_arrow_on_the_axis() -> None:
@@ -99,7 +99,7 @@ def test_a_far_failure_is_an_arrow_on_the_axis() -> None:
     record = study([*good, trial(12, accuracy=0.1)])
     info = front.info(record)
     assert info.floor > 0.9
-    assert [mark.trial for mark in info.below] == [12]
+    assert [marker.trial for marker in info.below] == [12]
     arrow = traces(record)["below the axis"]
     assert (arrow.y, arrow.text) == ((info.floor,), ("10%",))
     assert "trial 12" in arrow.customdata[0]
@@ -114,8 +114,8 @@ def test_the_front_is_shown_but_for_failures_that_are_small() -> None:
     good = [trial(n, accuracy=0.95 + n / 1000) for n in range(2, 12)]
     small, smallest = (replace(trial(n, accuracy=a), params=n) for n, a in ((90, 0.6), (80, 0.1)))
     info = front.info(study([*good, small, smallest]))
-    assert {80, 90} <= {mark.trial for mark in info.front}
-    assert [mark.trial for mark in info.below] == [80]
+    assert {80, 90} <= {marker.trial for marker in info.front}
+    assert [marker.trial for marker in info.below] == [80]
 
 
 def test_a_published_network_is_never_cut_off() -> None:
@@ -132,7 +132,7 @@ def test_stopped_trials_do_not_stretch_the_axis() -> None:
     record = study([*good, *stopped, seen])
     alone, info = front.info(study(good)), front.info(record)
     assert (info.floor, info.ceiling) == (alone.floor, alone.ceiling)
-    assert {mark.trial for mark in info.below} == set(range(20, 60))
+    assert {marker.trial for marker in info.below} == set(range(20, 60))
     drawn = traces(record)
     edge = drawn["stopped below the axis"]
     assert (edge.mode, edge.text, edge.marker.symbol) == ("markers", None, "triangle-down-open")
@@ -214,7 +214,7 @@ def test_si(value: float, shown: str) -> None:
     assert si(value) == shown
 
 
-def test_names_of_marks_at_one_place_stand_apart() -> None:
+def test_names_at_one_place_stand_apart() -> None:
     place = (0.5, 0.5)
     places = label_places([place] * 4, ["SqueezeNet v1.0"] * 4, [(*place, *place)] * 4)
     assert len(set(places)) == 4

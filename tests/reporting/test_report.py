@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,30 +15,38 @@ from typing import Any
 import pytest
 
 from explorer.arch import cost
-from explorer.cli.config import folder, space_files
+from explorer.cli.config import space_files
 from explorer.plots import curves, history, parallel
 from explorer.report import name_the_other
-from explorer.reporting import known, page
-from explorer.reporting.baseline import advantages
-from explorer.reporting.commands import GROUPS, Commands, commands
-from explorer.reporting.details import details
+from explorer.reporting import page, presets
+from explorer.reporting.baseline import best_trade_offs
+from explorer.reporting.commands import GROUPS, Commands
+from explorer.reporting.front_section import canonical
+from explorer.reporting.network_details import details
 from explorer.reporting.page import Subject
-from explorer.reporting.parts import canonical
 from explorer.results.record import StudyRecord
 from explorer.results.spent import duration, spent, within
+from tests.support import warm
+from tests.support.reported import PRESETS, subject
 from tests.support.sample import finished_study, study, trial
 
-PRESETS = {group: known.options(folder("conf") / group) for group in GROUPS}
-
-
-def subject(record: StudyRecord) -> Subject:
-    options = f"study={record.name}"
-    return Subject(record, options, commands(record, options, PRESETS, known.spaces(space_files())))
+SCRIPTS = sorted(Path(page.__file__).parents[1].rglob("*.js"))
 
 
 def report(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "explorer.report", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return warm.command("explorer.report", *arguments, cwd=cwd)
+
+
+# Scripts --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: str(file.name))
+def test_the_syntax_of_a_script_is_right(file: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node here to check it")
+    done = subprocess.run([node, "--check", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # What it took ---------------------------------------------------------------------------------------------------------
@@ -78,12 +87,12 @@ def test_advantages_are_the_smallest_of_the_same_accuracy_and_the_best() -> None
     anchor = trial(0, anchor="squeezenet_v1_0", accuracy=0.95)
     shares = {2: (0.10, 0.90), 3: (0.30, 0.94), 4: (0.50, 0.96), 5: (0.70, 0.999), 6: (2.0, 1.0)}
     others = [replace(trial(n, accuracy=a), params=int(s * anchor.params)) for n, (s, a) in shares.items()]
-    found = advantages(study([anchor, *others]))
+    found = best_trade_offs(study([anchor, *others]))
     assert [(one.trial.number, one.same) for one in found] == [(3, True), (4, True), (5, False)]
     assert "within the error" in found[0].words()
     assert found[2].words() == "more accurate at 0.70x the parameters (+4.9 ± 1.3 points)"
-    assert advantages(study(others)) == []
-    assert advantages(study([anchor, others[0]])) == []
+    assert best_trade_offs(study(others)) == []
+    assert best_trade_offs(study([anchor, others[0]])) == []
 
 
 # Figures --------------------------------------------------------------------------------------------------------------
@@ -110,16 +119,16 @@ def test_many_curves_are_thinned_and_said() -> None:
 
 def test_history_counts_the_epochs_of_stopped_trials_too() -> None:
     record = study([trial(0), replace(trial(1, state="PRUNED", epochs=5), ended=trial(1).ended), trial(2)])
-    (line,) = history.lines([record])
+    (line,) = history.histories([record])
     assert line.epochs == (20, 45)
     assert line.volumes[1] >= line.volumes[0] > 0
-    assert history.lines([study([])]) == ()
+    assert history.histories([study([])]) == ()
 
 
 def test_two_histories_have_one_corner() -> None:
     small = study([trial(1)])
     large = replace(study([replace(trial(1), params=10 * trial(1).params)]), name="large")
-    one, other = history.lines([small, large])
+    one, other = history.histories([small, large])
     assert one.volumes[0] > other.volumes[0]
 
 
@@ -147,7 +156,7 @@ def searched(record: StudyRecord) -> list[str]:
 
 
 def real_config(**changes: Any) -> dict[str, Any]:
-    spaces = known.spaces(space_files())
+    spaces = presets.spaces(space_files())
     names = {"data": "digits", "recipe": "fast", "sampler": "front", "stopping": "pareto"}
     settings = {group: dict(PRESETS[group][name]) for group, name in names.items()}
     return {"space": spaces["fire_micro"], "epochs": 16, "seed": 0, "seeds": 1, "uniform": 0.05, **settings, **changes}
@@ -169,7 +178,7 @@ def test_the_search_command_is_the_shortest_that_says_it() -> None:
 def test_the_search_command_composes_to_the_studys_config(tmp_path: Path) -> None:
     """Hydra itself reads the words back, a space of its own in a file beside them."""
     recipe = {**PRESETS["recipe"]["dsd"], "lr": 0.01, "batch_size": 16}
-    space = {**known.spaces(space_files())["fire_micro"], "limits": {"params": 50_000}}
+    space = {**presets.spaces(space_files())["fire_micro"], "limits": {"params": 50_000}}
     config = real_config(recipe=recipe, space=space, stopping={"name": "none", "rung": 4}, seeds=2, epochs=5)
     record = replace(study([trial(1)], "own"), config=config)
     how = subject(record).commands
@@ -273,7 +282,7 @@ def test_two_studies_that_were_trained_differently_say_so() -> None:
 
 
 def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
-    from explorer.report import _compressed
+    from explorer.report import subject as subject_of
     from explorer.results.compressed import Compressed
     from explorer.samplers.shadow import DIRECTIONS
     from explorer.storage.patient import open_storage
@@ -281,14 +290,14 @@ def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
     record, url = finished_study(12), f"sqlite:///{tmp_path}/study.db"
     storage = open_storage(url, create=True)
     number = storage.create_new_study(list(DIRECTIONS), record.name)
-    assert _compressed(record, url) == ()
+    assert subject_of(record, url).more == ()
     one = record.trials[3]
     small = (one.bytes // 10, one.bytes // 11)
     found = Compressed(
         record.name, 3, one.identity, "rate 0.1", one.params, (0, 1), small, (0.9, 0.92), (0.89, 0.92), (9, 9), 360
     )
     storage.set_study_user_attr(number, f"compressed:3:{found.plan}", found.plain())
-    (section,) = _compressed(record, url)
+    (section,) = subject_of(record, url).more
     assert section.lines[1].startswith(f"trial 3, rate 0.1: {found.size:,.0f} bytes")
     text = page.html([replace(subject(record), more=(section,))], {})
     assert 'id="compressed0"' in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,15 @@ import pytest
 
 from explorer.reporting import page
 from explorer.tracking import mirror
-from explorer.tracking.tracker import connect
-from tests.reporting.test_report import subject
-from tests.reproduction.test_paper_browser import luminance
+from explorer.tracking.client import connect
+from tests.support.browser import MARKS, PICTURES, PREFERENCES, luminance, wait_for
 from tests.support.mlflow_server import free_port, server
+from tests.support.reported import subject
 from tests.support.sample import finished_study
-from tests.tracking import test_mlflow_browser as test_browser
-from tests.tracking.test_mlflow_browser import PICTURES, PREFERENCES, browser
 
-pytestmark = test_browser.pytestmark
-__all__ = ["browser"]  # pytest finds it here
+pytestmark = MARKS
+PACKAGE = Path(page.__file__).parents[1]
+STYLES = sorted(PACKAGE.rglob("*.css"))
 
 
 def opened(browser: Any, path: Path, names: list[str], width: int, scheme: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def opened(browser: Any, path: Path, names: list[str], width: int, scheme: str) 
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     browser.get(file.as_uri())
-    test_browser.wait_for(browser, ".panel h3", "trial")
+    wait_for(browser, ".panel h3", "trial")
     return size
 
 
@@ -103,7 +103,7 @@ def test_a_click_shows_the_network(browser: Any, tmp_path: Path) -> None:
     pointer = ActionChains(browser)
     pointer.w3c_actions.pointer_action.move_to_location(*map(round, place))
     pointer.pause(0.5).click().perform()
-    assert first != test_browser.wait_for(browser, ".panel h3", f"trial {clicked}:").text
+    assert first != wait_for(browser, ".panel h3", f"trial {clicked}:").text
     assert f"python -m explorer.retrain {clicked} study=one" in panel.text
     assert panel.find_elements("css selector", "svg.network title")
     assert panel.find_elements("css selector", ".curve polyline")
@@ -158,15 +158,39 @@ def test_mlflows_description_leads_to_the_runs(browser: Any, tmp_path: Path) -> 
         browser.get(address)
         browser.execute_script(PREFERENCES)
         browser.get(f"{address}/#/experiments/{experiment}/runs/{parent}")
-        described = test_browser.wait_for(browser, "li", "0.76x the parameters")
+        described = wait_for(browser, "li", "0.76x the parameters")
         assert "within the error" in described.text
         browser.save_screenshot(str(PICTURES / "mlflow_description.png"))
         address_of_child = described.find_element("css selector", "a").get_attribute("href")
         assert address_of_child.endswith(f"#/experiments/{experiment}/runs/{child.info.run_id}")
         browser.get(address_of_child)
-        test_browser.wait_for(browser, "h1, h2, h3, span", child.info.run_name)
+        wait_for(browser, "h1, h2, h3, span", child.info.run_name)
         browser.get(f"{address}/#/experiments/{experiment}/runs/{parent}/artifacts/search.html")
-        browser.switch_to.frame(test_browser.wait_for(browser, "iframe"))
-        test_browser.wait_for(browser, "#figure_parallel_0 .main-svg")
+        browser.switch_to.frame(wait_for(browser, "iframe"))
+        wait_for(browser, "#figure_parallel_0 .main-svg")
         browser.switch_to.default_content()
         browser.save_screenshot(str(PICTURES / "mlflow_search.png"))
+
+
+@pytest.mark.parametrize("file", STYLES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_every_rule_of_a_style_sheet_is_understood(browser: Any, file: Path) -> None:
+    text = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert text.count("{") == text.count("}")
+    rules = [(selector.strip(), block) for selector, block in re.findall(r"([^{};]*)\{([^{}]*)\}", text)]
+    assert rules
+    browser.get("about:blank")
+    wrong = browser.execute_script(
+        """
+        const wrong = [];
+        for (const [selector, block] of arguments[0]) {
+          try { document.querySelector(selector); } catch { wrong.push(selector); }
+          for (const declaration of block.split(';').map(one => one.trim()).filter(one => one)) {
+            const [, name, value] = declaration.match(/^([^:]*):(.*)$/s) || [null, declaration, ''];
+            if (!CSS.supports(name.trim(), value.replace('!important', '').trim())) wrong.push(declaration);
+          }
+        }
+        return wrong;
+        """,
+        rules,
+    )
+    assert wrong == []

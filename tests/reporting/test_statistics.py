@@ -10,12 +10,13 @@ from shutil import copy
 
 import pytest
 
+from explorer.analysis.statistics import space_statistics
 from explorer.plots import distribution as distribution_plot
 from explorer.plots import importance as importance_plot
 from explorer.reporting import document, statistics
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import add_files, mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from tests.support.processes import SHORT, SPACE, run
 from tests.support.sample import finished_study, study, trial
 from tests.support.survey_sample import planted, uniform
@@ -31,34 +32,34 @@ def random_study(count: int, name: str = "one", worse: float = 0.0) -> StudyReco
 
 def test_two_spaces_are_told_apart_in_words() -> None:
     one, other = random_study(60), random_study(60, "other", worse=0.15)
-    found = statistics.find(one, other)
+    found = space_statistics(one, other)
     lines = statistics.sections(found)[0].lines
     assert any(line.startswith("as drawn: ") and line.endswith("one is the better space") for line in lines)
     assert any(line.startswith("at equal size: ") and line.endswith("one is the better space") for line in lines)
-    same = statistics.sections(statistics.find(one, random_study(60)))[0]
+    same = statistics.sections(space_statistics(one, random_study(60)))[0]
     assert [line.rpartition(": ")[2] for line in same.lines] == ["cannot tell", "cannot tell"]
     assert [row[0] for row in same.rows] == ["one", "one (2)"]
     slower = replace(other, config=other.config | {"epochs": 40})
-    assert any("epochs 20 and 40" in line for line in statistics.sections(statistics.find(one, slower))[0].lines)
+    assert any("epochs 20 and 40" in line for line in statistics.sections(space_statistics(one, slower))[0].lines)
     figure = distribution_plot.figure(found.as_drawn)
     assert [trace.name for trace in figure.data if trace.name] == ["one (60 networks)", "other (60 networks)"]
 
 
 def test_figures_show_what_was_found() -> None:
-    found = statistics.find(random_study(60))
+    found = space_statistics(random_study(60))
     bars = importance_plot.figure(found.importances).data[0]
-    assert [name.split()[0] for name in bars.y] == [one.name for one in found.importances.bars]
+    assert [name.split()[0] for name in bars.y] == [one.name for one in found.importances.ranked]
     effects = importance_plot.effects_figure(found.importances)
-    assert len(effects.data[0].x) == sum(len(one.effects) for one in found.importances.bars)
+    assert len(effects.data[0].x) == sum(len(one.effects) for one in found.importances.ranked)
     text = document.html("<one>", "about", statistics.sections(found))
     assert "&lt;one&gt;" in text
     assert text.count("figures.push(") == 4 + len(found.traits)
-    assert text == document.html("<one>", "about", statistics.sections(statistics.find(random_study(60))))
+    assert text == document.html("<one>", "about", statistics.sections(space_statistics(random_study(60))))
 
 
 @pytest.mark.parametrize("trials", [[], [trial(0, state="FAIL")], [trial(2)], [trial(2)] * 3, uniform([trial(2)])])
 def test_small_studies_are_described(trials: list[TrialRecord]) -> None:
-    errors, importance, front = statistics.sections(statistics.find(study(trials), study(trials)))
+    errors, importance, front = statistics.sections(space_statistics(study(trials), study(trials)))
     assert "10 at least" in errors.lines[0]
     assert "sampler=random" in errors.lines[0]
     assert "too few" in importance.lines[0]
@@ -66,6 +67,8 @@ def test_small_studies_are_described(trials: list[TrialRecord]) -> None:
     assert document.html("small", "", [errors, importance, front])
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_files_are_added_to_the_studys_run(tmp_path: Path) -> None:
     record, uri = finished_study(2), f"sqlite:///{tmp_path}/mlflow.db"
     assert not add_files(record, {"a.txt": "x"}, uri)
@@ -92,6 +95,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_on_a_search(searched: Path) -> None:
     copy(searched / "study.db", searched / "other.db")
     printed = run(searched, "explorer.statistics", "small", "against=small", "against_storage=sqlite:///other.db")
@@ -107,6 +111,7 @@ def test_the_command_on_a_search(searched: Path) -> None:
     assert {"pareto.html", "statistics.html", "statistics.json"} <= files
 
 
+@pytest.mark.slow
 def test_the_command_for_programs(searched: Path) -> None:
     printed = run(searched, "explorer.statistics", "small", "format=json", "tracking=null", "output=null")
     found = json.loads(printed)
@@ -117,6 +122,7 @@ def test_the_command_for_programs(searched: Path) -> None:
     assert found["against"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -6,19 +6,18 @@ import json
 import math
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from explorer.paper import build
 from explorer.plots import sweep as sweep_plot
 from explorer.plots import tradeoff
 from explorer.plots.sweep import SweepError
 from explorer.reproduction import counted, page, printed, sweeps, tables, text, trends
 from explorer.reproduction.caveat import caveat
+from explorer.reproduction.sheets import build
+from tests.support import warm
 from tests.support.paper_sample import every_sweep, sweep, sweep_study
 from tests.support.sample import finished_study
 
@@ -27,8 +26,7 @@ NOTHING = dict.fromkeys(sweeps.PARAMETERS)
 
 
 def paper(*arguments, folder):
-    command = [sys.executable, "-m", "explorer.paper", "table_2.network=null", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    done = warm.command("explorer.paper", "table_2.network=null", *arguments, cwd=folder)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
-from explorer.paper import build
 from explorer.reproduction import page
 from explorer.reproduction.caveat import caveat
+from explorer.reproduction.sheets import build
+from tests.support.browser import MARKS, PICTURES, luminance, wait_for
 from tests.support.paper_sample import every_sweep
-from tests.tracking import test_mlflow_browser as test_browser
-from tests.tracking.test_mlflow_browser import PICTURES, browser
 
-pytestmark = test_browser.pytestmark
-__all__ = ["browser"]  # pytest finds it here
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -26,14 +24,6 @@ def address(tmp_path: Path) -> str:
     return path.as_uri()
 
 
-def luminance(browser: Any, selector: str, style: str) -> float:
-    """From 0, black, to 1, of the first element's colour."""
-    code = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
-    colour = browser.execute_script(code, selector, style)
-    red, green, blue = (int(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3])
-    return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("device", "width"), [("desktop", 1280), ("phone", 390)])
 def test_the_page(browser: Any, address: str, device: str, width: int, scheme: str) -> None:
@@ -42,7 +32,7 @@ def test_the_page(browser: Any, address: str, device: str, width: int, scheme: s
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     browser.get(address)
-    test_browser.wait_for(browser, "#figure_downsampling_2 .point")
+    wait_for(browser, "#figure_downsampling_2 .point")
     assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
 
     # Only tables scroll sideways, each in its own box; figures keep to the page.

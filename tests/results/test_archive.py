@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.results.archive import ParetoArchive
-from explorer.results.pareto import Point, pareto_front
+from explorer.results.archive import ParetoArchive, Point
+from explorer.results.pareto import pareto_front
 
 # Few values, so that points are equal or share a size or an accuracy.
 POINTS = st.lists(st.tuples(st.integers(1, 6).map(float), st.integers(0, 5).map(float)), max_size=30)

@@ -33,6 +33,8 @@ CONFIGS = {name: {"name": name} for name in SAMPLERS} | {
     name: {"name": name, "n_startup_trials": 3} for name in ("tpe", "gp", "front", "mutation")
 }
 CONFIGS["nsga2"] = {"name": "nsga2", "population_size": 4}
+EACH = [pytest.param(name, marks=pytest.mark.slow) if name == "gp" else name for name in SAMPLERS]
+"""Of many proposals; the Gaussian process takes a second for each."""
 
 
 def size(params: Mapping[str, Any]) -> float:
@@ -74,7 +76,7 @@ def test_every_sampler_has_a_config_file_and_the_other_way_round() -> None:
     assert {path.stem for path in (folder("conf") / "sampler").glob("*.yaml")} == set(SAMPLERS)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_small_space_is_exhausted_without_repeats(name: str) -> None:
     points = list(SMALL.points())
     seen = told([], Proposer(SMALL, CONFIGS[name], seed=0), len(points) + 5)
@@ -82,7 +84,7 @@ def test_a_small_space_is_exhausted_without_repeats(name: str) -> None:
     assert all(point in seen for point in points)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_restart_goes_on_as_if_it_had_not_been(name: str) -> None:
     whole = told([], Proposer(SMALL, CONFIGS[name], seed=3), 9)
     trials: list[Proposal] = []

@@ -1,7 +1,5 @@
 """Several families as one space: points, conditions, anchors, errors, the command line."""
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -12,6 +10,7 @@ import pytest
 from explorer.arch.families import named
 from explorer.cli.config import load_space
 from explorer.space import SpaceError, UnionSpace, parse
+from tests.support import warm
 
 DIGITS = (1, 8, 8)
 FIRE: dict[str, Any] = {
@@ -145,14 +144,8 @@ def test_a_bad_union_is_refused_in_one_line(case: str) -> None:
 
 
 def test_the_command_line_reaches_into_a_part(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "explorer.search",
-        "+space=all",
-        "space.families.residual.search.base_width.low=256",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    low = "space.families.residual.search.base_width.low=256"
+    done = warm.command("explorer.search", "+space=all", low, cwd=tmp_path)
     assert done.returncode == 2
     place = "space all.families.residual: search.base_width"
     wrong = "the range is upside down, low 256 is above high 64"

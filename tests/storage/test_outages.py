@@ -17,7 +17,7 @@ import pytest
 from explorer.results.record import TrialRecord
 from explorer.storage import study_store
 from explorer.storage.patient import StudyError
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from tests.support.mlflow_server import free_port
 from tests.support.mlflow_server import server as mlflow_server
 from tests.support.postgresql import PASSWORD, QUOTED, postgresql
@@ -25,6 +25,7 @@ from tests.support.processes import SPACE, WHOLE, run, wait_for
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     # MLflow 3.17's own use of SQLAlchemy and pydantic.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*"),
 ]
@@ -72,7 +73,9 @@ def mlflow_runs(address: str) -> list[Any]:
     return list(client.search_runs([experiment.experiment_id], max_results=100)) if experiment else []
 
 
-@pytest.mark.parametrize(("database", "empty"), [(stopped_postgresql, True), (locked_sqlite, False)])
+@pytest.mark.parametrize(
+    ("database", "empty"), [pytest.param(stopped_postgresql, True, marks=pytest.mark.postgres), (locked_sqlite, False)]
+)
 def test_half_a_minute_without_database_and_tracker(database: Any, empty: bool, tmp_path: Path) -> None:
     """The tracker goes away first, so that a trial is told without it; then the database; the tracker is back first.
 

@@ -93,7 +93,7 @@ def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - began < 20  # Optuna itself tries five times
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +168,7 @@ def test_somebody_else_who_adds_trials_is_noticed(tmp_path: Path) -> None:
         own.flush()
 
 
+@pytest.mark.postgres
 def test_tables_are_made_once_by_many(server: Server) -> None:
     def open_one(_: int) -> int:
         opened = open_storage(server.url, create=True)
@@ -179,6 +180,7 @@ def test_tables_are_made_once_by_many(server: Server) -> None:
         assert list(pool.map(open_one, range(8)))
 
 
+@pytest.mark.postgres
 def test_a_wrong_password_is_said_without_the_password(server: Server) -> None:
     wrong = server.url.replace(QUOTED, "geheimnis")
     for url in (wrong, wrong.replace(":geheimnis@", "@") + "?password=geheimnis"):

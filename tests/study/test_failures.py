@@ -1,7 +1,6 @@
 """What goes wrong in a long search, done for real: nothing finished is lost, one line, the same command goes on."""
 
 import os
-import random
 import re
 import signal
 import sqlite3
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks import chaos, recovery
 from explorer.cli.config import folder as folder_of
 from explorer.cli.config import load_space
 from explorer.launchers.local import LocalLauncher
@@ -27,22 +25,20 @@ from explorer.storage.patient import open_storage
 from explorer.storage.study_store import StudyStore
 from explorer.study.controller import Controller
 from explorer.study.stopping import NoStopping
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
 from explorer.training.worker import data_facts
-from tests.support.processes import SHORT, SPACE, WHOLE, children, run, search, start, study, training, wait_for
+from tests.support.processes import SHORT, SPACE, WHOLE, run, search, start, study, training, wait_for, workers
 
 # MLflow 3.17's own use of SQLAlchemy and pydantic.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*"),
+]
 
 RECIPE, DATA = (
     yaml.safe_load((folder_of("conf") / name).read_text()) for name in ("recipe/fast.yaml", "data/digits.yaml")
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "small.yaml").write_text(SPACE)
-    return tmp_path
 
 
 HELD: list[Any] = []
@@ -231,7 +227,7 @@ def test_a_hanging_worker_is_replaced(folder: Path) -> None:
         "timeout=12",
     )
     wait_for(training(folder))
-    os.kill(children(process.pid)[0], signal.SIGSTOP)
+    os.kill(workers(process.pid)[0], signal.SIGSTOP)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, out + err
     assert [trial.state for trial in study(folder).trials] == ["COMPLETE"] * 3
@@ -284,27 +280,12 @@ def test_a_signal_stops_cleanly_and_a_second_one_at_once(folder: Path, number: s
 def test_worker_and_controller_are_killed_together(folder: Path) -> None:
     process = start(folder, "explorer.search", *SHORT, "n_trials=3")
     wait_for(training(folder))
-    workers = children(process.pid)
-    os.kill(workers[0], signal.SIGKILL)
+    own = workers(process.pid)
+    os.kill(own[0], signal.SIGKILL)
     process.kill()
     process.communicate(timeout=60)
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 20)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in own), 20)
     assert_it_goes_on(folder)
-
-
-def test_after_a_kill_the_same_trial_goes_on_from_its_last_rung(tmp_path: Path) -> None:
-    process = recovery.begin(tmp_path)
-    try:
-        recovery.await_epochs(tmp_path, 2)
-        first = recovery.kill_worker(tmp_path, process)
-        recovery.await_epochs(tmp_path, 1)
-        process, second = recovery.kill_controller(tmp_path, process)
-    finally:
-        process.kill()
-        process.wait()
-    for back in (first, second):
-        assert back.same
-        assert back.lost <= 1  # a rung is one epoch
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
@@ -370,16 +351,15 @@ def test_four_studies_begin_in_one_empty_folder(folder: Path) -> None:
         assert "not up to date" not in out + err
 
 
-def test_a_study_held_on_another_machine_is_refused_until_it_falls_silent(folder: Path) -> None:
-    words = ["n_trials=1", "epochs=1", "space.anchors=[]"]
-    search(folder, *words)
+def test_a_study_held_on_another_machine_is_refused_until_it_falls_silent(searched_copy: tuple[Path, str]) -> None:
+    folder, _ = searched_copy
     storage = open_storage(f"sqlite:///{folder}/study.db")
     (held,) = storage.get_all_studies()
     holder = {"host": "elsewhere", "pid": 1, "time": time.time()}
     storage.set_study_user_attr(held._study_id, "controller", holder)
-    assert "another search is at work on study small (process 1 on elsewhere)" in search(folder, *words, code=2)
+    assert "another search is at work on study small (process 1 on elsewhere)" in search(folder, "n_trials=5", code=2)
     storage.set_study_user_attr(held._study_id, "controller", holder | {"time": time.time() - 1000})
-    search(folder, *words)
+    search(folder, "n_trials=5")
 
 
 def test_budgets_survive_a_restart(folder: Path) -> None:
@@ -392,23 +372,6 @@ def test_budgets_survive_a_restart(folder: Path) -> None:
     assert study(folder).trials == record.trials
     assert "max_hours=0.0001 is spent" in search(folder, "n_trials=9", "max_hours=0.0001")
     assert "max_device_hours=1e-06 is spent" in search(folder, "n_trials=9", "max_device_hours=0.000001")
-
-
-def test_chaos_leaves_the_result_as_it_is(tmp_path: Path) -> None:
-    undisturbed = chaos.finish(tmp_path / "calm", 10)
-    kills = chaos.torment(tmp_path / "torn", 10, 5, random.Random(1))
-    assert len(kills) >= 3
-    assert not any("LEFT BEHIND" in kill.outcome for kill in kills)
-    assert chaos.compare(undisturbed, chaos.load(tmp_path / "torn")) == []
-
-
-def test_a_difference_is_a_difference(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    record = chaos.finish(tmp_path / "calm", 2)
-    other = replace(record, trials=(record.trials[0], replace(record.trials[1], identity="0" * 16)))
-    assert chaos.compare(record, other) != []
-    assert chaos.compare(record, replace(record, trials=record.trials[:1])) == ["2 and 1 trials"]
 
 
 def test_run_helper_sees_exit_codes(folder: Path) -> None:

@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from explorer.cli.config import folder
-from explorer.results.pareto import Point, non_dominated_ranks, pareto_front, spread_order
+from explorer.results.archive import Point
+from explorer.results.pareto import non_dominated_ranks, pareto_front, spread_order
 from explorer.samplers import Proposal, Proposer
 from explorer.space.domain import Domain
 from explorer.space.parameter import Parameter

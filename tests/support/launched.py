@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos import children, command_line
 from explorer import launchers
+from explorer.arch.families.fire import fire
 from explorer.launchers import Launcher, WorkerDied
+from tests.support.process_tree import children, command_line
 
 MARK = "EXPLORER_TEST_RUN"
 """An environment variable that every process started by a test inherits, wherever its launcher starts it."""
@@ -38,6 +39,15 @@ def need(name: str) -> None:
 
 def start(name: str, **options: Any) -> Launcher:
     return launchers.make({"name": name} | CONFIGS[name] | options)
+
+
+def job(folder: Path) -> dict[str, Any]:
+    """One epoch of a small network."""
+    network = fire((1, 8, 8), 10, modules=1, base_e=16, final_relu=False).to_json()
+    recipe = {"epochs": 1, "batch_size": 64, "optimizer": "adamw", "lr": 0.01}
+    epochs = {"first_epoch": 0, "last_epoch": 1, "epochs": 1}
+    job = {"architecture": network, "recipe": recipe, "data": {"name": "digits"}, "seed": 3, "folder": str(folder)}
+    return job | epochs
 
 
 def ended(pid: int) -> bool:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.chaos import workers as children
 from explorer.results.record import StudyRecord
-from explorer.storage import study_store
+from tests.support import warm
+from tests.support.process_tree import workers
 
-__all__ = ["SHORT", "SPACE", "WHOLE", "children", "run", "search", "start", "study", "training", "wait_for"]
+__all__ = ["SHORT", "SPACE", "WHOLE", "run", "search", "start", "study", "training", "wait_for", "workers"]
 
 SPACE = """
 defaults: [fire_micro, _self_]
@@ -26,16 +26,17 @@ SHORT = [*WHOLE, "epochs=3", "sampler.n_startup_trials=2"]
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """A command that is to be watched, or killed: a new process."""
     command = [sys.executable, "-m", *words]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
 
 def run(folder: Path, *words: str, code: int = 0) -> str:
-    process = start(folder, *words)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == code, out + err
-    return out + err
+    """A command to its end; what it printed."""
+    done = warm.command(*words, cwd=folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def search(folder: Path, *words: str, code: int = 0) -> str:
@@ -43,6 +44,8 @@ def search(folder: Path, *words: str, code: int = 0) -> str:
 
 
 def study(folder: Path) -> StudyRecord:
+    from explorer.storage import study_store  # here, as every run of pytest imports this module
+
     return study_store.load(f"sqlite:///{folder}/study.db", "small")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from explorer.arch import Architecture, architecture, cost
 from explorer.arch.families.fire import fire
+from explorer.results.latency import Latency, Timed
 from explorer.results.record import StudyRecord, TrialRecord
 
 INPUT_SHAPE, CLASSES, VAL_IMAGES = (1, 8, 8), 10, 360
@@ -92,6 +93,14 @@ def finished_study(candidates: int = 30, name: str = "fire_micro-digits") -> Stu
     }
     trials += [trial(number, **special.get(number, {})) for number in range(2, 2 + candidates)]
     return study(trials, name)
+
+
+def timed(trial: int, median: float, runtime_factor: float = 0.2, **changes: object) -> Timed:
+    times = {"torch": median, "onnxruntime": runtime_factor * median}
+    found = {name: Latency(value, 0.9 * value, 1.2 * value, 100) for name, value in times.items()}
+    facts = {"network": f"trial {trial}", "trial": trial, "identity": "0" * 16, "params": 1, "macs": 1}
+    facts |= {"device": "cpu (x, 1 thread)", "batch_size": 1, "load": 0.0, "versions": {}, "latencies": found}
+    return Timed(**{**facts, **changes})  # type: ignore[arg-type]
 
 
 def _metaparameters(rng: random.Random) -> dict[str, Any]:

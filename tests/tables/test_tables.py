@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import explorer
-from benchmarks.table import missing
 from explorer.arch import cost
 from explorer.storage import study_store
 from explorer.tables import CURVES, HERE, TableError, load, save
@@ -72,21 +71,8 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         load("fire_digits").at(next(load("fire_digits").space.points()), seed=7)
 
 
-def test_what_a_table_lacks_is_trained_and_no_more(tmp_path: Path) -> None:
-    new, once, whole = tmp_path / "t.parquet", HERE / "fire_digits.parquet", HERE / "fire_small_digits.parquet"
-    assert missing(new, "t", whole=False) == {
-        "t": ["n_trials=10_000"],
-        "t_seeds": ["n_trials=101", "seed=1", "seeds=2"],
-    }
-    assert [*missing(new, "t", whole=True).values()] == [
-        ["n_trials=10_000", *seed] for seed in ([], ["seed=1"], ["seed=2"])
-    ]
-    assert missing(once, "t", whole=False) == {}
-    assert list(missing(once, "t", whole=True)) == ["t_1", "t_2"]
-    assert missing(whole, "t", whole=False) == missing(whole, "t", whole=True) == {}
-
-
 @pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     """Two real searches become a table; another goes into it; what does not go together is refused."""
     words = ["explorer.search", "+space=fire_small_grid", *(f"space.search.{each}" for each in GRID)]

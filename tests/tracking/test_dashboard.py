@@ -17,17 +17,16 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support import warm
+from tests.support.browser import MARKS, PICTURES, wait_for
 from tests.support.mlflow_server import free_port
-from tests.tracking import test_mlflow_browser as test_browser
-from tests.tracking.test_mlflow_browser import PICTURES, browser, wait_for
 
 pytestmark = [
-    *test_browser.pytestmark,
+    *MARKS,
     pytest.mark.skipif(
         not find_spec("optuna_dashboard"), reason="no optuna-dashboard (pip install explorer[dashboard])"
     ),
 ]
-__all__ = ["browser"]  # pytest finds it here
 
 
 @contextmanager
@@ -53,10 +52,10 @@ def dashboard(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_study_opens_as_it_is(browser: Any, tmp_path: Path) -> None:
     words = ["+space=fire_micro", "n_trials=6", "epochs=2", "space.limits.params=100_000", "launcher.devices=[cpu]"]
-    search = [sys.executable, "-m", "explorer.search", *words, "space.anchors=[]", "stopping=none"]
-    subprocess.run(search, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    warm.command("explorer.search", *words, "space.anchors=[]", "stopping=none", cwd=tmp_path).check_returncode()
     with dashboard(tmp_path) as address:
         with urlopen(f"{address}/api/studies/1") as answer:
             study = json.load(answer)

@@ -2,76 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 from typing import Any
-
-import pytest
 
 from explorer.plots import front, latency
 from explorer.results.pareto import front_trials
 from explorer.tracking import mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking.client import connect
+from tests.support.browser import MARKS, PICTURES, PREFERENCES, wait_for
 from tests.support.mlflow_server import free_port, server
-from tests.support.sample import finished_study
-from tests.test_latency import timed
+from tests.support.sample import finished_study, timed
 
-PICTURES = Path(__file__).parents[2] / ".artifacts"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --window-size=1600,1000"
-)
-# Room for what is looked at: no side panel, and the menu of model training.
-PREFERENCES = """
-localStorage.setItem("mlflow.workflowType_v1", JSON.stringify("machine_learning"));
-localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
-localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
-"""
-PATIENCE = 90  # seconds
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not which("chromium"), reason="no chromium here (Debian: apt-get install chromium)"),
-    pytest.mark.skipif(
-        not which("chromedriver"), reason="no chromedriver here (Debian: apt-get install chromium-driver)"
-    ),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*"),
-]
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(which("chromium"))
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(which("chromedriver")))
-    PICTURES.mkdir(exist_ok=True)
-    yield driver
-    driver.quit()
-
-
-def wait_for(browser: Any, selector: str, words: str = "") -> Any:
-    """The first element of this selector with these words in it, once it is there."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    def found(driver: Any) -> Any:
-        elements = driver.find_elements(By.CSS_SELECTOR, selector)
-        return next((element for element in elements if words in (element.text or "")), None)
-
-    return WebDriverWait(browser, PATIENCE, ignored_exceptions=[_stale()]).until(found, f"no {selector} with {words!r}")
-
-
-def _stale() -> type[Exception]:
-    from selenium.common.exceptions import StaleElementReferenceException
-
-    return StaleElementReferenceException
+pytestmark = MARKS
 
 
 def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
@@ -95,7 +37,7 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
         label = wait_for(browser, ".annotation-text", "SqueezeNet v1.0")
         assert label.is_displayed()
         drawn = browser.find_elements("css selector", ".scatterlayer .points path.point")
-        assert len(drawn) >= len(front.info(record).marks)
+        assert len(drawn) >= len(front.info(record).markers)
         browser.switch_to.default_content()
         browser.save_screenshot(str(PICTURES / "mlflow_pareto.png"))
 

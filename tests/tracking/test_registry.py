@@ -17,8 +17,8 @@ from explorer import data as datasets
 from explorer.arch import Architecture
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
-from explorer.tracking import log_again, log_retrain, mirror
-from explorer.tracking.tracker import connect
+from explorer.tracking import log_retrain, log_retrain_folders, mirror
+from explorer.tracking.client import connect
 from explorer.training.export import save
 from explorer.training.network import Network, build
 from tests.support.mlflow_server import free_port, server
@@ -70,6 +70,8 @@ def predicted(uri: str, model: str, images: np.ndarray, folder: Path) -> tuple[n
     return np.load(folder / "logits.npy"), done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_best_loads_elsewhere_and_gives_the_same_logits(tmp_path: Path) -> None:
     record, uri = finished_study(8), f"sqlite:///{tmp_path}/mlflow.db"
     mirror(record, uri)
@@ -105,6 +107,8 @@ def test_best_loads_elsewhere_and_gives_the_same_logits(tmp_path: Path) -> None:
     assert not [path for path in files if b"cloudpickle" in path.read_bytes()]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")  # an MLflow database
 def test_the_same_weights_are_one_version(tmp_path: Path) -> None:
     record, uri = finished_study(4), f"sqlite:///{tmp_path}/mlflow.db"
     trial = record.trials[3]
@@ -119,6 +123,7 @@ def test_the_same_weights_are_one_version(tmp_path: Path) -> None:
     assert len(client.search_runs([experiment], "params.trial = '3'")) == 2
 
 
+@pytest.mark.slow
 def test_track_registers_again_through_a_server(tmp_path: Path) -> None:
     record = finished_study(4)
     trial = record.trials[3]
@@ -129,7 +134,7 @@ def test_track_registers_again_through_a_server(tmp_path: Path) -> None:
     with server(tmp_path / "server", free_port()) as address:
         mirror(record, address)
         for _ in range(2):
-            assert log_again(record, tmp_path / "retrained", address) == ["mine"]
+            assert log_retrain_folders(record, tmp_path / "retrained", address) == ["mine"]
         assert len(connect(address).search_model_versions(f"name = '{record.name}'")) == 1
         images = np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype("float32")
         found, _ = predicted(address, f"models:/{record.name}/1", images, tmp_path)

@@ -22,7 +22,8 @@ from explorer.results import pareto
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import TrialIndex
 from explorer.tracking import Tracker, TrackingError, check_uri, mirror, redact, view
-from explorer.tracking.tracker import connect, open_mirror
+from explorer.tracking.client import connect
+from explorer.tracking.mirror import open_mirror
 from tests.support.mlflow_server import free_port, server
 from tests.support.processes import wait_for
 from tests.support.sample import finished_study, study, trial
@@ -31,17 +32,9 @@ from tests.support.sample import finished_study, study, trial
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore:.*noload.*")
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What MLflow makes where there is nothing; that takes seconds, so it is copied."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    connect(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def uri(tmp_path: Path, empty_database: Path) -> str:
-    copy(empty_database, tmp_path / "mlflow.db")
+def uri(tmp_path: Path, empty_mlflow: Path) -> str:
+    copy(empty_mlflow, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 
@@ -89,6 +82,7 @@ def running(whole: TrialRecord, epochs: int) -> TrialRecord:
     return replace(whole, state="RUNNING", reason="", curves=tuple(curve[:epochs] for curve in whole.curves))
 
 
+@pytest.mark.slow
 def test_a_study_is_shown_whole(uri: str) -> None:
     record = finished_study(16)
     mirror(record, uri)
@@ -133,6 +127,7 @@ def test_a_study_is_shown_whole(uri: str) -> None:
     assert volumes[-1].value == pytest.approx(pareto.study_hypervolume(record))
 
 
+@pytest.mark.slow
 def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
     record = finished_study(6)
     mirror(record, uri)
@@ -157,6 +152,7 @@ def test_the_files_of_a_study(uri: str, tmp_path: Path) -> None:
     assert (tmp_path / "mlartifacts" / parent.info.run_id / "artifacts" / "pareto.html").is_file()
 
 
+@pytest.mark.slow
 def test_again_adds_nothing(uri: str) -> None:
     record = finished_study(16)
     mirror(record, uri)
@@ -165,6 +161,7 @@ def test_again_adds_nothing(uri: str) -> None:
     assert content(uri) == before
 
 
+@pytest.mark.slow
 def test_an_empty_server_is_given_everything(uri: str, tmp_path: Path) -> None:
     """What grew up with the search, epoch by epoch and over two searches, equals what is rebuilt at once."""
     grown, rebuilt = uri, f"sqlite:///{tmp_path}/no/folder/yet/mlflow.db"
@@ -179,6 +176,7 @@ def test_an_empty_server_is_given_everything(uri: str, tmp_path: Path) -> None:
     assert content(grown) == content(rebuilt)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_running_and_a_later_search_goes_on(uri: str) -> None:
     halfway = study([trial(0), running(trial(1), 5)])
     mirror(halfway, uri, ended=False)
@@ -195,6 +193,7 @@ def test_nothing_is_left_running_and_a_later_search_goes_on(uri: str) -> None:
     assert {run.info.status for run in runs(uri)} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_runs_a_killed_controller_left_running_are_put_right(uri: str) -> None:
     mirror(study([trial(0), running(trial(1), 5), running(trial(2), 5)]), uri, ended=False)
     failed = replace(trial(1), state="FAIL", reason="out of memory")
@@ -203,6 +202,7 @@ def test_runs_a_killed_controller_left_running_are_put_right(uri: str) -> None:
     assert {number: run.info.status for number, run in children.items()} == {0: "FINISHED", 1: "FAILED", 2: "KILLED"}
 
 
+@pytest.mark.slow
 def test_who_leaves_the_front_loses_its_tag(uri: str) -> None:
     first, better = trial(2, accuracy=0.8), replace(trial(3, accuracy=0.9), params=trial(2).params - 1)
     mirror(study([first]), uri, ended=False)
@@ -214,6 +214,7 @@ def test_who_leaves_the_front_loses_its_tag(uri: str) -> None:
     assert "| [2](#" not in parent.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 def test_what_was_deleted_in_mlflow_comes_back(uri: str) -> None:
     record = study([trial(0), trial(1)])
     mirror(record, uri)
@@ -228,6 +229,7 @@ def test_what_was_deleted_in_mlflow_comes_back(uri: str) -> None:
     assert content(uri) == before
 
 
+@pytest.mark.slow
 def test_studies_of_one_name_do_not_mix(uri: str) -> None:
     mirror(study([trial(0), trial(1)]), uri)
     mirror(study([replace(trial(0), started=5.0)]), uri)
@@ -236,6 +238,7 @@ def test_studies_of_one_name_do_not_mix(uri: str) -> None:
     assert (len(parents), len(everything)) == (2, 5)
 
 
+@pytest.mark.slow
 def test_long_trainings_and_long_configurations_fit_mlflows_limits(uri: str) -> None:
     record = study([trial(0, epochs=500), trial(1)])
     record = replace(record, config=record.config | {f"key{i}": i for i in range(250)} | {"long": "x" * 10_000})
@@ -262,6 +265,7 @@ def statements() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", collect)
 
 
+@pytest.mark.slow
 def test_a_sync_costs_what_changed(uri: str) -> None:
     from explorer.tracking.mirror import Mirror
 
@@ -280,6 +284,7 @@ def test_a_sync_costs_what_changed(uri: str) -> None:
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -> None:
     warnings: list[str] = []
     tracker = Tracker(uri, warnings.append, refresh=0.1)
@@ -302,10 +307,11 @@ def test_tracker_follows_a_search(uri: str, capfd: pytest.CaptureFixture[str]) -
 def writers(parent: int) -> list[int]:
     """Processes that write to MLflow for a process."""
     own = [(path, path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline") if path.parent.exists()]
-    found = [path.parent for path, line in own if b"explorer.tracking.apart" in line]
+    found = [path.parent for path, line in own if b"explorer.tracking.worker" in line]
     return [int(path.name) for path in found if f"PPid:\t{parent}\n" in (path / "status").read_text()]
 
 
+@pytest.mark.slow
 def test_another_process_writes_and_neither_signals_nor_its_death_are_noticed(
     uri: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -336,6 +342,7 @@ def test_another_process_writes_and_neither_signals_nor_its_death_are_noticed(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this Linux does not weigh sessions")
 def test_what_writes_gives_way_until_the_search_is_over(uri: str) -> None:
     """On a machine whose cores are taken it would need a minute for the imports that the end of a search waits for."""
@@ -351,6 +358,7 @@ def test_what_writes_gives_way_until_the_search_is_over(uri: str) -> None:
     assert _has_trials(uri, len(finished_study(4).trials))
 
 
+@pytest.mark.slow
 def test_what_writes_ends_with_a_search_that_is_killed(tmp_path: Path) -> None:
     code = "import time; from explorer.tracking import Tracker; from tests.support.sample import finished_study; "
     code += f"tracker = Tracker('sqlite:///{tmp_path}/mlflow.db'); tracker.update(finished_study(30)); time.sleep(60)"
@@ -363,6 +371,7 @@ def test_what_writes_ends_with_a_search_that_is_killed(tmp_path: Path) -> None:
     wait_for(lambda: not Path(f"/proc/{writer}").exists(), 20)
 
 
+@pytest.mark.slow
 def test_a_tracker_with_nothing_to_show_closes(uri: str) -> None:
     assert Tracker(uri).close(10)
 
@@ -400,6 +409,7 @@ def _has_trials(address: str, count: int) -> bool:
     return found is not None and len(client.search_runs([found.experiment_id])) == count + 1
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_away_is_one_line(tmp_path: Path) -> None:
     address = f"http://somebody:s3cret@127.0.0.1:{free_port()}"
     warnings: list[str] = []
@@ -417,6 +427,7 @@ def test_a_server_that_stays_away_is_one_line(tmp_path: Path) -> None:
     assert "Connection refused" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("not a database, but long enough to look at" * 100)
     with pytest.raises(TrackingError, match="file is not a database"):
@@ -495,9 +506,10 @@ def test_epochs_of_several_seeds() -> None:
     assert view.curve(three)[-1]["val_acc"] == pytest.approx(three.accuracy)
 
 
+@pytest.mark.slow
 def test_a_database_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    code = "from explorer.tracking.tracker import open_mirror; from tests.support.sample import finished_study; "
+    code = "from explorer.tracking.mirror import open_mirror; from tests.support.sample import finished_study; "
     code += f"open_mirror({uri!r}, finished_study(2))"
     process = subprocess.Popen([sys.executable, "-c", code])
     while not (tmp_path / "mlflow.db.making").exists():

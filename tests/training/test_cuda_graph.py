@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from explorer.training.classifier import Classifier
 from explorer.training.cuda_graph import WARM_UP, Replayed, Step, replayed
 from explorer.training.job import run
-from tests.training.test_job import FAST, job, state, without_time
+from tests.support.training import FAST, job, state, without_time
 
 
 def batches() -> Iterator[tuple[Tensor, Tensor]]:
@@ -74,6 +74,7 @@ def test_on_a_cpu_steps_are_taken_as_they_are() -> None:
     assert replayed(print, torch.device("cpu")) is print
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [FAST, FAST | {"accumulate": 3, "optimizer": "sgd", "lr": 0.05, "dropout": 0.5}])
 def test_a_training_of_replayed_steps(recipe: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = run(job(tmp_path / "plain", 0, 3, 3, recipe=recipe))
@@ -111,6 +112,7 @@ class Waits(TorchDispatchMode):
         return function(*arguments, **(named or {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{}, {"accumulate": 3}, {"precision": "bf16-mixed"}, {"optimizer": "sgd", "lr": 0.05}]
 )
@@ -130,6 +132,7 @@ def test_no_step_waits_for_the_device(change: dict[str, Any], tmp_path: Any, mon
     assert waits.found == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_no_step_waits_for_the_gpu(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ordinary = Classifier._train_epoch

@@ -25,6 +25,7 @@ from explorer.training.distributed import RankDied, together
 from explorer.training.job import Job, Result, run, weights
 from explorer.training.job import train as train_rank
 from explorer.training.recipe import TrainingError
+from tests.support import warm
 
 NETWORK = fire((1, 8, 8), 10, modules=2, base_e=16, final_relu=False)
 RECIPE = {
@@ -152,10 +153,12 @@ def wait_for_each_other(rank: int, ranks: int, what: str) -> int:
     return int(total)
 
 
+@pytest.mark.slow
 def test_what_rank_0_returns() -> None:
     assert together(2, wait_for_each_other, "sum") == 3
 
 
+@pytest.mark.slow
 def test_a_lost_process_ends_the_others() -> None:
     started = time.monotonic()
     with pytest.raises(RankDied, match="process 1 of 2 of a training is gone"):
@@ -163,11 +166,13 @@ def test_a_lost_process_ends_the_others() -> None:
     assert time.monotonic() - started < 60
 
 
+@pytest.mark.slow
 def test_the_cause_is_told_not_its_consequence() -> None:
     with pytest.raises(DataError, match=r"^torn.JPEG: no readable image$"):
         together(2, wait_for_each_other, "failed")
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_killed_worker(tmp_path: Path) -> None:
     wait = "if __name__ == '__main__': together(2, wait_for_each_other, 'wait')"
     code = f"from tests.training.test_distributed import *\n{wait}"
@@ -245,7 +250,7 @@ def test_the_imagenet_run_on_a_small_folder(imagenet: Path) -> None:
     until((trained / "epoch_0001.safetensors").exists)
     first.kill()
     first.wait()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = warm.command("explorer.search", *words, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     (trial,) = study_store.load(f"sqlite:///{folder}/study.db", "imagenet_squeezenet").trials

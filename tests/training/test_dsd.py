@@ -47,6 +47,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
     return folder, train(folder)
 
 
+@pytest.mark.slow
 def test_weights_are_zero_in_the_sparse_phase_alone(whole: tuple[Path, list[Any]], tmp_path: Path) -> None:
     """Epoch by epoch; of each layer 30 % are zero, the same ones, and those that were smallest."""
     for epoch in range(EPOCHS):
@@ -80,6 +81,7 @@ def same(one: Path, other: Path) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [(2, 8), (4, 8), (5, 8), (6, 8), (7, 8), (3, 5, 7, 8)])
 def test_going_on_from_any_phase_gives_the_same_bits(
     stops: tuple[int, ...], whole: tuple[Path, list[dict[str, float]]], tmp_path: Path
@@ -92,6 +94,7 @@ def test_going_on_from_any_phase_gives_the_same_bits(
     assert same(tmp_path, whole[0])
 
 
+@pytest.mark.slow
 def test_each_phase_has_a_schedule_of_its_own(whole: tuple[Path, list[dict[str, float]]]) -> None:
     rates = [epoch["lr"] for epoch in whole[1]]
     assert rates[0] > rates[1] > rates[2] > rates[3]
@@ -104,6 +107,7 @@ def test_each_phase_has_a_schedule_of_its_own(whole: tuple[Path, list[dict[str, 
     assert rates[7] == 0.1 * recipe.rate(2 * steps - 1, 2 * steps)
 
 
+@pytest.mark.slow
 def test_one_phase_is_none(tmp_path: Path) -> None:
     plain = train(tmp_path / "plain", 0, 2, FAST)
     assert train(tmp_path / "one", 0, 2, FAST | {"phases": [{"share": 1}]}) == plain

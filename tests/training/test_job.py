@@ -8,39 +8,19 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from explorer.arch import ArchitectureError, architecture
 from explorer.arch.families import families
 from explorer.data import DataError
 from explorer.data.module import generator
-from explorer.training import checkpoint as checkpoints
 from explorer.training import files
 from explorer.training.checkpoint import CheckpointError
 from explorer.training.classifier import Classifier, initialise, revive
 from explorer.training.job import Job, Result, run, weights
 from explorer.training.network import build
 from explorer.training.recipe import Recipe, RecipeError, TrainingError, read
-
-CONF = Path(__file__).parents[2] / "conf"
-DIGITS = {"name": "digits"}
-FAST: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "fast.yaml").read_text())
-PAPER: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "paper.yaml").read_text())
-SMALL = families()["fire"]((1, 8, 8), 10, base_e=16, incr_e=8, modules=3, stem=16, bypass="complex", final_relu=False)
-
-
-def job(folder: Path, first: int = 0, last: int = 4, epochs: int = 4, **more: Any) -> Job:
-    given = {"architecture": SMALL.to_json(), "recipe": FAST, "data": DIGITS, "seed": 3, "folder": str(folder)}
-    return Job(**(given | {"first_epoch": first, "last_epoch": last, "epochs": epochs} | more))
-
-
-def without_time(curve: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in curve]
-
-
-def state(folder: Path, epoch: int) -> bytes:
-    tensors = checkpoints.load(folder, epoch).tensors
-    return b"".join(name.encode() + tensors[name].numpy().tobytes() for name in sorted(tensors))
+from tests.support.pictures import pictures
+from tests.support.training import DIGITS, FAST, PAPER, SMALL, job, state, without_time
 
 
 def recipes() -> dict[str, dict[str, Any]]:
@@ -52,6 +32,7 @@ def recipes() -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes().values(), ids=recipes().keys())
 def test_one_piece_or_several_or_twice_give_the_same_bits(recipe: dict[str, Any], tmp_path: Path) -> None:
     more = {"recipe": recipe, "data": DIGITS | {"shift": 1}}
@@ -67,6 +48,7 @@ def test_one_piece_or_several_or_twice_give_the_same_bits(recipe: dict[str, Any]
     assert without_time(other.curve) != without_time(whole.curve)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes().values(), ids=recipes().keys())
 def test_whole_epochs_and_lightnings_own_loop_give_the_same_bits(
     recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,6 +61,7 @@ def test_whole_epochs_and_lightnings_own_loop_give_the_same_bits(
     assert state(tmp_path / "ours", 3) == state(tmp_path / "own", 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_mixed_precision_with_clipping(accumulate: int, tmp_path: Path) -> None:
     mixed = FAST | {"precision": "bf16-mixed", "accumulate": accumulate}
@@ -90,6 +73,7 @@ def test_mixed_precision_with_clipping(accumulate: int, tmp_path: Path) -> None:
     assert whole.curve[-1]["val_loss"] == pytest.approx(plain.curve[-1]["val_loss"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_jobs_and_results_are_json(tmp_path: Path) -> None:
     asked = job(tmp_path, 0, 2)
     result = run(Job(**json.loads(json.dumps(asdict(asked)))))
@@ -102,6 +86,7 @@ def test_jobs_and_results_are_json(tmp_path: Path) -> None:
     assert result.device.startswith("cpu (") or torch.cuda.is_available()
 
 
+@pytest.mark.slow
 def test_progress_is_told_and_a_repeated_job_starts_clean(tmp_path: Path) -> None:
     first = run(job(tmp_path, 0, 2)).curve
     second = run(job(tmp_path, 2, 4)).curve
@@ -115,6 +100,7 @@ def test_progress_is_told_and_a_repeated_job_starts_clean(tmp_path: Path) -> Non
     assert files.checkpoint_epochs(tmp_path) == [2, 3]
 
 
+@pytest.mark.slow
 def test_the_result_is_that_of_the_weights_left_behind(tmp_path: Path) -> None:
     last = run(job(tmp_path, 0, 4)).curve[-1]
     network = build(SMALL)
@@ -127,6 +113,7 @@ def test_the_result_is_that_of_the_weights_left_behind(tmp_path: Path) -> None:
     assert float(right) == pytest.approx(last["val_acc"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_trainval_looks_at_the_test_images_once(tmp_path: Path) -> None:
     curve = run(job(tmp_path, 0, 3, 3, split="trainval")).curve
     assert [sorted(set(epoch) - {"epoch", "train_loss", "lr", "seconds"}) for epoch in curve] == [
@@ -138,6 +125,7 @@ def test_trainval_looks_at_the_test_images_once(tmp_path: Path) -> None:
     assert without_time(part) == without_time(curve[:2])
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     wild = FAST | {"optimizer": "sgd", "lr": 1e12, "clip": None, "warmup": 0.0}
     with pytest.raises(TrainingError, match=r"epoch 1: the training loss became (nan|inf)"):
@@ -145,6 +133,7 @@ def test_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     assert files.checkpoint_epochs(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_gone_on_from(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         run(job(tmp_path, 2, 4))
@@ -265,9 +254,8 @@ def test_dead_filters_are_turned_around() -> None:
     assert any(dead)
 
 
+@pytest.mark.slow
 def test_image_files_train_too(tmp_path: Path) -> None:
-    from tests.data.test_data import pictures
-
     pictures(tmp_path / "images", 3, 12)
     data = {"name": "image_folder", "dir": str(tmp_path / "images"), "side": 32, "crop": 24, "workers": 1}
     small = families()["fire"]((3, 24, 24), 3, base_e=8, incr_e=0, modules=2, stem=8, final_relu=False)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from benchmarks.plain import twin
 from explorer.arch import Architecture, ArchitectureError, architecture, cost
 from explorer.arch import layers as L
 from explorer.arch.families.fire import fire
 from explorer.cli.config import load_space, space_files
 from explorer.training.network import build
-from tests.arch.test_arch import fire_points
+from tests.support.counting import assert_cost_equals_torch
+from tests.support.fire_points import fire_points
 
 # Trees as no family writes them: what a stored architecture may hold.
 names = st.uuids().map(lambda uuid: f"n{uuid.hex}")
@@ -46,47 +46,6 @@ trees = st.recursive(
     ),
     max_leaves=12,
 )
-
-
-def observe(network, architecture, batch=2):
-    """What torch itself says: {path: (output shape, macs)} from hooks, and the logits."""
-    seen, handles = {}, []
-
-    def hook(path):
-        def note(module, inputs, output):
-            macs = 0
-            if isinstance(module, nn.Conv2d | nn.Linear):  # each output is a dot product of one filter's weights
-                macs = output[0].numel() * module.weight[0].numel()
-            seen[path] = (tuple(output.shape[1:]), macs)
-
-        return note
-
-    for path, module in network.named_modules():
-        if path and not list(module.children()):
-            handles.append(module.register_forward_hook(hook(path)))
-    with torch.no_grad():
-        logits = network(torch.randn(batch, *architecture.input_shape))
-    for handle in handles:
-        handle.remove()
-    return seen, logits
-
-
-def assert_cost_equals_torch(network_as_data):
-    counted, network = cost(network_as_data), build(network_as_data).eval()
-    seen, logits = observe(network, network_as_data)
-    rows = {row.name: row for row in counted.layers}
-    assert counted.params == sum(p.numel() for p in network.parameters())
-    by_layer = {}
-    for name, parameter in network.named_parameters():
-        layer = name.rpartition(".")[0]
-        by_layer[layer] = by_layer.get(layer, 0) + parameter.numel()
-    assert by_layer == {row.name: row.params for row in counted.layers if row.params}
-    running = sum(b.numel() for name, b in network.named_buffers() if "running" in name)
-    assert counted.statistics_bytes == 4 * running
-    assert {path: (rows[path].output_shape, rows[path].macs) for path in seen} == seen
-    assert counted.macs == sum(macs for _, macs in seen.values())
-    channels, height, width = counted.output_shape
-    assert tuple(logits.shape) == (2, channels * height * width)
 
 
 @given(fire_points, st.integers(3, 40), st.integers(3, 40))
@@ -274,23 +233,6 @@ def test_cost_equals_torch_on_random_points_of_every_space(name: str) -> None:
             counted[layer] = counted.get(layer, 0) + parameter.numel()
         assert counted == rows
         assert module(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
-
-
-@settings(max_examples=30, deadline=None)
-@given(point=fire_points, batch=st.integers(1, 5), seed=st.integers(0, 99))
-def test_training_equals_that_of_torchs_own_modules(point, batch, seed):
-    """Products for 1x1 convolutions of few pixels, maxima before a ReLU: the same outputs and gradients."""
-    described = fire((3, 16, 16), 10, **point)
-    network = build(described).double()
-    plain = twin(network, described).double()
-    torch.manual_seed(seed)
-    images = torch.randn(batch, 3, 16, 16, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
-    assert torch.equal(network.eval()(images), plain.eval()(images))
-    torch.testing.assert_close(network.train()(images), plain.train()(images))
-    for one in (network, plain):
-        one(images).square().sum().backward()
-    for ours, theirs in zip(network.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 def test_a_relu_runs_after_the_pooling_behind_it():

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 
 
 class CompressionError(ValueError):
-    """Something that cannot be compressed, or a compressed file that cannot be read: one line for people."""
+    """A network that cannot be compressed, or a compressed file that cannot be read: one line for people."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
-"""Lossless coding of integer tensors: bits whose probabilities adapt to what was coded before, in a range coder.
+"""Lossless coding of integer tensors: adaptive binary arithmetic coding with context mixing.
 
-A code is coded as: is it zero; its sign; the number of its magnitude's binary digits, one by one; the digits. Tensors
-share what they learn, so a network's are coded together. Every probability comes from integers alone, and constriction
-makes the same code of it everywhere, so what one machine wrote any other reads.
+A code is binarized: is it zero; its sign; the number of its magnitude's binary digits, in unary; the digits. All
+tensors of a network share their statistics, so they are coded together. Every probability is computed in integers, and
+constriction's range coder is the same everywhere, so any machine reads what another wrote.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from explorer.compression.codec.coded import Codes, CompressionError
 from explorer.compression.codec.mixing import LEAST, ONE, BitCoder, Ints, Mixer, clip, ln
-from explorer.compression.codec.scan import Scan, View
+from explorer.compression.codec.scan import Context, Scan
 
 DIGITS = 24
 """Magnitudes have at most so many binary digits."""
 SPEED = {"zero": 40, "sign": 60, "more": 60, "digit": 60}
-"""Of each kind of bit's mixture, see Mixer."""
+"""Learning rate of the mixing weights of each kind of bit, in hundredths of a full step."""
 START = {
     ("zero", False): [0, 12, 0, 4, 0, 18, 14, 13, 13, 0, 12, 4, 4, 0, 2, 16, 30, -10, 16],
     ("zero", True): [0, 12, 18, 18, 8, 10, 4, 12, 0, 4, -10, 10, -6, -4, -1, 4, 50, -8, 6],
@@ -32,13 +32,13 @@ START = {
     ("digit", False): [6, 5, 6, 46],
     ("digit", True): [10, 6, 6, 42],
 }
-"""First weights of each kind's mixture, by whether the kernel has more than one position: what SqueezeNet's became."""
+"""First mixing weights, by kind of bit and whether the kernel has more than one position: learned on SqueezeNet."""
 STEPS = 25
 """Steps in which a logarithm or logit picks a table's cell."""
 
 
 def encode(tensors: Sequence[Codes]) -> bytes:
-    """Codes integer tensors, a network's in its order; their shapes have to be kept elsewhere.
+    """Codes integer tensors, a network's in its order; their shapes are no part of the code.
 
     Args:
         tensors: of 1 to 4 dimensions, magnitudes below 2**24.
@@ -55,8 +55,8 @@ def decode(content: bytes, shapes: Sequence[tuple[int, ...]]) -> list[Codes]:
     """The tensors that `encode` wrote.
 
     Raises:
-        CompressionError: if the content is no code of whole words. Altered content gives other codes or this error:
-            whoever keeps it keeps a checksum.
+        CompressionError: if the content is no code of whole words. Altered content may also give other codes: the
+            caller needs a checksum.
     """
     return _code(shapes, None, _Reader(content))
 
@@ -69,7 +69,7 @@ def bits(tensors: Sequence[Codes]) -> float:
 
 
 def most(length: int) -> int:
-    """The most integers that so many bytes of code can hold: each costs a bit of no more than 1 - LEAST / ONE."""
+    """The most integers that so many bytes can hold: each takes a bit of probability 1 - LEAST / ONE or less."""
     return int((8 * length + 64) / -math.log2(1 - LEAST / ONE))
 
 
@@ -120,24 +120,25 @@ def _code(shapes: Sequence[tuple[int, ...]], tensors: Sequence[Codes] | None, co
     before: list[Ints] = []
     read: list[Codes] = []
     for i, shape in enumerate(shapes):
-        wanted = None
+        given = None
         if not prod(shape):
             read.append(np.zeros(shape, np.int32))
             continue
         scan = Scan(shape, before)
         whole = np.zeros((scan.out, scan.channels, scan.positions), np.int32)
         if tensors is not None:
-            wanted = tensors[i].reshape(whole.shape)
-            largest = max(-int(wanted.min()), int(wanted.max()))
+            given = tensors[i].reshape(whole.shape)
+            largest = max(-int(given.min()), int(given.max()))
             if largest >= 1 << DIGITS:
                 raise CompressionError(f"a code of magnitude {largest}, expected less than 2**{DIGITS}")
         model.begin(scan.positions > 1)
-        for rows, position, columns in scan.places():
-            view = scan.view((rows, position, columns))
-            tile = None if wanted is None else wanted[rows, columns, position].reshape(-1).astype(np.int64)
-            tile = model.code(position, view, tile)
-            whole[rows, columns, position] = tile.reshape(whole[rows, columns, position].shape)
-            scan.tell((rows, position, columns), view, tile)
+        for tile in scan.tiles():
+            rows, position, columns = tile
+            context = scan.context(tile)
+            written = None if given is None else given[rows, columns, position].reshape(-1).astype(np.int64)
+            codes = model.code(position, context, written)
+            whole[rows, columns, position] = codes.reshape(whole[rows, columns, position].shape)
+            scan.update(tile, context, codes)
         before.append(scan.summary())
         read.append(whole.reshape(shape))
     return read
@@ -157,28 +158,28 @@ class _Model:
         for mixer in self._mixers.values():
             mixer.forget()
 
-    def code(self, position: int, view: View, codes: Ints | None) -> Ints:
+    def code(self, position: int, context: Context, codes: Ints | None) -> Ints:
         """Codes a tile; returns its codes (N,)."""
-        found = np.zeros(len(view.known), np.int64)
-        where = np.flatnonzero(self._zero(position, view, codes))
+        coded = np.zeros(len(context.nonzero), np.int64)
+        where = np.flatnonzero(self._zero(position, context, codes))
         if len(where):
             given = None if codes is None else codes[where]
-            negative = self._sign(position, view, where, given)
-            magnitude = self._magnitude(view, where, negative, None if given is None else np.abs(given))
-            found[where] = np.where(negative, -magnitude, magnitude)
-        return found
+            negative = self._sign(position, context, where, given)
+            magnitude = self._magnitude(context, where, negative, None if given is None else np.abs(given))
+            coded[where] = np.where(negative, -magnitude, magnitude)
+        return coded
 
-    def _zero(self, position: int, view: View, codes: Ints | None) -> Ints:
+    def _zero(self, position: int, context: Context, codes: Ints | None) -> Ints:
         """Which codes are nonzero."""
-        size, density, source = view.size, view.density, view.source
-        expected = np.abs(view.mean)
+        size, density, source = context.size, context.density, context.source
+        expected = np.abs(context.mean)
         cells = [
             (_cell(size[1]) * STEPS + _cell(size[0]), STEPS**2),
             (_cell(expected, 40) * STEPS + _cell(size[3]), STEPS**2),
         ]
         if self._wide:
-            place, known = min(position, 48), np.minimum(view.known, 9)
-            beside = (view.left != 0) + 2 * (view.above != 0)
+            place, known = min(position, 48), np.minimum(context.nonzero, 9)
+            beside = (context.left != 0) + 2 * (context.above != 0)
             cells += [
                 ((place * 10 + known) * STEPS + _cell(density[2]), 490 * STEPS),
                 ((place * 4 + beside) * STEPS + _cell(density[0] + density[2]), 196 * STEPS),
@@ -190,14 +191,14 @@ class _Model:
                 (_cell(density[1] + density[0], 24, 61), 61),
                 (_cell(source[1]) * STEPS + _cell(source[0]), STEPS**2),
             ]
-        features = [*density, *size, *source, expected, _all(view, 256), _all(view, view.level)]
-        return self._code("zero", 0, cells, [(0 * view.known, 1)], features, None if codes is None else codes != 0)
+        features = [*density, *size, *source, expected, _all(context, 256), _all(context, context.level)]
+        return self._code("zero", 0, cells, [(0 * context.nonzero, 1)], features, None if codes is None else codes != 0)
 
-    def _sign(self, position: int, view: View, where: Ints, codes: Ints | None) -> Ints:
+    def _sign(self, position: int, context: Context, where: Ints, codes: Ints | None) -> Ints:
         """Which of the nonzero codes are negative."""
-        row, column, kernel = view.signs[:, where]
-        left, above = np.sign(view.left[where]) + 1, np.sign(view.above[where]) + 1
-        place, mean = min(position, 48), view.mean[where]
+        row, column, kernel = context.signs[:, where]
+        left, above = np.sign(context.left[where]) + 1, np.sign(context.above[where]) + 1
+        place, mean = min(position, 48), context.mean[where]
         cells = [
             (place * 17 + kernel, 49 * 17),
             (row * 17 + column, 17 * 17),
@@ -206,23 +207,23 @@ class _Model:
         ]
         return self._code("sign", 0, cells, [(0 * where, 1)], [mean], None if codes is None else codes < 0)
 
-    def _magnitude(self, view: View, where: Ints, negative: Ints, magnitudes: Ints | None) -> Ints:
+    def _magnitude(self, context: Context, where: Ints, negative: Ints, magnitudes: Ints | None) -> Ints:
         """Magnitudes of the nonzero codes: the number of digits behind the first, then these digits."""
-        large, known = view.large[:, where], np.minimum(view.known[where], 9)
-        along = np.where(negative, -view.mean[where], view.mean[where])
+        large, known = context.large[:, where], np.minimum(context.nonzero[where], 9)
+        along = np.where(negative, -context.mean[where], context.mean[where])
         sum_ = large[0] + large[1] + large[3]
         row, column, kernel, overall = _cell(large[0]), _cell(large[1]), _cell(large[3]), _cell(sum_, 40, 41)
         features = np.stack(
             [
-                *view.size[:, where],
-                *view.density[:, where],
-                *view.source[:, where],
+                *context.size[:, where],
+                *context.density[:, where],
+                *context.source[:, where],
                 *large,
                 along,
                 np.abs(along),
-                *(_log(neighbour[where], view.magnitude) for neighbour in (view.left, view.above)),
+                *(_log(neighbour[where], context.magnitude) for neighbour in (context.left, context.above)),
                 0 * where + 256,
-                0 * where + view.magnitude,
+                0 * where + context.magnitude,
             ]
         )
         digits = np.zeros(len(where), np.int64)
@@ -281,8 +282,8 @@ def _cell(value: Ints, step: int = 64, steps: int = STEPS) -> Ints:
     return clip(value // step + steps // 2, 0, steps - 1)
 
 
-def _all(view: View, value: int) -> Ints:
-    return np.full(len(view.known), value, np.int64)
+def _all(context: Context, value: int) -> Ints:
+    return np.full(len(context.nonzero), value, np.int64)
 
 
 def _log(neighbour: Ints, magnitude: int) -> Ints:

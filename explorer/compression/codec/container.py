@@ -121,7 +121,7 @@ def unpack(content: bytes) -> tuple[Architecture, dict[str, Tensor]]:
     """What `pack` packed.
 
     Raises:
-        CompressionError: saying what is wrong, before anything is allocated whose size the content names.
+        CompressionError: if it is none; before memory is allocated for a size that the content claims.
     """
     head, codes, side, raw = _sections(content)
     architecture, shapes, entries = header.unpack(head)
@@ -142,13 +142,13 @@ def unpack(content: bytes) -> tuple[Architecture, dict[str, Tensor]]:
         ]
     )
     bits.finish()
-    found: dict[str, Tensor] = {}
+    unpacked: dict[str, Tensor] = {}
     for name, entry in entries.items():
         if entry.levels is not None:
-            found[name] = CodedTensor(next(tensors), levels=next(levels))
+            unpacked[name] = CodedTensor(next(tensors), levels=next(levels))
         else:
-            found[name] = CodedTensor(next(tensors), steps=next(arrays)) if entry.coded else next(arrays)
-    return architecture, found
+            unpacked[name] = CodedTensor(next(tensors), steps=next(arrays)) if entry.coded else next(arrays)
+    return architecture, unpacked
 
 
 def _checked(name: str, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -179,7 +179,7 @@ def _sections(content: bytes) -> list[bytes]:
 
 
 def _afford(section: str, shapes: Sequence[tuple[int, ...]], content: bytes) -> None:
-    """Raises CompressionError if so few bytes cannot hold so many integers."""
+    """Raises CompressionError if a section is too short for its integers."""
     count = sum(map(prod, shapes))
     if count > coding.most(len(content)):
         raise CompressionError(f"the header names {count:,} numbers, too many for {len(content):,} bytes of {section}")

@@ -1,7 +1,7 @@
 """Lossless coding of float32 arrays: codebooks, which rise, and anything else, such as biases.
 
-What is regular about them (lengths of a codebook's gaps, exponents) becomes integer tensors for `coding`; what is left,
-the lower bits of gaps and mantissas, is kept as it is.
+What has little entropy (lengths of a codebook's gaps, exponents) becomes integer tensors for `coding`; the lower bits
+of gaps and mantissas, which look random, are kept raw.
 """
 
 from __future__ import annotations

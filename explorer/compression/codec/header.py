@@ -14,9 +14,9 @@ from explorer.compression.codec.coded import CodedTensor, CompressionError, Floa
 from explorer.compression.codec.floats import MANTISSA, width
 
 LARGEST = 2**22
-"""Bytes of a header's JSON; no real one comes near."""
+"""Bytes, at most, of a header's JSON; a real one is far smaller."""
 MOST = 2**28
-"""Numbers of a network; AlexNet has 61 million."""
+"""Numbers, at most, of a network; AlexNet has 61 million."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Entry:
 
     @staticmethod
     def of(tensor: CodedTensor | Floats) -> Entry:
-        """What a tensor needs."""
+        """The entry of a tensor."""
         if not isinstance(tensor, CodedTensor):
             return Entry(None, tensor.shape, width(tensor), coded=False)
         if tensor.levels is not None:
@@ -44,7 +44,7 @@ class Entry:
         assert tensor.steps is not None
         return Entry(None, tensor.steps.shape, width(tensor.steps))
 
-    def words(self) -> list[Any]:
+    def plain(self) -> list[Any]:
         """As JSON."""
         if self.levels is not None:
             return ["levels", self.levels]
@@ -53,20 +53,20 @@ class Entry:
         return ["floats", self.width]
 
     @staticmethod
-    def parse(name: str, words: object, shape: tuple[int, ...]) -> Entry:
-        """Reads `words` for a tensor of this shape.
+    def parse(name: str, data: object, shape: tuple[int, ...]) -> Entry:
+        """From `plain()`, for a tensor of this shape.
 
         Raises:
             CompressionError: for anything else.
         """
-        match words:
+        match data:
             case ["levels", int(count)] if 0 <= count <= MOST and type(count) is int:
                 return Entry(count)
             case ["steps", int(count), int(used)] if count in (1, shape[0]) and 0 <= used <= MANTISSA:
                 return Entry(None, (int(count),), int(used))
             case ["floats", int(used)] if 0 <= used <= MANTISSA:
                 return Entry(None, shape, int(used), coded=False)
-        raise CompressionError(f"the header keeps {name} of shape {shape} as {str(words)[:60]}")
+        raise CompressionError(f"the header keeps {name} of shape {shape} as {str(data)[:60]}")
 
 
 def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -94,7 +94,7 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 def pack(architecture: Architecture, entries: dict[str, Entry]) -> bytes:
     """The header, deflated."""
-    tensors = {name: entry.words() for name, entry in entries.items()}
+    tensors = {name: entry.plain() for name, entry in entries.items()}
     text = json.dumps({"architecture": json.loads(architecture.to_json()), "tensors": tensors}, separators=(",", ":"))
     return zlib.compress(text.encode(), 9)
 

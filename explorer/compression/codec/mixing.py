@@ -1,7 +1,8 @@
-"""Probabilities of bits by mixing what several contexts say, in integers alone: the same on every machine.
+"""Context mixing: the probability of a bit from the statistics of several contexts, in integers alone.
 
-Logistic mixing as in the PAQ family of compressors, over many bits at once: what a bit teaches is used from the next
-call on. A logit is in 1/256, a probability in 1/65536, a weight of the mixture in 1/65536.
+Logistic mixing as in PAQ (Mahoney, 2005), over many bits at once: statistics and mixing weights are updated after each
+call. So that every machine computes the same, there is no floating point. A logit is in 1/256, a probability in
+1/65536, a mixing weight in 1/65536.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ ONE = 1 << 16
 LEAST = 64
 """Smallest probability of a bit, so that no bit costs less than 1.4 thousandths of a bit or more than 10."""
 DOUBT = 1
-"""Ones, and as many zeros, that a context is taken to have seen before its first bit."""
+"""Ones, and as many zeros, that a context starts with."""
 LIMIT = 1023
-"""A context that has seen so many bits forgets half of them."""
+"""A context's counts are halved where they exceed this."""
 MEMORY = 32
-"""Calls after which what the inputs' power was is mostly forgotten."""
+"""Time constant, in calls, of the running sum of the inputs' power."""
 CAUTION = 100 << 16
-"""Power that each input is taken to have had before anything was seen."""
+"""Added to each input's power, so that first steps are small."""
 
 # Decimal rounds exp and ln correctly, so these tables are the same everywhere; floating point's would not be.
 SQUASH: Ints = np.array([int((ONE / (1 + (Decimal(-x) / 256).exp())).to_integral_value()) for x in range(-2048, 2048)])
@@ -38,7 +39,7 @@ LN_2 = int((Decimal(2).ln() * 65536).to_integral_value())
 
 
 def clip(x: Ints, low: int, high: int) -> Ints:
-    """Held within bounds; numpy's own asks for the type's limits each time, which takes longer than the work."""
+    """numpy.clip without its checks of the type's limits, which take longer than the work."""
     held: Ints = np.minimum(np.maximum(x, low), high)
     return held
 
@@ -70,22 +71,22 @@ class BitCoder(Protocol):
 class Mixer:
     """The model of one kind of bit.
 
-    Every bit has a cell in each of some tables, which counted the bits before it that had the same cell, and features:
-    logits, or anything that moves with them. Logits of the counts and features, weighted and summed, are the bit's
-    logit. The weights follow the gradient of the code's length.
+    Every bit has a cell (context) in each of some tables, which count the ones and zeros before it in that cell, and
+    features: logits, or anything that correlates with them. The bit's logit is the weighted sum of the counts' logits
+    and the features. The weights follow the gradient of the code's length.
     """
 
     def __init__(
         self, tables: Sequence[int], local: Sequence[int], features: int, speed: int, start: Sequence[int]
     ) -> None:
-        """A model that has seen nothing.
+        """A model with empty tables.
 
         Args:
             tables: sizes of the tables that remain.
             local: sizes of the tables that `forget` empties; their cells come after the others'.
             features: number of features.
             start: first weights, tables before features, in 1/64; those that it does not name are 0.
-            speed: hundredths of a full step (to the weights that would have been best) that the weights go.
+            speed: learning rate, in hundredths of a full Newton step.
         """
         sizes = [*tables, *local]
         self._speed = speed

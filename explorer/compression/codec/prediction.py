@@ -1,4 +1,4 @@
-"""A code predicted from its neighbours in the kernel and its column's mean: exact least squares over rows before."""
+"""Linear prediction of a code from its neighbours in the kernel and its column's mean, by exact least squares."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import numpy as np
 from explorer.compression.codec.mixing import Ints
 
 NEIGHBOURS = 8
-"""So many positions of a kernel, the nearest of those known, predict the next."""
+"""Positions of a kernel, the nearest of those coded before, that predict the next."""
 SMALL = 50
-"""A ridge of 1/50 of each neighbour's power, and a step of its own magnitude."""
+"""The ridge is 1/50 of each neighbour's power, and `ridge` beside it."""
 
 
 class Predictor:
     """Linear prediction for each position of a kernel; learns from one block of rows for the next."""
 
     def __init__(self, positions: int, width: int) -> None:
-        """Knows nothing.
+        """Starts without any codes.
 
         Args:
             positions: height times width of the kernel.
@@ -28,7 +28,7 @@ class Predictor:
         self._products = [np.zeros(size, np.int64) for size in sizes]
 
     def predict(self, position: int, inputs: Ints, ridge: int) -> Ints:
-        """The codes that inputs let expect, in 1/16.
+        """The codes predicted from inputs, in 1/16.
 
         Args:
             position: in the kernel.
@@ -45,7 +45,7 @@ class Predictor:
         return (np.array(solve(system)) @ inputs) >> 8
 
     def learn(self, position: int, inputs: Ints, codes: Ints) -> None:
-        """Takes in what the codes (N,) were."""
+        """Adds the codes (N,) to the normal equations."""
         self._squares[position] += inputs @ inputs.T
         self._products[position] += inputs @ codes
 
@@ -54,8 +54,8 @@ def solve(system: list[list[int]]) -> list[int]:
     """Solves A x = b for a positive definite A; x in 1/4096, held within 16.
 
     Args:
-        system: the rows of A, each with its b behind it. Whole numbers of any size: elimination without fractions
-            (Bareiss) is exact, so no machine finds other numbers than another.
+        system: the rows of A, each with its b behind it. Whole numbers of any size: fraction-free elimination
+            (Bareiss) is exact, so every machine computes the same.
     """
     size, before = len(system), 1
     for k in range(size):
@@ -65,7 +65,7 @@ def solve(system: list[list[int]]) -> list[int]:
             for j in range(k + 1, size + 1):
                 row[j] = (row[j] * pivot - factor * system[k][j]) // before
         before = pivot
-    # Back substitution with what is left: determinants would be exact too, but rounding here is the same everywhere.
+    # Back substitution rounds, in integers, so the same everywhere.
     solution = [0] * size
     for k in reversed(range(size)):
         rest = (system[k][size] << 12) - sum(system[k][j] * solution[j] for j in range(k + 1, size))

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from explorer.results.latency import Timed
 from explorer.results.record import StudyRecord
-from explorer.tracking.address import check_uri, told_as_one_line
-from explorer.tracking.tracker import existing_runs
+from explorer.tracking.address import TrackingError, check_uri, redact, tracking_errors
+from explorer.tracking.files import add_files
+from explorer.tracking.runs import existing_runs
+
+PAGE = "latency.html"
 
 
 def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool:
@@ -26,7 +29,7 @@ def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool
         TrackingError: one line saying why the server could not be written to.
     """
     check_uri(uri)
-    with told_as_one_line(uri):
+    with tracking_errors(uri):
         there = existing_runs(record, uri)
         if there is None:
             return False
@@ -45,3 +48,21 @@ def log_latencies(record: StudyRecord, found: Sequence[Timed], uri: str) -> bool
             tags = [RunTag("latency", one.conditions)]
             client.log_batch(ids[str(one.trial)], metrics=metrics, tags=tags)
     return True
+
+
+def try_log_latencies(record: StudyRecord, found: Sequence[Timed], page: str | None, uri: str) -> tuple[str, bool]:
+    """Adds them, and the page where there is one; a server that is away is no failure.
+
+    Returns:
+        What became of it in one line, and whether the server could be asked.
+    """
+    try:
+        there = log_latencies(record, found, uri) and (page is None or add_files(record, {PAGE: page}, uri))
+    except TrackingError as error:
+        return f"not logged to MLflow: {error}", False
+    if there:
+        return (
+            f"in MLflow: latency_*_ms of the trials' runs{f', {PAGE} of the run {record.name}' if page else ''}",
+            True,
+        )
+    return f"study {record.name} is not in MLflow at {redact(uri)}; python -m explorer.track puts it there", True

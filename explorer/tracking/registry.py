@@ -13,7 +13,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.tracking.mirror import STUDY, study_key
+from explorer.tracking.runs import STUDY, study_key
 from explorer.training import files
 
 if TYPE_CHECKING:

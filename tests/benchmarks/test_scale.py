@@ -17,7 +17,7 @@ from benchmarks.scale import controller
 from explorer.arch import cost, totals
 from explorer.cli.config import load_space, space_files
 from explorer.plots import front
-from explorer.plots.marks import MOST
+from explorer.plots.markers import MOST
 from explorer.results.budget import Budget
 from explorer.results.pareto import GrowingHypervolume, front_trials, hypervolume
 from explorer.results.record import read_trial
@@ -120,13 +120,13 @@ def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, s
     record = study(numbered)
     info = front.info(record)
     expected = {one.number for one in front_trials(record)}
-    assert {mark.trial for mark in info.marks if mark.on_front} == expected
-    assert len(info.marks) == MOST
-    assert info.marks[0].anchor
+    assert {marker.trial for marker in info.markers if marker.on_front} == expected
+    assert len(info.markers) == MOST
+    assert info.markers[0].anchor
     assert info.networks == MOST + 501 + stopped
-    others = sum(not (mark.on_front or mark.anchor) for mark in info.marks)
-    assert sum(mark.stopped for mark in info.marks) == (others // 2 if shown is None else shown)
-    left_out = info.networks - len(info.marks)
+    others = sum(not (marker.on_front or marker.anchor) for marker in info.markers)
+    assert sum(marker.stopped for marker in info.markers) == (others // 2 if shown is None else shown)
+    left_out = info.networks - len(info.markers)
     assert f"{left_out:,} of the others left out" in json.dumps(front.figure(info).to_plotly_json()["layout"]["title"])
 
 

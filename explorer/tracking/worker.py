@@ -12,23 +12,21 @@ from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import changed
 from explorer.tracking.address import reason
+from explorer.tracking.client import load
+from explorer.tracking.mirror import Mirror, open_mirror
 from explorer.training.parent import end_with_parent
-
-if TYPE_CHECKING:
-    from explorer.tracking.mirror import Mirror
 
 NICE, SESSION_NICE = 5, 10
 """How it gives way to others: by its own weight, and by that of its session, which is taken back at the end."""
 TRIES = 10
-SERVE = "import sys; from explorer.tracking.apart import serve; serve(int(sys.argv[1]))"
+SERVE = "import sys; from explorer.tracking.worker import serve; serve(int(sys.argv[1]))"
 
 
-class Apart:
+class Worker:
     """The mirror of a study, in another process. It gives way to trainings, and ends when this process ends.
 
     On a machine whose cores are taken, a process of the least weight takes a minute for what takes a second: when the
@@ -63,7 +61,11 @@ class Apart:
         return self._process.poll() is None
 
     def sync(self, record: StudyRecord, ended: bool) -> tuple[str | None, float]:
-        """One sync, told of the trials that are not the very records of the last one. See `Mirror.sync`.
+        """Brings the server up to date; sends the trials that are not the very records of the last call.
+
+        Args:
+            record: the study.
+            ended: whether the search is over: then nothing is left RUNNING.
 
         Returns:
             What went wrong, in one line, or None; the seconds that it took.
@@ -80,7 +82,7 @@ class Apart:
         raise OSError("the process that writes to it is gone")
 
     def hurry(self) -> None:
-        """Gives way no longer: what it still has to write is waited for."""
+        """Takes its session's low priority back: somebody waits for what it still has to write."""
         if self.alive:
             self._weigh(0)
 
@@ -89,7 +91,7 @@ class Apart:
         self._process.kill()
 
     def close(self) -> None:
-        """Ends the process and forgets it."""
+        """Ends the process and closes its pipes."""
         self._process.kill()
         self._process.communicate()
         self._pipe.close()
@@ -115,16 +117,12 @@ def serve(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     end_with_parent(sys.stdin.fileno())
-    from explorer.tracking.tracker import load  # which imports this module
-
     load()  # takes seconds, which are no part of the first sync
     with suppress(EOFError, BrokenPipeError):
         _answer(Connection(descriptor))
 
 
 def _answer(pipe: Connection) -> None:
-    from explorer.tracking.tracker import open_mirror
-
     trials: dict[int, TrialRecord] = {}
     mirror: Mirror | None = None
     while True:

@@ -19,7 +19,7 @@ def sections(record: StudyRecord, words: Sequence[str] = ()) -> list[Section]:
         record: the study.
         words: lines above the curves.
     """
-    drawn, lines, axes = curves.info(record), history.lines([record]), parallel.info(record)
+    drawn, lines, axes = curves.info(record), history.histories([record]), parallel.info(record)
     note = "Dotted, with an x at the end: stopped early."
     if drawn.left_out:
         note += f" {drawn.left_out:,} curves of dominated networks are left out."

@@ -1,0 +1,126 @@
+"""A trial's network, trained as its study trains it, compressed after each training, and written as a .sqz file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from explorer import data as datasets
+from explorer.arch import Architecture
+from explorer.compression import deep
+from explorer.compression.codec import container
+from explorer.compression.decoded import val_accuracy
+from explorer.data.module import DataModule
+from explorer.results.compressed import Compressed
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.storage import attributes
+from explorer.training import job
+from explorer.training import recipe as recipes
+from explorer.training.checkpoint import CheckpointError
+
+FRESH = 1000
+"""Seeds beyond the study's start so far above them."""
+
+
+@dataclass(frozen=True)
+class OneSeed:
+    """What one training's network was compressed to.
+
+    Attributes:
+        bytes: of its file.
+        nonzero: weights that are not zero.
+        before, after: val_acc as trained, and as decoded from the file.
+    """
+
+    bytes: int
+    nonzero: int
+    before: float
+    after: float
+
+    def words(self) -> str:
+        """One line for people."""
+        return f"{self.bytes:,} bytes, {self.nonzero:,} weights, val_acc {self.before:.4f} -> {self.after:.4f}"
+
+
+class TrialCompression:
+    """Compresses a trial's network, seed by seed."""
+
+    def __init__(
+        self, record: StudyRecord, trial: TrialRecord, settings: deep.CompressionSettings, folder: Path
+    ) -> None:
+        """Reads the study's data.
+
+        Args:
+            record, trial: which network.
+            settings: how it is compressed.
+            folder: takes SEED.sqz, compressed.json and, below `training/SEED`, each training's checkpoint.
+        """
+        torch.set_num_threads(1)  # as in a search: the same weights, and small networks gain nothing from more
+        self._record, self._trial, self._settings, self._folder = record, trial, settings, folder
+        self._architecture = Architecture.from_json(trial.architecture)
+        self._recipe: dict[str, Any] = record.config["recipe"] | trial.adjusted
+        self._data: DataModule = datasets.load(record.config["data"])
+
+    def seeds(self, count: int) -> list[int]:
+        """The trial's own seeds, then fresh ones: so many in all."""
+        fresh = [max(self._trial.seeds) + FRESH + k for k in range(count)]
+        return [*self._trial.seeds, *fresh][:count]
+
+    def compress(self, seed: int) -> OneSeed:
+        """Trains with a seed, compresses, writes the file, and evaluates what it decodes to.
+
+        Raises:
+            CompressionError: if the budget is too small.
+        """
+        weights, before = self._trained(seed)
+        recipe, file = recipes.read(self._recipe), self._folder / f"{seed}.sqz"
+        tensors = deep.compress(self._architecture, weights, self._data, recipe, self._settings, seed)
+        size = container.write(file, self._architecture, tensors)
+        decoded, values = container.read(file)
+        nonzero = sum(int((value != 0).sum()) for value in values.values() if value.ndim > 1)
+        return OneSeed(size, nonzero, before, val_accuracy(decoded, values, self._data))
+
+    def keep(self, results: Mapping[int, OneSeed], plan: str, storage: str) -> Compressed:
+        """Keeps the results by seed, in the folder and with the study; `plan` are the settings in words."""
+        rows, trial = results.values(), self._trial
+        result = Compressed(
+            study=self._record.name,
+            trial=trial.number,
+            identity=trial.identity,
+            plan=plan,
+            params=trial.params,
+            seeds=tuple(results),
+            bytes=tuple(row.bytes for row in rows),
+            before=tuple(row.before for row in rows),
+            after=tuple(row.after for row in rows),
+            nonzero=tuple(row.nonzero for row in rows),
+            val_images=self._data.images["val"],
+        )
+        (self._folder / "compressed.json").write_text(json.dumps(result.plain(), indent=1))
+        attributes.keep_compressed(storage, result)
+        return result
+
+    def _trained(self, seed: int) -> tuple[dict[str, Tensor], float]:
+        """Weights after the study's training with a seed, and their val_acc; trained once, then kept."""
+        epochs, folder = self._record.config["epochs"], self._folder / "training" / str(seed)
+        facts: dict[str, Any] = {"identity": self._trial.identity, "recipe": self._recipe, "epochs": epochs}
+        facts |= {"data": self._record.config["data"], "seed": seed}
+        file = folder / "val_acc.json"
+        try:
+            kept = json.loads(file.read_text())
+            if kept["facts"] == json.loads(json.dumps(facts)):
+                return job.weights(folder), float(kept["val_acc"])
+        except (OSError, ValueError, KeyError, CheckpointError):
+            pass  # not trained yet, or torn
+        trained = job.run(
+            job.Job(self._trial.architecture, self._recipe, facts["data"], seed, 0, epochs, epochs, str(folder))
+        )
+        accuracy = trained.curve[-1]["val_acc"]
+        file.write_text(json.dumps({"facts": facts, "val_acc": accuracy}))
+        return job.weights(folder), accuracy

@@ -1,0 +1,101 @@
+"""A study in numbers, and how it was made, as HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+from explorer.plots.labels import si
+from explorer.reporting import baseline
+from explorer.reporting.commands import Commands
+from explorer.results.pareto import front_trials, study_hypervolume
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.spent import duration, spent
+
+
+def tiles(record: StudyRecord) -> str:
+    """The study in a few numbers."""
+    took, front = spent(record), front_trials(record)
+    shown = [(f"{len(record.trials):,}", "trials"), (f"{len(front):,}", "networks on the front")]
+    if front:
+        best = front[-1]
+        shown.append(
+            (f"{100 * (best.accuracy or 0):.1f} %", f"best val_acc (trial {best.number}, {si(best.params)} params)")
+        )
+    found = [one for one in baseline.best_trade_offs(record) if one.gain >= -one.error]
+    if found:
+        one = found[0]
+        sign = "within the error" if one.same else "and better"
+        shown.append(
+            (
+                one.size,
+                f"the params of {baseline.name()} at its accuracy, {sign} (trial {one.trial.number})",
+            )
+        )
+    shown.append((f"{took.epochs:,}", f"epochs, {took.saved:,} saved by stopping"))
+    if front:
+        shown.append((f"{study_hypervolume(record):.3f}", "hypervolume"))
+    cells = "".join(f"<div><b>{escape(number)}</b><span>{escape(words)}</span></div>" for number, words in shown)
+    return f'<div class="tiles">{cells}</div>'
+
+
+def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> str:
+    """Machine, versions and commands."""
+    took = spent(record)
+    devices = Counter(trial.device for trial in record.trials if trial.device)
+    data = record.config["data"]
+    images = record.facts["images"]
+    facts = {
+        "data": f"{data.get('name') if isinstance(data, dict) else data}: "
+        + ", ".join(f"{count:,} {split}" for split, count in images.items() if isinstance(count, int)),
+        "input": "x".join(map(str, record.facts["input_shape"])) + f", {record.facts['classes']} classes",
+        "trials": ", ".join(f"{count:,} {state}" for state, count in sorted(took.states.items())),
+        "trained on": "; ".join(f"{device} ({count:,} trials)" for device, count in devices.most_common()) or "unknown",
+        "versions": ", ".join(f"{name} {version}" for name, version in record.facts.get("versions", {}).items()),
+        "commit": str(record.facts.get("git_commit", "")) or "unknown",
+        "this page": ", ".join(
+            f"{name} {written_with[name]}" for name in ("explorer", "python") if name in written_with
+        ),
+    }
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    steps = "".join(f'<p class="note">{escape(what)}</p><pre>{escape(line)}</pre>' for what, line in how.steps)
+    space = ""
+    if how.space:
+        name = f"{record.name}_space.yaml"
+        space = f"<details><summary>{escape(name)}, the space, beside which the search is started</summary>"
+        space += f"<pre>{escape(how.space)}</pre></details>"
+    return f'<h3>Machine and versions</h3><dl class="facts">{listed}</dl><h3>Again</h3>{steps}{space}'
+
+
+def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tuple[tuple[str, ...], ...]:
+    """Studies in numbers, a column each.
+
+    Args:
+        records: the studies.
+        volumes: hypervolume by the study's place, all from one corner.
+    """
+    took = [spent(record) for record in records]
+    bests = [front_trials(record)[-1] if record.finished else None for record in records]
+    smaller = [next(iter(baseline.best_trade_offs(record)), None) for record in records]
+    same = f"params at the accuracy of {baseline.name()}, within the error"
+    rows: list[list[str]] = [
+        ["trials", *(f"{len(record.trials):,}" for record in records)],
+        ["epochs trained", *(f"{one.epochs:,}" for one in took)],
+        ["epochs saved by stopping", *(f"{one.saved:,}" for one in took)],
+        ["training time", *(duration(one.seconds) for one in took)],
+        ["networks on the front", *(f"{len(front_trials(record)):,}" for record in records)],
+        ["best val_acc", *(_score(record, best) for record, best in zip(records, bests, strict=True))],
+        [same, *(f"{one.trial.params:,} ({one.size})" if one else "none" for one in smaller)],
+        [
+            "hypervolume, from one corner",
+            *(f"{volumes[i]:.4f}" if i in volumes else "none" for i in range(len(records))),
+        ],
+    ]
+    return tuple(tuple(row) for row in rows)
+
+
+def _score(record: StudyRecord, trial: TrialRecord | None) -> str:
+    if trial is None:
+        return "none"
+    return f"{100 * (trial.accuracy or 0):.1f} ± {100 * trial.error(record.val_images):.1f} %"
