@@ -19,29 +19,35 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer import launchers
     from explorer.cli import retrained
+    from explorer.cli.claimed_folder import claimed
     from explorer.cli.config import plain
     from explorer.cli.console import open_console
-    from explorer.cli.options import whole, within
+    from explorer.cli.options import flag, whole, within
     from explorer.cli.progress import steps, working
     from explorer.results import selection
     from explorer.storage import study_store
     from explorer.study import retraining
+    from explorer.training import files
 
     count = whole(config, "seeds", 1)
     within(config)
-    record = study_store.load(config.storage, config.study)
+    flag(config, "overwrite")
+    record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data))
     trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
     console = open_console()
     retrained.announce(console, record, trial)
     seeds = retraining.fresh_seeds(trial, count)
     with (
+        claimed(folder, overwrite=config.overwrite, earlier=(files.OUTCOME, retraining.CHECKPOINTS)) as staging,
         closing(launchers.make(plain(config.launcher))) as launcher,
-        steps("training", len(trial.seeds) + len(seeds)) as done,
     ):
-        result = retraining.retrain(record, trial, seeds, folder, launcher, done)
-    with working("writing weights and ONNX"):
-        difference = retraining.save(record, trial, result, folder)
+        with working("reading the data"):
+            retraining.check_data(record, launcher)
+        with steps("training", len(trial.seeds) + len(seeds)) as done:
+            result = retraining.retrain(record, trial, seeds, staging, launcher, done)
+        with working("writing weights and ONNX"):
+            difference = retraining.save(record, trial, result, staging)
     _log(record, trial, result, folder, config.tracking, console)
     retrained.show(console, record, trial, result, folder, difference)
     return 0 if result.reproduced else 1

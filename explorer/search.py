@@ -52,29 +52,32 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
         from explorer.study.setup import controller as make_controller
         from explorer.tracking import Tracker
 
-        tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
         controller = make_controller(options, launcher)
+        tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
     from explorer.cli import search_summary
     from explorer.cli.live_view import LiveView
+    from explorer.study.recovery import CommonError
     from explorer.tracking.address import where_to_look
 
-    stopped = False
+    ending, code = "", 0
     try:
         with LiveView(console) as view:
             controller.run(tracker.update, view)
+        ending, code = controller.ending, int(search_summary.failed(controller.record))
     except KeyboardInterrupt:
-        stopped = True
+        ending, code = "stopped; the same command goes on", INTERRUPTED
+    except CommonError as error:
+        ending, code = f"stopped: {error}; once that is put right, the same command goes on", 1
     finally:
         launcher.close()
         with working("completing MLflow", plain=False):
             tracker.update(controller.record)
             tracker.close(timeout=60)
-    ending = "stopped; the same command goes on" if stopped else controller.ending
     search_summary.show(console, controller.record, ending, where_to_look(options.tracking, tracker.place))
-    return INTERRUPTED if stopped else 0
+    return code
 
 
 if __name__ == "__main__":
     from explorer.cli.config import command
 
-    command("search", main)
+    command("search", main, added=("space",))

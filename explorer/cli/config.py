@@ -146,13 +146,16 @@ def space_choice() -> str | None:
     return str(choices["space"]) if "space" in choices else None
 
 
-def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None) -> NoReturn:
+def command(
+    name: str, run: Callable[[DictConfig], int], bare: str | None = None, added: tuple[str, ...] = ()
+) -> NoReturn:
     """Runs a command under Hydra and leaves with its exit code.
 
     Args:
         name: of its config, conf/NAME.yaml.
         run: takes the composed config, returns the exit code.
         bare: the key that a first bare word on the command line stands for (`retrain best` means `trial=best`).
+        added: groups that are not in its config: `+space=NAME` adds one.
     """
     degrade(sys.stdout, sys.stderr)
     hide_secrets()
@@ -163,6 +166,7 @@ def command(name: str, run: Callable[[DictConfig], int], bare: str | None = None
 
     def task(config: DictConfig) -> None:
         try:
+            _check_keys(name, config, added)
             code[0] = max(code[0], run(config))
         except KeyboardInterrupt:
             raise
@@ -211,6 +215,23 @@ def _failed(name: str, error: BaseException) -> int:
         return min(_complain(name, f"{error.filename}: {error.strerror}"), 1)
     _complain(name, f"{type(error).__name__}: {_one_line(error)} (HYDRA_FULL_ERROR=1 shows where)")
     return 1
+
+
+def _check_keys(name: str, config: DictConfig, added: tuple[str, ...]) -> None:
+    """Raises ConfigError for a key that the command does not read; what reads a group checks that group's keys."""
+    own: Any = OmegaConf.to_container(OmegaConf.load(folder("conf") / f"{name}.yaml"), resolve=False)
+    groups = {key for each in own.pop("defaults") if isinstance(each, dict) for key in each}
+    unknown = next(_unknown(OmegaConf.to_container(config, resolve=False), own, {*groups, *added}), None)
+    if unknown is not None:
+        raise ConfigError(f"{unknown} is no key of explorer.{name}, so it would be ignored; --help shows the keys")
+
+
+def _unknown(config: Any, own: dict[str, Any], others: set[str], prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        if key not in own and key not in others:
+            yield f"{prefix}{key}"
+        elif own.get(key) and isinstance(own[key], dict) and isinstance(value, dict):
+            yield from _unknown(value, own[key], set(), f"{prefix}{key}.")
 
 
 def _let_go_of_stdout() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.results.conditions import differences
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, luck_words, test_words
+from explorer.study.provenance import versions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,9 +41,13 @@ def show(
         line = f"reproduced exactly: val_acc, {result.params:,} params, identity {result.identity}"
         console.print(line, style="green", highlight=False)
     else:
-        elsewhere = result.device != result.recorded_device
-        why = f"; the study ran on {result.recorded_device}, this is {result.device}" if elsewhere else ""
-        console.print(f"NOT reproduced{why}", style="red", highlight=False)
+        found = differences(result.recorded_device, result.device, record.facts.get("versions", {}), versions())
+        if not found:
+            found = [("device, threads and versions are the study's", "unknown: the study or the program was changed")]
+        why = "; ".join(what for what, _ in found)
+        console.print(f"NOT reproduced: {why}", style="red", highlight=False, markup=False, soft_wrap=True)
+        line = f"what would reproduce it: {'; '.join(how for _, how in found)}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"test_acc {test_words(result)}", highlight=False)
     console.print(luck_words(record, result), highlight=False)
     console.print(f"ONNX equals torch within {difference:.1e} of the logits' scale", highlight=False)

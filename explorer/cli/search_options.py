@@ -12,19 +12,22 @@ from explorer.cli.options import ConfigError, flag, positive, share, whole
 from explorer.results.budget import Budget
 from explorer.study import stopping
 from explorer.study.options import SearchOptions
+from explorer.training import recipe
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 STORED = ("data", "recipe", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
 """Keys that are stored with the study."""
+LONGEST = 200
+"""Bytes of a study's name, which becomes that of a folder."""
 
 
 def read(config: DictConfig) -> SearchOptions:
     """Checks the options.
 
     Raises:
-        ConfigError, SpaceError, StoppingError: naming what is wrong.
+        ConfigError, RecipeError, SpaceError, StoppingError: naming what is wrong.
     """
     name = space_choice()
     if name is None:
@@ -32,9 +35,12 @@ def read(config: DictConfig) -> SearchOptions:
     space = space_of(config, name)
     _check(config)
     study = str(config.study or name)
-    if not re.fullmatch(r"[\w.-]+", study):
-        raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-'")
+    if not re.fullmatch(r"\w[\w.-]*", study):
+        raise ConfigError(f"study is {study!r}, expected letters, digits, '.', '_' and '-', a letter or digit first")
+    if len(study.encode()) > LONGEST:
+        raise ConfigError(f"study is {study[:20]!r}... of {len(study.encode())} bytes, expected {LONGEST} at most")
     settings = {key: plain(config[key]) for key in STORED}
+    recipe.read(settings["recipe"])
     return SearchOptions(
         study=study,
         space=space,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
-
-from rich.markup import escape
 
 from explorer.cli.terminal import front_table
 
@@ -14,8 +13,13 @@ if TYPE_CHECKING:
     from explorer.results.record import StudyRecord
 
 
+def failed(record: StudyRecord) -> bool:
+    """Whether every trial has failed."""
+    return {trial.state for trial in record.trials} == {"FAIL"}
+
+
 def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
-    """How many trials there are, the front, where MLflow shows it, and the command that comes next.
+    """How many trials there are, the front, where MLflow shows it, the command that comes next; of failed ones, why.
 
     Args:
         console: to print on.
@@ -26,7 +30,13 @@ def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
     done = sum(trial.state != "RUNNING" for trial in record.trials)
     failed = sum(trial.state == "FAIL" for trial in record.trials)
     failures = f", {failed} failed" if failed else ""
-    console.print(f"\nstudy {record.name}: {done} trials{failures}, {ending}", highlight=False)
+    line = f"\nstudy {record.name}: {done} trials{failures}, {ending}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not record.finished:
+        reasons = Counter(trial.reason for trial in record.trials if trial.state == "FAIL")
+        for reason, count in reasons.most_common():
+            console.print(f"{count} failed: {reason}", highlight=False, markup=False, soft_wrap=True)
+        return
     console.print(front_table(record, None, console.width))
     notes = (
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"

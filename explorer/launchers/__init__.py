@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
@@ -58,20 +59,24 @@ def devices_of_trial(devices_per_trial: str | int, gpus: float) -> int:
 
 
 def make(config: Mapping[str, Any]) -> Launcher:
-    """The launcher of a config."""
+    """The launcher of a config.
+
+    Raises:
+        LauncherError: if there is no such launcher, key or device.
+    """
     options = {str(key): value for key, value in config.items() if key != "name"}
+    kind: Callable[..., Launcher]
     match config.get("name"):
         case "local":
-            from explorer.launchers.local import LocalLauncher
-
-            return LocalLauncher(**options)
+            from explorer.launchers.local import LocalLauncher as kind  # noqa: N813
         case "ray":
-            from explorer.launchers.ray import RayLauncher
-
-            return RayLauncher(**options)
+            from explorer.launchers.ray import RayLauncher as kind  # noqa: N813
         case "slurm":
-            from explorer.launchers.slurm import SlurmLauncher
-
-            return SlurmLauncher(**options)
+            from explorer.launchers.slurm import SlurmLauncher as kind  # noqa: N813
         case name:
             raise LauncherError(f"launcher.name is {name!r}, expected local, ray or slurm")
+    known = inspect.signature(kind).parameters
+    for key in options:
+        if key not in known:
+            raise LauncherError(f"launcher {config['name']} has no key {key!r}, its keys are {', '.join(known)}")
+    return kind(**options)

@@ -7,13 +7,20 @@ below. Records never change, so properties are computed once.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import optuna
+
+PLACES = ("dir", "labels")
+"""Keys of a study's data that say where they lie, and may change while the data do not."""
+REQUIRED = {"identity": str, "params": int, "bytes": int, "macs": int, "architecture": str, "seeds": list}
+"""Attributes of every trial, and their types."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,9 @@ class StudyRecord:
     Attributes:
         name: of the study.
         config: what defines it, as plain data: space, data, recipe, sampler, stopping, seed, seeds, epochs.
-        facts: data set and machine: input_shape, classes, images (of train, val and test), versions, git_commit.
+        facts: data set and machine: input_shape, classes, images (of train, val and test), fingerprint (of the data),
+            versions, git_commit, key (16 random hex digits, by which other programs know the study). Studies of earlier
+            versions lack fingerprint and key.
         trials: in the order of their numbers.
     """
 
@@ -121,19 +130,48 @@ class StudyRecord:
         return tuple(trial for trial in self.trials if trial.state == "COMPLETE")
 
 
-def read(study: optuna.Study) -> StudyRecord:
-    """Reads a study out of Optuna's storage."""
-    attributes = study.user_attrs
-    trials = tuple(read_trial(trial) for trial in study.get_trials(deepcopy=False))
-    return StudyRecord(study.study_name, attributes["config"], attributes["facts"], trials)
+class Unreadable(str):
+    """An attribute in a database that is no JSON."""
+
+
+class TrialError(ValueError):
+    """A trial that another program made, or that has lost something: why it is left out."""
+
+
+def read_trials(trials: Iterable[optuna.trial.FrozenTrial]) -> tuple[list[TrialRecord], dict[int, str]]:
+    """The trials that can be read, and why the others cannot, by number."""
+    records, left_out = [], {}
+    for trial in trials:
+        try:
+            records.append(read_trial(trial))
+        except TrialError as error:
+            left_out[trial.number] = str(error)
+    return records, left_out
 
 
 def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
-    """Reads one trial."""
+    """Reads one trial; one that was taken over and does not run yet counts as running.
+
+    Raises:
+        TrialError: if another program made it, or if something of it is lost.
+    """
     attributes = trial.user_attrs
+    if "identity" not in attributes:
+        raise TrialError("was made by another program")
+    broken = next((name for name, value in attributes.items() if isinstance(value, Unreadable)), None)
+    if broken is not None:
+        raise TrialError(f"has a broken {broken}")
+    for name, kind in REQUIRED.items():
+        if not isinstance(attributes.get(name), kind):
+            raise TrialError(f"has {'a broken' if name in attributes else 'no'} {name}")
+    state = "RUNNING" if trial.state.name == "WAITING" else trial.state.name
+    curves = tuple(_curve(attributes, seed) for seed in attributes["seeds"])
+    if state == "COMPLETE" and not all(curves):
+        lost = next(seed for seed, curve in zip(attributes["seeds"], curves, strict=True) if not curve)
+        raise TrialError(f"has no curve_{lost}")
     return TrialRecord(
         number=trial.number,
-        state=trial.state.name,
+        state=state,
         metaparameters=dict(trial.params),
         anchor=attributes.get("anchor"),
         identity=attributes["identity"],
@@ -142,12 +180,34 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         macs=attributes["macs"],
         architecture=attributes["architecture"],
         seeds=tuple(attributes["seeds"]),
-        curves=tuple(tuple(attributes.get(f"curve_{seed}", ())) for seed in attributes["seeds"]),
+        curves=curves,
         device=attributes.get("device", ""),
         devices=attributes.get("devices", 1),
-        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
-        ended=trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0,
+        started=started(trial),
+        ended=_seconds(attributes.get("ended"), trial.datetime_complete),
         adjusted=attributes.get("adjusted", {}),
         reason=attributes.get("reason", ""),
         uniform=attributes.get("uniform", False),
     )
+
+
+def _curve(attributes: Mapping[str, Any], seed: Any) -> tuple[dict[str, float], ...]:
+    curve = attributes.get(f"curve_{seed}", ())
+    try:
+        if all(isinstance(epoch["val_acc"], int | float) for epoch in curve):
+            return tuple(curve)
+    except (TypeError, KeyError):
+        pass
+    raise TrialError(f"has a broken curve_{seed}")
+
+
+def started(trial: optuna.trial.FrozenTrial) -> float:
+    """When a trial began, in seconds since 1970; 0 if it did not."""
+    return _seconds(trial.user_attrs.get("started"), trial.datetime_start)
+
+
+def _seconds(stored: float | None, naive: datetime | None) -> float:
+    """Seconds since 1970; trials of earlier versions have Optuna's time alone, which is local to whoever wrote it."""
+    if isinstance(stored, int | float):
+        return stored
+    return naive.timestamp() if naive else 0.0

@@ -36,7 +36,7 @@ def find(record: StudyRecord, target: str, within: float = 0.01) -> TrialRecord:
     if target.isdigit() and len(target) < 6:
         chosen = next((trial for trial in record.trials if trial.number == int(target)), None)
         if chosen is None:
-            raise TargetError(f"study {record.name} has no trial {target}, expected 0 to {len(record.trials) - 1}")
+            raise TargetError(f"study {record.name} has no trial {target}, expected 0 to {record.trials[-1].number}")
         if chosen.state != "COMPLETE":
             why = f" ({chosen.reason})" if chosen.reason else ""
             raise TargetError(f"trial {target} is {chosen.state}{why}, expected a finished one")

@@ -76,6 +76,10 @@ class Proposer:
         self._ended.add(number)
         self._untold[number] = result
 
+    def skip(self, number: int) -> None:
+        """Takes note of a number that is no trial of the search: no result of it is waited for."""
+        self._ended.add(number)
+
     def last(self, number: int) -> int | None:
         """The last trial whose result counts for trial `number`; None: every result there is counts."""
         return None if self.lag is None else number - self.lag

@@ -24,6 +24,8 @@ from optuna.storages._rdb.models import (
 from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, select
 
+from explorer.results.record import Unreadable
+
 
 def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
     """Every trial of a study, in the order of their ids; equal to what Optuna reads.
@@ -60,7 +62,7 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         for model in (TrialUserAttributeModel, TrialSystemAttributeModel):
             attributes.append(defaultdict(dict))
             written = rows(model, "key", "value_json")
-            decoded = json.loads(f"[{','.join(text for _, _, text in written)}]")  # one call for 100,000 texts
+            decoded = _decoded([text for _, _, text in written])
             for (trial, key, _), value in zip(written, decoded, strict=True):
                 attributes[-1][trial][key] = value
         steps: dict[int, dict[int, float]] = defaultdict(dict)
@@ -85,3 +87,21 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
             )
             for trial, number, state, start, end in there
         ]
+
+
+def _decoded(texts: Sequence[str]) -> list[Any]:
+    """Values of JSON texts; one that is none becomes Unreadable."""
+    try:
+        values: list[Any] = json.loads(f"[{','.join(texts)}]")  # one call for 100,000 texts
+        if len(values) == len(texts):
+            return values
+    except ValueError:
+        pass
+    return [_value(text) for text in texts]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return Unreadable(text)

@@ -21,6 +21,10 @@ class LockError(ValueError):
     """The place of locks is not this user's own."""
 
 
+class FolderError(ValueError):
+    """A folder that cannot be made or written."""
+
+
 def alone(path: Path) -> FileLock:
     """A lock to be entered with `with`, which waits until no other process is inside for the same path.
 
@@ -51,14 +55,25 @@ def sole_controller(folder: Path) -> Iterator[None]:
 
     Raises:
         BusyError: if another process holds it.
+        FolderError: if it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
     path = folder / "lock"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         held = FileLock(path).acquire(blocking=False)
     except Timeout:
         holder = path.read_text(encoding="utf-8").strip() or "unknown"
         raise BusyError(f"another search is at work on {folder} (process {holder})") from None
+    except OSError as error:
+        raise FolderError(f"{folder}: {error.strerror}, expected a folder that can be written") from None
     with held:
         path.write_text(str(os.getpid()), encoding="utf-8")
-        yield
+        try:
+            yield
+        finally:
+            if new and [*folder.iterdir()] == [path]:  # nothing came of it
+                path.unlink()
+                with suppress(OSError):  # others have begun to use it
+                    for place in new:
+                        place.rmdir()

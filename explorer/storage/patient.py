@@ -18,8 +18,10 @@ import sqlalchemy
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._base import BaseStorage
+from optuna.storages._rdb.models import StudyModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import select
 from sqlalchemy.engine import URL
 
 from explorer.redaction import redact
@@ -56,12 +58,9 @@ def open_storage(url: str, create: bool = False) -> PatientStorage:
     Raises:
         StudyError: if there is none, or if it is no Optuna storage.
     """
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise StudyError("storage is no database URL, expected one such as sqlite:///study.db") from None
+    parsed = _parsed(url)
     sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and not create and not Path(parsed.database or "").is_file():
+    if not create and not there(url):
         raise StudyError(
             f"no study database {parsed.database} here; run explorer.search first, or name one with storage=URL"
         )
@@ -70,12 +69,34 @@ def open_storage(url: str, create: bool = False) -> PatientStorage:
     try:
         with alone(Path(parsed.database or "")) if sqlite else nullcontext():
             storage = _made(parsed)
-            storage.get_all_studies()  # fails on a database that is not Optuna's
+            storage.studies()  # fails on a database that is not Optuna's
     except (*DATABASE_ERRORS, ImportError, RuntimeError) as error:
         what = f"storage {shown(parsed)} cannot be opened: {why(error, parsed)}"
         raise StudyError(f"{what}; move it away or name another with storage=URL") from None
     storage.patience, storage.opened = PATIENCE, True
     return storage
+
+
+def there(url: str) -> bool:
+    """Whether there is a database: the file of an SQLite URL; a server is taken to have one.
+
+    Raises:
+        StudyError: if the URL is none, or names a file in a folder that is not there.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite":
+        return True
+    file = Path(parsed.database or "")
+    if not file.parent.is_dir():
+        raise StudyError(f"storage {shown(parsed)}: there is no folder {file.parent}")
+    return file.is_file()
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise StudyError("storage is no database URL, expected one such as sqlite:///study.db") from None
 
 
 def shown(url: URL) -> str:
@@ -141,8 +162,10 @@ class PatientStorage(RDBStorage):
                 if "disk is full" in str(_cause(error)):  # what SQLite says
                     what = f"the disk of storage {self._shown} is full"
                     raise StudyError(f"{what}; free some space, then the same command goes on") from None
-                if not passing(error) or (waited >= self.patience and not self.opened):
+                if not self.opened and (not passing(error) or waited >= self.patience):
                     raise
+                if not passing(error):
+                    raise StudyError(f"storage {self._shown} cannot be used: {self._why(error)}") from None
                 if waited >= self.patience:
                     self.patience = 0.0
                     raise StudyError(f"storage {self._shown} does not answer: {self._why(error)}") from None
@@ -158,6 +181,17 @@ class PatientStorage(RDBStorage):
 
     def _say(self, what: str) -> None:
         print(f"storage {self._shown} {what}", file=sys.stderr, flush=True)
+
+    def studies(self) -> dict[str, int]:
+        """The studies' names and ids. Their attributes are not read: one that is broken concerns its study alone."""
+
+        def read() -> dict[str, int]:
+            table = StudyModel.__table__
+            with self.engine.connect() as connection:
+                found = connection.execute(select(table.c.study_name, table.c.study_id).order_by(table.c.study_id))
+                return {row.study_name: row.study_id for row in found}
+
+        return self.patiently(read)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         create = functools.partial(RDBStorage.create_new_study, self, directions, study_name)

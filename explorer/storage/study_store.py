@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -19,15 +21,17 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from explorer.results.budget import Spending
-from explorer.results.record import StudyRecord, TrialRecord, read, read_trial
+from explorer.results.record import StudyRecord, TrialRecord, read_trial, read_trials, started
 from explorer.samplers import Proposal
 from explorer.samplers.shadow import DIRECTIONS
-from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, why
+from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, there, why
+from explorer.storage.same_study import check_config, check_data
 
-DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
-"""Keys of a study's config that make its trials comparable; a study never changes them."""
 OBJECTIVES = ("val_acc", "params")
 """Names of a trial's two values in Optuna's tools."""
+SAID = 5
+"""Trials that are left out of which a line says why."""
+RESTORE = "put back a copy of the database, or search on under another name with study=NAME"
 SILENCE = 120.0
 """Seconds without a heartbeat after which a controller on another machine is taken for dead; it sends one every 15."""
 
@@ -40,37 +44,66 @@ def load(url: str, name: str | None) -> StudyRecord:
     """
     storage = open_storage(url)
     try:
-        studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
+        studies = storage.studies()
         if not studies:
             raise StudyError("the storage holds no study; run explorer.search first")
         if name is None:
             name = max(studies, key=lambda study: _last_start(storage, studies[study]))
         if name not in studies:
             raise StudyError(f"study is {name!r}, expected one of {', '.join(studies)}")
-        if "facts" not in storage.get_study_user_attrs(studies[name]):
+        attributes = _attributes(storage, studies[name], name)
+        if "facts" not in attributes:
             raise StudyError(f"study {name} was not made by explorer, or is being made now")
-        return read(optuna.load_study(study_name=name, storage=storage))
+        trials, left_out = read_trials(storage.get_all_trials(studies[name], deepcopy=False))
+        _say_left_out(name, left_out)
+        return StudyRecord(name, attributes["config"], attributes["facts"], tuple(trials))
     except DATABASE_ERRORS as error:
         raise StudyError(f"the storage cannot be read: {why(error, url)}") from None
 
 
-def _last_start(storage: RDBStorage, study_id: int) -> float:
-    starts = [trial.datetime_start for trial in storage.get_all_trials(study_id, deepcopy=False)]
-    return max((start.timestamp() for start in starts if start), default=0.0)
-
-
-def stored_facts(url: str, name: str) -> dict[str, Any] | None:
-    """Facts of a study, or None if there is no such study yet.
+def _attributes(storage: RDBStorage, study_id: int, name: str) -> dict[str, Any]:
+    """Attributes of a study; where it is one of ours, its facts and its config are there.
 
     Raises:
-        StudyError: if the storage cannot be opened, or holds a study of this name that is not ours.
+        StudyError: naming what is broken or lost.
     """
+    try:
+        attributes = storage.get_study_user_attrs(study_id)
+    except json.JSONDecodeError:
+        raise StudyError(f"study {name} has a broken attribute; {RESTORE}") from None
+    if "facts" in attributes:
+        facts, config = attributes["facts"], attributes.get("config")
+        for key in ("input_shape", "classes", "images"):
+            if not isinstance(facts, dict) or key not in facts:
+                raise StudyError(f"study {name} has lost its facts ({key}); {RESTORE}")
+        if not isinstance(config, dict) or "space" not in config:
+            raise StudyError(f"study {name} has lost its config; {RESTORE}")
+    return attributes
+
+
+def _say_left_out(name: str, left_out: Mapping[int, str]) -> None:
+    if left_out:
+        why_each = ", ".join(f"trial {number} {reason}" for number, reason in list(left_out.items())[:SAID])
+        more = f" and {len(left_out) - SAID:,} more" if len(left_out) > SAID else ""
+        print(f"study {name}: left out: {why_each}{more}", file=sys.stderr, flush=True)
+
+
+def _last_start(storage: RDBStorage, study_id: int) -> float:
+    return max(map(started, storage.get_all_trials(study_id, deepcopy=False)), default=0.0)
+
+
+def stored_attributes(url: str, name: str) -> dict[str, Any] | None:
+    """Attributes of a study, its config and facts among them, or None if there is no such study yet. Makes no file.
+
+    Raises:
+        StudyError: if the storage cannot be opened.
+    """
+    if not there(url):
+        return None
     storage = open_storage(url, create=True)
-    for study in storage.get_all_studies():
-        if study.study_name == name:
-            facts = storage.get_study_user_attrs(study._study_id).get("facts")
-            return dict(facts) if facts else None
-    return None
+    studies = storage.studies()
+    attributes = _attributes(storage, studies[name], name) if name in studies else {}
+    return attributes if "facts" in attributes else None
 
 
 class StudyStore:
@@ -85,16 +118,20 @@ class StudyStore:
         facts: see `StudyRecord.facts`.
 
     Raises:
-        StudyError: if the study exists with another space, recipe, data set, seed or length.
+        StudyError: if the study exists with another space, recipe, data set, seed or length, or if the data changed.
     """
 
     def __init__(self, url: str, name: str, config: dict[str, Any], facts: dict[str, Any]) -> None:
         self.storage = open_storage(url, create=True)
-        ids = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
+        ids = self.storage.studies()
         self.study_id = ids[name] if name in ids else self.storage.create_new_study(list(DIRECTIONS), name)
-        stored = self.storage.get_study_user_attrs(self.study_id)
+        stored = _attributes(self.storage, self.study_id, name)
         if "facts" in stored:
-            self._compare(name, stored["config"], config)
+            check_config(name, stored["config"], config, stored["facts"])
+            check_data(name, stored["facts"], facts)
+            if stored["config"].get("data") != config.get("data"):  # they lie elsewhere now
+                moved = stored["config"] | {"data": config["data"]}
+                self.storage.set_study_user_attr(self.study_id, "config", moved)
         elif self.storage.get_n_trials(self.study_id):
             raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
         else:  # new, or cut off while it was being made
@@ -108,9 +145,24 @@ class StudyStore:
         self._claim(name, attributes.get("controller"))
         self.frozen = {trial.number: trial for trial in self.storage.get_all_trials(self.study_id, deepcopy=False)}
         self.trials: dict[int, TrialRecord] = {}
-        for trial in self.frozen.values():
-            self._keep(read_trial(trial))
         self._ids = {number: trial._trial_id for number, trial in self.frozen.items()}
+        self.next_number = len(self.frozen)
+        """Of the next trial: Optuna counts them."""
+        if lost := set(range(max(self.frozen, default=-1))) - set(self.frozen):
+            raise StudyError(f"study {name} has lost trial {min(lost)}, so no other can be added; {RESTORE}")
+        trials, self.left_out = read_trials(self.frozen.values())
+        self.enqueued = {
+            number: dict(self.frozen[number].system_attrs["fixed_params"])
+            for number in self.left_out
+            if self.frozen[number].state == TrialState.WAITING
+            and isinstance(self.frozen[number].system_attrs.get("fixed_params"), dict)
+        }
+        """Points that another program has put into Optuna's queue."""
+        for trial in trials:
+            self._keep(trial)
+            if self.frozen[trial.number].state == TrialState.WAITING:  # taken over in the moment of a crash
+                self.storage.set_trial_state_values(self._ids[trial.number], TrialState.RUNNING)
+        _say_left_out(name, {number: why for number, why in self.left_out.items() if number not in self.enqueued})
         self._unwritten: deque[Callable[[bool], object]] = deque()
         """Writes to come, in order; the argument says whether an earlier attempt was interrupted, perhaps too late."""
         self._interrupted = False
@@ -140,12 +192,32 @@ class StudyStore:
             params=dict(proposal.params) if proposal else {},
             distributions=dict(proposal.distributions) if proposal else {},
             system_attrs=dict(proposal.system_attrs) if proposal else {},
-            user_attrs=dict(attributes),
+            user_attrs=dict(attributes) | {"started": (now := time.time())},
         )
-        template.datetime_start = datetime.now()  # noqa: DTZ005 - Optuna's times are naive
-        template.number = len(self.trials)
+        template.datetime_start = datetime.fromtimestamp(now)  # noqa: DTZ006 - Optuna's times are naive
+        template.number = self.next_number
+        self.next_number += 1
         self._unwritten.append(partial(self._write_new, template))
         return self._keep(read_trial(template))
+
+    def take_over(self, number: int, proposal: Proposal, attributes: Mapping[str, Any]) -> TrialRecord:
+        """Makes an enqueued trial one of the study's, which runs; arguments as of `create`."""
+        self.flush()
+        trial_id = self._ids[number]
+        for name, distribution in proposal.distributions.items():
+            value = distribution.to_internal_repr(proposal.params[name])
+            self.storage.set_trial_param(trial_id, name, value, distribution)
+        last = {"identity": attributes["identity"]}  # by it the trial is known as ours
+        for name, value in (dict(attributes) | {"started": time.time()}).items():
+            if name not in last:
+                self.storage.set_trial_user_attr(trial_id, name, value)
+        self.storage.set_trial_user_attr(trial_id, "identity", last["identity"])
+        self.storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+        self.frozen[number] = self.storage.get_trial(trial_id)
+        del self.enqueued[number], self.left_out[number]
+        trial = self._keep(read_trial(self.frozen[number]))
+        self.trials = dict(sorted(self.trials.items()))
+        return trial
 
     def flush(self) -> None:
         """Writes what is new since the last time.
@@ -165,7 +237,7 @@ class StudyStore:
             written = again and self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
         trial_id = written or self.storage.create_new_trial(self.study_id, template)
         if self.storage.get_trial_number_from_id(trial_id) != number:
-            raise StudyError(f"somebody else adds trials to study {self._base.name}; a study has one controller")
+            raise StudyError(f"another program adds trials to study {self._base.name}; the same command goes on")
         self._ids[number] = trial_id
 
     def _write_attribute(self, number: int, name: str, value: Any, again: bool) -> None:
@@ -219,9 +291,11 @@ class StudyStore:
         trial = replace(self.trials[number], state=state, reason=reason)
         if reason:
             self._attribute(number, "reason", reason)
+        trial = replace(trial, ended=time.time())
+        self._attribute(number, "ended", trial.ended)
         values = (trial.accuracy or 0.0, float(trial.params)) if state == "COMPLETE" else None
         self._unwritten.append(partial(self._write_end, number, TrialState[state], values))
-        return self._keep(replace(trial, ended=time.time()))
+        return self._keep(trial)
 
     def _attribute(self, number: int, name: str, value: Any) -> None:
         self._unwritten.append(partial(self._write_attribute, number, name, value))
@@ -233,15 +307,6 @@ class StudyStore:
         self.spent.count(trial)
         self.trials[trial.number] = trial
         return trial
-
-    @staticmethod
-    def _compare(name: str, stored: dict[str, Any], asked: dict[str, Any]) -> None:
-        old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, asked))
-        for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
-                what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
-                change = f"{key} was {old.get(key)}, now {new.get(key)}"
-                raise StudyError(f"study {name} {what}: {change}; give the search another name with study=NAME")
 
 
 def _me() -> dict[str, Any]:
@@ -261,11 +326,3 @@ def _alive(holder: Mapping[str, Any]) -> bool:
     except PermissionError:
         pass
     return bool(time.time() - holder["time"] < SILENCE)  # another process may have its number now
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value

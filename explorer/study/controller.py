@@ -7,6 +7,7 @@ checkpoint, return the epochs. When a process dies, at most the rung that it tra
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from explorer.space import DesignSpace
 from explorer.storage.study_store import StudyStore
 from explorer.study.facts import Reading
 from explorer.study.loop import Loop
-from explorer.study.recovery import InFlight, Recovery
+from explorer.study.recovery import Doubts, InFlight, Recovery
 from explorer.study.stopping import Stopping
 from explorer.training.files import training_folder
 from explorer.training.job import Job
@@ -90,6 +91,7 @@ class Controller:
         self.input_shape: tuple[int, int, int] = tuple(facts["input_shape"])
         self.classes = int(facts["classes"])
         self.loop = Loop(proposer, stopping, self.epochs)
+        self.doubts = Doubts()
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.ending = ""
         """Why no trial is begun: the budget is spent or the space exhausted; "" while the search goes on."""
@@ -97,6 +99,7 @@ class Controller:
         self._waiting: deque[tuple[int, int]] = deque()  # (trial, tries of its rung so far)
         self._identities: dict[str, int] = {}
         self._anchors: list[str] = []
+        self._proven = any(trial.accuracy is not None for trial in store.trials.values())
         self._catch_up()
 
     @property
@@ -106,6 +109,10 @@ class Controller:
 
     def run(self, stored: Callable[[StudyRecord], None], seen: Callable[[Controller], None]) -> None:
         """Trains until the budget is spent or the space is exhausted.
+
+        Raises:
+            CommonError: if every trial would fail; see `explorer.study.recovery`.
+            DiskFullError, StudyError: if nothing can be written.
 
         Args:
             stored: called with the study whenever it has changed.
@@ -125,7 +132,10 @@ class Controller:
                     seen(self)
                     looked = time.monotonic()
                 if not self.in_flight and (self.ending or not self.reading):
-                    return
+                    if not self.doubts.reasons:
+                        return
+                    self._fail_doubted()  # no other trial will tell
+                    continue
                 done, _ = wait([*self.in_flight, *self.reading], timeout=LOOK, return_when=FIRST_COMPLETED)
                 for future in done & self.in_flight.keys():
                     flight = self.in_flight.pop(future)
@@ -168,6 +178,9 @@ class Controller:
                 self._decide(trial)  # the search may have ended between the rung and its decision
             else:
                 self._waiting.append((trial.number, 0))
+        for number in self.store.left_out.keys() - self.store.enqueued.keys():
+            self.loop.proposer.skip(number)
+        self._enqueued = deque(sorted(self.store.enqueued))
         present = {trial.anchor for trial in self.store.trials.values()}
         self._anchors = [name for name in self.space.anchors if name not in present]
 
@@ -178,11 +191,16 @@ class Controller:
             return None
         if self._waiting:
             return self._waiting.popleft()
-        while not self.ending and self.loop.ready(len(self.store.trials)):
+        while not self.ending and self.loop.ready(self._enqueued[0] if self._enqueued else self.store.next_number):
             if len(self.store.trials) >= self.budget.n_trials:
                 self.ending = f"n_trials={self.budget.n_trials} are done"
                 return None
-            trial = self._new_anchor(self._anchors.pop(0)) if self._anchors else self._new_point()
+            if self._enqueued:
+                trial = self._take_over(self._enqueued.popleft())
+            elif self._anchors:
+                trial = self._new_anchor(self._anchors.pop(0))
+            else:
+                trial = self._new_point()
             if trial is not None:
                 return trial.number, 0
         return None
@@ -198,12 +216,29 @@ class Controller:
         return trial
 
     def _new_point(self) -> TrialRecord | None:
-        chosen = self.loop.ask(len(self.store.trials), self._candidate, self._taken)
+        chosen = self.loop.ask(self.store.next_number, self._candidate, self._taken)
         if chosen is None:
             self.ending = "the space holds no other network"
             return None
         proposal, candidate = chosen
         return self._create(proposal, candidate.architecture, candidate.totals, None)
+
+    def _take_over(self, number: int) -> TrialRecord | None:
+        """The trial of a point that another program has enqueued, if it is one of the space and new."""
+        params, candidate = self.store.enqueued[number], None
+        if self.space.contains(params):
+            for name, kind in distributions(self.space, params).items():
+                params[name] = kind.to_external_repr(kind.to_internal_repr(params[name]))  # 16.0 as 16
+            candidate = self._candidate(params)
+        if candidate is None or self._taken(candidate):
+            why = "is outside the space or its limits" if candidate is None else "was trained before"
+            self.loop.proposer.skip(number)
+            print(f"trial {number}, enqueued by another program, {why}: left out", file=sys.stderr, flush=True)
+            return None
+        proposal = Proposal(params, distributions(self.space, params))
+        trial = self._create(proposal, candidate.architecture, candidate.totals, None, number)
+        self.loop.add(number, proposal, candidate.size, ())
+        return trial
 
     def _candidate(self, params: Mapping[str, Any]) -> NetworkCandidate | None:
         architecture = self.space.architecture(params, self.input_shape, self.classes)
@@ -216,7 +251,12 @@ class Controller:
         return candidate.architecture.identity in self._identities
 
     def _create(
-        self, proposal: Proposal | None, architecture: Architecture, costs: Totals, anchor: str | None
+        self,
+        proposal: Proposal | None,
+        architecture: Architecture,
+        costs: Totals,
+        anchor: str | None,
+        enqueued: int | None = None,
     ) -> TrialRecord:
         attributes: Mapping[str, Any] = {
             "anchor": anchor,
@@ -228,7 +268,10 @@ class Controller:
             "seeds": self.seeds,
             "uniform": proposal is not None and proposal.uniform,
         }
-        trial = self.store.create(proposal, attributes)
+        if enqueued is None or proposal is None:
+            trial = self.store.create(proposal, attributes)
+        else:
+            trial = self.store.take_over(enqueued, proposal, attributes)
         self._identities[trial.identity] = trial.number
         return trial
 
@@ -279,7 +322,19 @@ class Controller:
         else:
             reason = f"stopped after epoch {trial.epochs} of {self.epochs}" if state == "PRUNED" else ""
             self.store.finish(trial.number, state, reason)
+            self._proven = True
+            self._fail_doubted()
 
     def _give_up(self, number: int, reason: str) -> None:
+        if self._proven:
+            self._fail(number, reason)
+        elif self.doubts.add(number, reason):
+            self._fail_doubted()
+
+    def _fail_doubted(self) -> None:
+        for number, reason in self.doubts.settled().items():
+            self._fail(number, reason)
+
+    def _fail(self, number: int, reason: str) -> None:
         trial = self.store.finish(number, "FAIL", reason)
         self.loop.end(number, "FAIL", float(trial.params))

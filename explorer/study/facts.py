@@ -1,9 +1,9 @@
-"""The facts of a data set, asked of the workers before a study begins."""
+"""The facts of a data set, asked of the workers before anything is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -15,18 +15,24 @@ Reading: TypeAlias = Mapping[Future[dict[str, Any]], int]
 """Workers that still read the data, and their slots."""
 
 
-def ask_facts(launcher: Launcher, data: dict[str, Any]) -> tuple[dict[str, Any], Reading]:
-    """Asks every worker; one that dies is started again.
+def ask_facts(launcher: Launcher, data: dict[str, Any], check: bool) -> dict[str, Any]:
+    """Facts of a data set, from the first worker; one that dies is started again.
 
-    Returns:
-        `data_facts` of the first worker that has read the data, and the workers that still read it.
+    Args:
+        launcher: where the workers are.
+        data: see `explorer.data.load`.
+        check: whether it looks at every image.
+
+    Raises:
+        DataError: if the data are absent or an image cannot be read.
     """
-    reading = {launcher.submit(slot, data_facts, data): slot for slot in range(len(launcher.slots))}
     for attempt in count(1):
-        done, _ = wait(reading, return_when=FIRST_COMPLETED)
-        for future in done:
-            slot = reading.pop(future)
-            if not isinstance(future.exception(), WorkerDied) or attempt >= TRIES:
-                return future.result(), reading
-            reading[launcher.submit(slot, data_facts, data)] = slot
+        asked = launcher.submit(0, data_facts, data, check)
+        if not isinstance(asked.exception(), WorkerDied) or attempt >= TRIES:
+            return asked.result()
     raise AssertionError
+
+
+def read_elsewhere(launcher: Launcher, data: dict[str, Any]) -> Reading:
+    """Has the other workers read the data meanwhile."""
+    return {launcher.submit(slot, data_facts, data): slot for slot in range(1, len(launcher.slots))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,8 +23,18 @@ OUT_OF_MEMORY_MESSAGES = ("DefaultCPUAllocator: can't allocate memory", "CUDA er
 """Messages of others: torch's allocator for the CPU, and CUDA itself."""
 
 
+COMMON = ("DataError", "RecipeError", "ImportError", "ModuleNotFoundError")
+"""Types of error that every trial would meet; so it would the operating system's (OSError)."""
+ALIKE = 3
+"""Trials that fail in the same way, before any has finished, after which it is taken for every trial's failure."""
+
+
 class DiskFullError(ValueError):
     """No space for a checkpoint. Everything finished is kept."""
+
+
+class CommonError(Exception):
+    """What every trial would meet: the search ends, and the trials at hand go on when it is started again."""
 
 
 @dataclass
@@ -77,6 +88,7 @@ class Recovery:
 
         Raises:
             DiskFullError: if no checkpoint can be written.
+            CommonError: if every other trial would meet the error too.
         """
         number, job, trial = flight.trial, flight.job, self.store.trials[flight.trial]
         what = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -96,6 +108,8 @@ class Recovery:
             self.store.adjust(number, {"batch_size": half, "accumulate": 2 * self.recipe.get("accumulate", 1)})
             self.launcher.kill(flight.slot)  # to free its memory
             return Verdict()
+        if type(error).__name__ in COMMON or isinstance(error, OSError):
+            raise CommonError(what)
         return Verdict(what)
 
     def end_hung_workers(self, flights: Iterable[InFlight]) -> None:
@@ -107,6 +121,33 @@ class Recovery:
             last = max(flight.started, progress.stat().st_mtime if progress.exists() else 0.0)
             if time.time() - last > self.timeout:
                 self.launcher.kill(flight.slot)
+
+
+class Doubts:
+    """Failures held back while no trial has finished: the same one again and again is no trial's own."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[int, str] = {}
+
+    def add(self, number: int, reason: str) -> bool:
+        """Holds a failure back.
+
+        Returns:
+            Whether those held back differ, so that they are the trials' own.
+
+        Raises:
+            CommonError: if ALIKE trials have failed in the same way.
+        """
+        self.reasons[number] = reason
+        alike = len({re.sub(r"\d+", "", each) for each in self.reasons.values()}) == 1
+        if alike and len(self.reasons) >= ALIKE:
+            raise CommonError(f"{reason} (so ended the first {ALIKE} trials)")
+        return not alike
+
+    def settled(self) -> dict[int, str]:
+        """Takes out what was held back: trials and why they failed."""
+        held, self.reasons = self.reasons, {}
+        return held
 
 
 def out_of_memory(error: BaseException) -> bool:

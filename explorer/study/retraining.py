@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,16 @@ from explorer.launchers import Launcher, WorkerDied
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
 from explorer.space import parse
+from explorer.storage import same_study
+from explorer.storage.patient import StudyError
+from explorer.study.facts import ask_facts
 from explorer.study.recovery import TRIES
 from explorer.training import files
 from explorer.training.job import Job
 from explorer.training.worker import train
 
+CHECKPOINTS = "training"
+"""Name of the folder of checkpoints in what a retraining leaves."""
 FRESH = 1000
 """Distance of the first fresh seed from the study's last."""
 
@@ -27,6 +32,33 @@ FRESH = 1000
 def fresh_seeds(trial: TrialRecord, count: int) -> tuple[int, ...]:
     """Seeds that the study has not used."""
     return tuple(max(trial.seeds) + FRESH + k for k in range(count))
+
+
+def with_data_at(record: StudyRecord, places: Mapping[str, str | None]) -> StudyRecord:
+    """The study, its data taken from where they lie now.
+
+    Args:
+        record: the study.
+        places: `dir` and `labels`; None: where they lay.
+
+    Raises:
+        StudyError: if its data have no such place.
+    """
+    data, moved = record.config["data"], {key: place for key, place in places.items() if place is not None}
+    for key, place in moved.items():
+        if key not in data:
+            raise StudyError(f"data.{key} is {place!r}, but the data of study {record.name}, {data['name']}, have none")
+    return replace(record, config=record.config | {"data": data | moved}) if moved else record
+
+
+def check_data(record: StudyRecord, launcher: Launcher) -> None:
+    """Looks whether the data are those of the study.
+
+    Raises:
+        DataError, StudyError: saying what is amiss.
+    """
+    unchecked = "fingerprint" not in record.facts
+    same_study.check_data(record.name, record.facts, ask_facts(launcher, record.config["data"], unchecked))
 
 
 def retrain(
@@ -93,7 +125,7 @@ def save(record: StudyRecord, trial: TrialRecord, result: Retrained, folder: Pat
 
 def _folder(folder: Path, kind: str, seed: int) -> Path:
     """Where a retraining leaves its checkpoints; `kind` is recorded or fresh."""
-    return folder / "training" / f"{kind}_{seed}"
+    return folder / CHECKPOINTS / f"{kind}_{seed}"
 
 
 def _rebuilt(record: StudyRecord, trial: TrialRecord) -> Architecture:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+
 from explorer.launchers import Launcher
 from explorer.samplers import Proposer
-from explorer.storage.study_store import StudyStore, stored_facts
+from explorer.storage.same_study import check_config
+from explorer.storage.study_store import StudyStore, stored_attributes
 from explorer.study.controller import Controller
-from explorer.study.facts import ask_facts
+from explorer.study.facts import ask_facts, read_elsewhere
 from explorer.study.options import SearchOptions
 from explorer.study.provenance import git_commit, versions
 
@@ -15,16 +18,19 @@ def controller(options: SearchOptions, launcher: Launcher) -> Controller:
     """The controller of a study, which is created or goes on.
 
     Raises:
-        SamplerError, SpaceError, StudyError: naming what is wrong.
+        DataError, SamplerError, SpaceError, StudyError: naming what is wrong. The study is made when all is well.
     """
     lag = len(launcher.slots) if options.deterministic else None
     config = options.config
     proposer = Proposer(options.space, config["sampler"], config["seed"], lag, config["uniform"])
-    facts, reading = stored_facts(options.storage, options.study), None
-    if facts is None:
-        facts, reading = ask_facts(launcher, config["data"])
+    stored = stored_attributes(options.storage, options.study)
+    if stored is not None:
+        check_config(options.study, stored["config"], config, stored["facts"])
+    reading = read_elsewhere(launcher, config["data"])
+    facts = ask_facts(launcher, config["data"], check=stored is None)
+    if stored is None:
         options.space.check(tuple(facts["input_shape"]), facts["classes"])
-        facts |= {"versions": versions(), "git_commit": git_commit()}
+    facts |= {"versions": versions(), "git_commit": git_commit(), "key": secrets.token_hex(8)}
     store = StudyStore(options.storage, options.study, config, facts)
     return Controller(
         store,

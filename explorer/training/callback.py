@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from explorer.results.record import PLACES
 from explorer.training import checkpoint as checkpoints
 from explorer.training import files
 from explorer.training.checkpoint import Checkpoint, CheckpointError
@@ -116,6 +117,8 @@ def restore(checkpoint: Checkpoint, classifier: Classifier, optimizer: torch.opt
 def check_facts(checkpoint: Checkpoint, facts: dict[str, Any], file: Path) -> None:
     """Raises CheckpointError if the checkpoint is another training's."""
     for key, expected in facts.items():
-        if checkpoint.facts.get(key) != expected:
-            found = checkpoint.facts.get(key)
+        found = checkpoint.facts.get(key)
+        if key == "data" and isinstance(found, dict):  # it may lie elsewhere now
+            found = found | {place: expected[place] for place in PLACES if place in expected}
+        if found != expected:
             raise CheckpointError(f"{file}: another training's, its {key} is {found!r}, not {expected!r}")

@@ -130,7 +130,7 @@ def train(rank: int, ranks: int, job: Job) -> Result:
             trainer.fit(classifier, WholeEpochs(data.train_dataloader()), data.val_dataloader())
         else:
             trainer.fit(classifier, datamodule=data)
-    device = device_name(trainer.strategy.root_device)
+    device = trained_on(trainer.strategy.root_device)
     return Result(recorder.curve, device if ranks == 1 else f"{ranks} x {device}")
 
 
@@ -217,6 +217,17 @@ def device_name(device: torch.device) -> str:
         return device.type
     threads = torch.get_num_threads()
     return f"cpu ({_processor()}, {threads} thread{'s' if threads > 1 else ''})"
+
+
+def trained_on(device: torch.device) -> str:
+    """A device as a training's bits depend on it: a CPU with the instruction set that torch uses, such as AVX512.
+
+    The same processor may have less of it in a virtual machine, and ATEN_CPU_CAPABILITY lowers it.
+    """
+    import torch
+
+    name = device_name(device)
+    return f"{name[:-1]}, {torch.backends.cpu.get_cpu_capability()})" if device.type == "cpu" else name
 
 
 @lru_cache

@@ -30,9 +30,23 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
         os._exit(1)  # whoever looks after the worker starts another and tries again
 
 
-def data_facts(data: dict[str, Any]) -> dict[str, Any]:
-    """Shape, classes and images of a data set; a worker reads it, so that the controller never imports torch."""
+def data_facts(data: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    """What a study keeps of a data set; a worker reads it, so that the controller never imports torch.
+
+    Args:
+        data: see `explorer.data.load`.
+        check: whether to look at every image.
+
+    Returns:
+        input_shape, classes, images (their number in train, val and test) and fingerprint.
+
+    Raises:
+        DataError: if the data are absent, or an image cannot be read.
+    """
     from explorer.training.job import read_data
 
     module = read_data(data)
-    return {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
+    if check:
+        module.check_images()
+    facts = {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
+    return facts | {"fingerprint": module.fingerprint()}

@@ -44,8 +44,20 @@ QUICK = {
     "no number": ([*SEARCH, "n_trials=many"], "n_trials is 'many', expected a whole number of at least 1"),
     "no epochs": ([*SEARCH, "epochs=0"], "epochs is 0"),
     "study's name": ([*SEARCH, "study=a/b"], "study is 'a/b', expected letters"),
+    "study above": ([*SEARCH, "study=.."], "study is '..', expected letters"),
+    "study like an option": ([*SEARCH, "study=-x"], "study is '-x', expected letters"),
+    "long study": ([*SEARCH, f"study={'a' * 201}"], "study is 'aaaaaaaaaaaaaaaaaaaa'... of 201 bytes, expected 200"),
     "devices": ([*SEARCH, "launcher.devices=[7]"], "launcher.devices has 7, expected"),
     "stopping": ([*SEARCH, "stopping.rung=0"], "stopping.rung is 0"),
+    "unknown key of a recipe": ([*SEARCH, "+recipe.gradient_clip_val=1"], "recipe has no key 'gradient_clip_val'"),
+    "learning rate": ([*SEARCH, "recipe.lr=-1"], "recipe.lr is -1.0, expected above 0"),
+    "batch": ([*SEARCH, "recipe.batch_size=0"], "recipe.batch_size is 0, expected at least 1"),
+    "precision": ([*SEARCH, "+recipe.precision=16-mixed"], "recipe.precision is '16-mixed', expected one of 32-true"),
+    "unknown key of a launcher": ([*SEARCH, "+launcher.gpu=1"], "launcher local has no key 'gpu', its keys are"),
+    "ignored key": ([*SEARCH, "+trainer.max_epochs=1"], "trainer is no key of explorer.search, so it would be ignored"),
+    "ignored list": ([*SEARCH, "+callbacks=[x]"], "callbacks is no key of explorer.search"),
+    "a group of another command": (["explorer.retrain", "best", "+space=fire"], "space is no key of explorer.retrain"),
+    "ignored key within a key": (["explorer.paper", "+studies.widths=x"], "studies.widths is no key of explorer.paper"),
     "storage": ([*SEARCH, "storage=study.db"], "storage is no database URL"),
     "tracking": ([*SEARCH, "tracking=mlruns"], "tracking=mlruns: MLflow has no store for"),
     "nothing to retrain": (["explorer.retrain", "best"], "no study database study.db here; run explorer.search first"),
@@ -78,6 +90,13 @@ def test_a_data_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "empty" in refused(tmp_path, *SEARCH, "data=image_folder", "data.dir=empty")
     assert "absent" in refused(tmp_path, *SEARCH, "data=image_folder", "data.dir=absent")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_file_in_the_way_of_the_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("mine")
+    assert "runs/fire_micro: Not a directory" in refused(tmp_path, *SEARCH)
+    assert (tmp_path / "runs").read_text() == "mine"
 
 
 def test_corrupt_storage_stays_as_it_is(tmp_path: Path) -> None:
