@@ -52,9 +52,9 @@ def test_a_drawing(tmp_path: Path) -> None:
 def test_decompress_leaves_other_peoples_weights(tmp_path: Path) -> None:
     import numpy as np
 
-    from explorer.arch import architecture
+    from explorer.arch.families.fire import fire
 
-    network = architecture("squeezenet_v1_1", (1, 8, 8), 2)
+    network = fire((1, 8, 8), 2, modules=1, base_e=4, stem=4)
     file, out = tmp_path / "a.sqz", tmp_path / "out"
     container.write(file, network, {n: np.zeros(s, np.float32) for n, s in tensor_shapes(network).items()})
     for _ in range(2):
