@@ -186,7 +186,8 @@ def test_the_search_command_composes_to_the_studys_config(tmp_path: Path) -> Non
     (tmp_path / "own_space.yaml").write_text(how.space)
     code = (
         "import json; from explorer.cli import config, search_options; "
-        "config.command('search', lambda c: print(json.dumps(search_options.read(c).config, default=str)) or 0)"
+        "shown = lambda c: print(json.dumps(search_options.read(c).config, default=str)) or 0; "
+        "config.command('search', shown, added=('space',))"
     )
     words = searched(record)[3:]
     done = subprocess.run(
