@@ -163,11 +163,12 @@ def test_command_writes_the_drawing(tmp_path):
     assert (code, err) == (0, "")
     drawn = svg(chain(architecture("squeezenet_v1_0")), "squeezenet_v1_0")
     assert (tmp_path / "network.svg").read_text(encoding="utf-8") == drawn
-    code, _, err = describe("squeezenet_v1_0", "svg=absent/network.svg", folder=tmp_path)
+    code, _, err = describe("squeezenet_v1_0", "svg=new/network.svg", folder=tmp_path)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "new" / "network.svg").read_text(encoding="utf-8") == drawn
+    code, _, err = describe("squeezenet_v1_0", "svg=network.svg/network.svg", folder=tmp_path)
     assert code == 2
-    assert err.strip().endswith(
-        "svg absent/network.svg: No such file or directory, expected a file that can be written"
-    )
+    assert err.strip().endswith("network.svg is a file, expected a folder")
 
 
 @pytest.mark.parametrize(
