@@ -469,11 +469,12 @@ def test_options(tmp_path):
     [
         ("format=pdf", "format is 'pdf', expected table or markdown"),
         ("storage=sqlite:///absent.db", "no study database absent.db here"),
-        ("output=absent/paper.html", "output absent/paper.html: No such file or directory"),
+        ("output=file/paper.html", "output file: file is a file, expected a folder"),
         ("~studies.bypass", "expected a name for each of squeeze_ratio, pct_3x3, bypass, downsampling"),
     ],
 )
 def test_bad_input(argument, words, tmp_path):
+    (tmp_path / "file").write_text("")
     code, out, err = paper(argument, folder=tmp_path)
     assert (code, out) == (2, "")
     assert words in err
