@@ -63,7 +63,7 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
     try:
         with LiveView(console) as view:
             controller.run(tracker.update, view)
-        ending, code = controller.ending, int(search_summary.failed(controller.record))
+        ending, code = controller.ending, int(search_summary.all_failed(controller.record))
     except KeyboardInterrupt:
         ending, code = "stopped; the same command goes on", INTERRUPTED
     except CommonError as error:

@@ -31,7 +31,7 @@ from explorer.cli.safe_output import hide_secrets
 from explorer.cli.shared import check_shared, may_be_space
 from explorer.reporting.quoting import quoted
 from explorer.space import DesignSpace, SpaceError, parse
-from explorer.space.file import read_space_file
+from explorer.space.file import read_space_file, strings
 
 BAD_INPUT, INTERRUPTED = 2, 130
 VALUED = {"--cfg": "--cfg", "-c": "--cfg", "--package": "--package", "-p": "--package"}
@@ -116,23 +116,13 @@ def load_space(name: str | Path) -> DesignSpace:
 
 def space_of(config: DictConfig, name: str) -> DesignSpace:
     """The space of a composed config."""
-    for key, value in _interpolations(OmegaConf.to_container(config.space, resolve=False), "space"):
-        raise SpaceError(f"{key} is {value!r}; a space is data, so nothing is interpolated in it")
+    for key, value in strings(OmegaConf.to_container(config.space, resolve=False), "space"):
+        if "${" in value:
+            raise SpaceError(f"{key} is {value!r}; a space is data, so nothing is interpolated in it")
     plain = OmegaConf.to_container(config.space)
     if not isinstance(plain, dict):
         raise SpaceError(f"space {name}: is {plain!r}, expected a mapping with family, search, ...")
     return parse(name, {str(key): value for key, value in plain.items()})
-
-
-def _interpolations(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _interpolations(inner, f"{key}.{name}")
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _interpolations(inner, key)
-    elif isinstance(value, str) and "${" in value:
-        yield key, value
 
 
 def plain(config: Any) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from explorer.results.record import StudyRecord
 
 
-def failed(record: StudyRecord) -> bool:
+def all_failed(record: StudyRecord) -> bool:
     """Whether every trial has failed."""
     return {trial.state for trial in record.trials} == {"FAIL"}
 

@@ -49,7 +49,7 @@ def read_space_file(path: Path) -> dict[str, Any]:
         raise SpaceError(f"{path}: no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise SpaceError(f"{path}: no space: expected a mapping with family, search, ...")
-    for place, value in _strings(content):
+    for place, value in strings(content):
         if "${" in value:
             raise SpaceError(f"{path}: {place} is {value!r}; a space is data, so nothing is interpolated in it")
     for entry in _defaults(path, content):
@@ -95,14 +95,14 @@ def _children(node: yaml.Node) -> list[Any]:
     return node.value if isinstance(node, yaml.CollectionNode) else []
 
 
-def _strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def strings(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Every text in a file, keys too, with where it stands."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _strings(key, f"a key of {place}" if place else "a key")
-            yield from _strings(inner, f"{place}.{key}" if place else str(key))
+            yield from strings(key, f"a key of {place}" if place else "a key")
+            yield from strings(inner, f"{place}.{key}" if place else str(key))
     elif isinstance(value, list):
         for inner in value:
-            yield from _strings(inner, place)
+            yield from strings(inner, place)
     elif isinstance(value, str):
         yield place, value

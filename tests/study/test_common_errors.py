@@ -105,8 +105,8 @@ def test_a_search_without_a_result_says_why_and_suggests_nothing() -> None:
         "1 failed: ValueError: another",
         "",
     ]
-    assert search_summary.failed(study(failed))
-    assert not search_summary.failed(study([*failed, trial(9)]))
+    assert search_summary.all_failed(study(failed))
+    assert not search_summary.all_failed(study([*failed, trial(9)]))
 
 
 @pytest.fixture
