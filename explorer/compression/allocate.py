@@ -20,6 +20,18 @@ LEVEL = 1.5
 """Bytes of a codebook's level in the file, about."""
 
 
+class TooFewBytesError(CompressionError):
+    """A budget that is too small where `least` bytes, by an estimate, are the least; it names one that would do.
+
+    Training adds some bytes: that budget has a tenth more.
+    """
+
+    def __init__(self, budget: float, least: float) -> None:
+        enough = ceil(1.1 * least / 100) / 10
+        super().__init__(f"{budget:,.0f} bytes are too few for this network, budget={enough:g}kB would do")
+        self.least = least
+
+
 @dataclass(frozen=True)
 class Choice:
     """What a layer may become.
@@ -85,7 +97,7 @@ def allocate(options: Mapping[str, Sequence[Choice]], budget: float, beside: int
         beside: bytes of the file that are no weights: header and biases.
 
     Raises:
-        CompressionError: if the smallest choices are larger than the budget; it names one that would do.
+        TooFewBytesError: if the smallest choices are larger than the budget.
     """
     room = budget - beside
 
@@ -97,19 +109,10 @@ def allocate(options: Mapping[str, Sequence[Choice]], budget: float, beside: int
 
     smallest = {name: min(some, key=lambda choice: choice.bytes) for name, some in options.items()}
     if _size(smallest) > room:
-        raise too_few(budget, _size(smallest) + beside)
+        raise TooFewBytesError(budget, _size(smallest) + beside)
     _, multiplier = bisect(1e-15, 1e3, 60, lambda multiplier: _size(at(multiplier)) > room)
     chosen = at(multiplier)
     return chosen if _size(chosen) <= room else smallest
-
-
-def too_few(budget: float, least: float) -> CompressionError:
-    """That a budget is too small where so many bytes are the least; it names a budget that would do.
-
-    Sizes are estimates, and training adds some: that budget has a tenth more.
-    """
-    enough = ceil(1.1 * least / 100) / 10
-    return CompressionError(f"{budget:,.0f} bytes are too few for this network, budget={enough:g}kB would do")
 
 
 def bisect(low: float, high: float, steps: int, too_low: Callable[[float], bool]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from explorer.arch import Architecture
 from explorer.compression import finetune
-from explorer.compression.allocate import Choice
+from explorer.compression.allocate import Choice, TooFewBytesError
 from explorer.compression.codec import container
 from explorer.compression.codec.coded import CodedTensor, CompressionError
 from explorer.compression.codec.header import tensor_shapes
@@ -104,7 +104,10 @@ def compress(
     data.arrange("train", recipe.batch_size, seed)
     images = torch.cat([batch for batch, _ in data.evaluation("train")])[:CALIBRATION]
     work = _DeepCompression(network, teacher, data, recipe, settings, images, seed, report)
-    return work.share(work.prune())
+    try:
+        return work.share(work.prune())
+    except TooFewBytesError as error:  # of a round's budget, or of what training left of it
+        raise TooFewBytesError(settings.budget or 0, error.least) from None
 
 
 class _DeepCompression:

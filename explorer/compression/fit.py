@@ -9,10 +9,10 @@ import numpy as np
 from torch import Tensor
 
 from explorer.compression import fisher
-from explorer.compression.allocate import Choice, allocate, choices, too_few
+from explorer.compression.allocate import Choice, TooFewBytesError, allocate, choices
 from explorer.compression.codebook import largest, share
 from explorer.compression.codec import container
-from explorer.compression.codec.coded import CodedTensor, CompressionError, Doubles, Floats
+from explorer.compression.codec.coded import CodedTensor, Doubles, Floats
 from explorer.compression.layers import weighted_layers
 from explorer.compression.rounding import file_tensors
 from explorer.training.network import Network
@@ -46,7 +46,7 @@ class Fit:
         """The best choices by their estimated bytes; `recovered` as in `choices`.
 
         Raises:
-            CompressionError: if the budget is too small.
+            TooFewBytesError: if the budget is too small.
         """
         return allocate(self._options(recovered), budget, overhead(self.network))
 
@@ -54,13 +54,13 @@ class Fit:
         """The best choices whose file is within the budget, and the codebooks and codes that they give.
 
         Raises:
-            CompressionError: if the budget is too small.
+            TooFewBytesError: if the budget is too small.
         """
         options, beside, room = self._options(recovered), overhead(self.network), float(budget)
         for number in range(ATTEMPTS):
             try:
                 chosen = allocate(options, room, beside)
-            except CompressionError:
+            except TooFewBytesError:
                 if number == 0:
                     raise
                 break  # the smallest choices were tried
@@ -69,7 +69,7 @@ class Fit:
             if size <= budget:
                 return chosen, tensors
             room -= 2**number * 1.1 * (size - budget)  # choices come in steps: a little less room may change nothing
-        raise too_few(budget, size)
+        raise TooFewBytesError(budget, size)
 
     def coded(self, chosen: Mapping[str, Choice]) -> dict[str, CodedTensor]:
         """Each layer pruned and shared as chosen."""

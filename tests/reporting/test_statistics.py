@@ -17,6 +17,7 @@ from explorer.reporting import document, statistics
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.tracking import add_files, mirror
 from explorer.tracking.client import connect
+from tests.support import warm
 from tests.support.processes import SHORT, SPACE, run
 from tests.support.sample import finished_study, study, trial
 from tests.support.survey_sample import planted, uniform
@@ -71,8 +72,9 @@ def test_small_studies_are_described(trials: list[TrialRecord]) -> None:
 @pytest.mark.usefixtures("folder")  # an MLflow database
 def test_files_are_added_to_the_studys_run(tmp_path: Path) -> None:
     record, uri = finished_study(2), f"sqlite:///{tmp_path}/mlflow.db"
-    assert not add_files(record, {"a.txt": "x"}, uri)
-    assert not list(tmp_path.iterdir())
+    nowhere = tmp_path / "nowhere.db"
+    assert not add_files(record, {"a.txt": "x"}, f"sqlite:///{nowhere}")
+    assert not nowhere.exists()
     mirror(record, uri)
     assert add_files(record, {"a.txt": "x"}, uri)
     assert add_files(record, {"a.txt": "y"}, uri)
@@ -113,8 +115,8 @@ def test_the_command_on_a_search(searched: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_for_programs(searched: Path) -> None:
-    printed = run(searched, "explorer.statistics", "small", "format=json", "tracking=null", "output=null")
-    found = json.loads(printed)
+    done = warm.command("explorer.statistics", "small", "format=json", "tracking=null", "output=null", cwd=searched)
+    found = json.loads(done.stdout)
     assert found["uniform_draws"] == {"small": 11}
     (plain, equal) = found["distributions"]
     assert (plain["at_equal_size"], equal["at_equal_size"]) == (False, True)
@@ -130,7 +132,7 @@ def test_the_command_for_programs(searched: Path) -> None:
         (["small", "against=small"], "against is small, the study itself"),
         (["small", "against=smaller"], "study is 'smaller', expected one of small"),
         (["against_storage=sqlite:///b.db"], "against_storage is given, but no study: against=NAME"),
-        (["output=/nowhere/page.html"], "output /nowhere/page.html: No such file or directory"),
+        (["output=small.yaml/page.html"], "output small.yaml/page.html"),
     ],
 )
 def test_bad_input_is_one_line(searched: Path, words: list[str], message: str) -> None:

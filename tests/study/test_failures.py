@@ -110,15 +110,14 @@ def of_trial(job: dict[str, Any], number: int) -> bool:
     return Path(job["folder"]).parent.name == str(number)
 
 
-@pytest.mark.parametrize("lr", [1e30, float("inf")])
-def test_a_loss_that_is_no_number_fails_one_trial_and_says_why(controlled: Any, lr: float) -> None:
+def test_a_loss_that_is_no_number_fails_one_trial_and_says_why(controlled: Any) -> None:
     def poison(job: dict[str, Any]) -> None:
         if of_trial(job, 2):
-            job["recipe"] = job["recipe"] | {"lr": lr, "clip": None}
+            job["recipe"] = job["recipe"] | {"lr": 1e30, "clip": None}
 
     record, _ = controlled(poison)
     assert [trial.state for trial in record.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
-    assert record.trials[2].reason.startswith(("TrainingError: epoch 1", "RecipeError: "))
+    assert record.trials[2].reason.startswith("TrainingError: epoch 1")
     assert record.trials[2].accuracy is None
 
 

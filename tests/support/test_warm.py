@@ -62,7 +62,7 @@ def test_a_search_has_the_same_trials(tmp_path: Path) -> None:
         folder.mkdir()
         done = new_process(folder, SEARCH) if name == "new" else warm.command(*SEARCH, cwd=folder)
         assert (done.returncode, done.stderr) == (0, "")
-        printed.append(sorted(re.sub(r" +[\d.]+ s\b", "", done.stdout).splitlines()))
+        printed.append(sorted(re.sub(r" +[\d.]+ s\b|(?<=runs/)\w+", "", done.stdout).splitlines()))
         record = study_store.load(f"sqlite:///{folder}/study.db", "fire_micro")
         trials.append(
             [(each.number, each.state, each.identity, each.accuracies, each.device) for each in record.trials]
