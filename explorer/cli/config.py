@@ -171,7 +171,8 @@ def command(
         _shape_arguments(name, bare)
         for config_dir in _config_dirs():
             check_shared(Path(config_dir))
-        register_spaces()
+        if "space" in added:
+            register_spaces()
         if _several():
             check_names(sys.argv[1:], name)
         hydra.main(version_base="1.3", config_path=str(folder("conf").absolute()), config_name=name)(task)()

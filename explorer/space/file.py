@@ -34,9 +34,10 @@ def read_space_file(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
         if len(data) > MOST_BYTES:
             raise SpaceError(f"{path}: {len(data):,} bytes, expected a space of at most {MOST_BYTES:,}")
-        node = yaml.compose(data.decode("utf-8-sig"), yaml.SafeLoader)
+        loader = yaml.SafeLoader(data.decode("utf-8-sig"))
+        node = loader.get_single_node()
         _check_size(path, node)
-        content = yaml.safe_load(data.decode("utf-8-sig"))
+        content = loader.construct_document(node) if node else None
     except RecursionError:
         raise SpaceError(f"{path}: no space: it is more than {DEEPEST} levels deep") from None
     except OSError as error:
