@@ -39,7 +39,7 @@ bench: $(DEV)  ## Measure every ratio that is promised and put the table into do
 test: $(DEV)  ## Run every test, in two processes (those that search use two cores themselves)
 	$(PY) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-quick: $(DEV)  ## Run the tests that train nothing
+quick: $(DEV)  ## Run the tests that train nothing and take less than a second each
 	$(PY) -m pytest -m "not slow and not browser and not cluster and not postgres" --numprocesses 2 --dist loadgroup
 
 check: $(DEV)  ## Lint, formatting, types, import contracts

@@ -26,6 +26,7 @@ def test_from_a_space_to_a_torch_module() -> None:
     assert explorer.hypervolume([(10, 0.5)], (100, 0.0)) == 0.5
 
 
+@pytest.mark.slow
 def test_a_space_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("defaults: [fire_micro, _self_]\nlimits: {params: 50_000}\n")
     space = explorer.load_space(tmp_path / "mine.yaml")

@@ -48,6 +48,7 @@ def assert_equals_recorded(found: float, recorded: float, device: str, record: S
         assert found == pytest.approx(recorded, abs=0.03)
 
 
+@pytest.mark.slow
 def test_the_study_is_loaded(copied: Path) -> None:
     record = load(copied)
     assert [trial.identity for trial in record.trials] == IDENTITIES
@@ -68,6 +69,7 @@ def test_the_study_is_loaded(copied: Path) -> None:
     assert (compressed.trial, compressed.bytes, compressed.after) == (3, (4_705,), (0.2,))
 
 
+@pytest.mark.slow
 def test_the_study_is_reported(copied: Path) -> None:
     done = warm.command("explorer.report", "before", "text=true", cwd=copied)
     assert (done.returncode, done.stderr) == (0, "")
@@ -112,6 +114,7 @@ def test_a_checkpoint_is_gone_on_from(copied: Path) -> None:
         assert_equals_recorded(epoch[name], trial.curves[0][2][name], result.device, record)
 
 
+@pytest.mark.slow
 def test_a_compressed_file_is_decoded() -> None:
     network, tensors = container.read(BEFORE / "compressed" / "before-3" / "0.sqz")
     assert network.identity == IDENTITIES[3]

@@ -143,12 +143,14 @@ def test_command_prints_table_1_by_default():
     assert out == whole(architecture("squeezenet_v1_0"), "squeezenet_v1_0")
 
 
+@pytest.mark.slow
 def test_command_with_options():
     code, out, err = describe("squeezenet_v1_1", "input=[1,8,8]", "classes=10", "format=json")
     assert (code, err) == (0, "")
     assert out == as_json(architecture("squeezenet_v1_1", (1, 8, 8), 10), "squeezenet_v1_1") + "\n"
 
 
+@pytest.mark.slow
 def test_command_reads_a_stored_architecture(tmp_path):
     network = fire((1, 28, 28), 10, base_e=24)
     (tmp_path / "architecture.json").write_text(network.to_json())
@@ -158,6 +160,7 @@ def test_command_reads_a_stored_architecture(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["architecture.json"]
 
 
+@pytest.mark.slow
 def test_command_writes_the_drawing(tmp_path):
     code, _, err = describe("squeezenet_v1_0", "svg=network.svg", folder=tmp_path)
     assert (code, err) == (0, "")
@@ -171,6 +174,7 @@ def test_command_writes_the_drawing(tmp_path):
     assert err.strip().endswith("network.svg is a file, expected a folder")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -203,6 +207,7 @@ def test_bad_input_is_one_line_and_exit_2(tmp_path, arguments, message):
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error():
     """`python -m explorer.describe | head -1`, as people do; `true` has closed its end before the table comes."""
     command = f"{sys.executable} -m explorer.describe vgg16 | true"

@@ -70,6 +70,7 @@ def small(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_authors_weights_on_real_images(reference, tmp_path, measured):
     images = reference / "imagenet_samples"
     with (images / "labels.csv").open() as file:
@@ -188,6 +189,7 @@ def test_what_does_not_go_together(small, printed, words, message):
     assert type(caught.value).__module__.startswith("explorer.")  # which the command line tells in one line, exit 2
 
 
+@pytest.mark.slow
 def test_a_broken_image_is_named(small, tmp_path):
     (tmp_path / "torn.png").write_bytes(b"\x89PNG torn")
     (tmp_path / "labels.csv").write_text("file,class_index\ntorn.png,0\n")

@@ -53,6 +53,7 @@ def test_a_known_time_is_measured() -> None:
     assert sum(a != b for a, b in pairwise(turns)) == 2 * 4 - 1
 
 
+@pytest.mark.slow
 def test_both_runtimes_and_their_threads() -> None:
     before = torch.get_num_threads()
     small, large = (architecture("squeezenet_v1_0", shape, 10) for shape in ((1, 8, 8), (3, 64, 64)))
@@ -173,6 +174,7 @@ def test_bad_input_is_one_line(words: list[str], said: str, tmp_path: Path) -> N
     assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_the_report_has_what_was_measured(tmp_path: Path) -> None:
     from explorer.report import subject
 

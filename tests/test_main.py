@@ -44,6 +44,7 @@ def test_an_unknown_name_is_one_line(tmp_path: Path) -> None:
     assert complaint == f"explorer: no command 'serach', expected one of {', '.join(commands())}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -55,6 +55,7 @@ def test_digits_are_searched_and_retrained(run, tmp_path: Path) -> None:
     assert (tmp_path / "again" / "model.onnx").is_file()
 
 
+@pytest.mark.slow
 def test_a_data_set_that_needs_it_says_so_in_a_line(run) -> None:
     done = run("explorer.search", "+space=fire_micro", "data=cifar10")
     assert done.returncode == 2

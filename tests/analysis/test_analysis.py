@@ -35,6 +35,7 @@ def test_what_is_usual_leaves_the_network_itself_out() -> None:
     assert found.scores[10] == 1
 
 
+@pytest.mark.slow
 @given(SIZES.filter(lambda sizes: len(sizes) >= 3), st.randoms(use_true_random=False))
 def test_gains_and_scores_are_bounded(sizes: list[int], rng: Random) -> None:
     found = equal_size.relative([float(size) for size in sizes], [rng.random() for _ in sizes])
@@ -60,6 +61,7 @@ def ranked(record: StudyRecord) -> equal_size.Importances:
     return importances(record, space, uniform_sample(record, space))
 
 
+@pytest.mark.slow
 def test_what_counts_at_equal_size_is_found() -> None:
     found = ranked(planted(200, lambda point: 0.05 if 0.3 < point["pct_3x3"] < 0.6 else 0.0))
     assert found.uniform
@@ -71,6 +73,7 @@ def test_what_counts_at_equal_size_is_found() -> None:
     assert 0.25 < float(best.values.split()[0]) < 0.6
 
 
+@pytest.mark.slow
 def test_what_only_makes_networks_larger_does_not_count() -> None:
     found = ranked(planted(200, lambda point: 0.0))
     assert sum(one.significant for one in found.ranked) <= 1  # each is by chance in one study of twenty
@@ -78,6 +81,7 @@ def test_what_only_makes_networks_larger_does_not_count() -> None:
     assert max(abs(effect.gain) for effect in sizes) < 0.01
 
 
+@pytest.mark.slow
 def test_too_few_networks_are_not_ranked() -> None:
     few = ranked(planted(12, lambda point: 0.0))
     assert (few.ranked, few.networks, few.uniform) == ((), 12, False)
@@ -117,6 +121,7 @@ def test_a_metaparameter_that_exists_under_a_condition() -> None:
     assert common["pct_3x3"].significant
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=12), st.lists(st.integers(1, 20), min_size=10, max_size=10))
 def test_the_narrowest_range_is_that_of_brute_force(members: list[int], counts: list[int]) -> None:
     weight = np.array(counts) / sum(counts)
@@ -152,6 +157,7 @@ def test_what_a_front_has_in_common() -> None:
     assert sum(traits_plot.info(first).front) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_uniform_draws_have_nothing_in_common_but_by_chance() -> None:
     space = space_of(finished_study(0))
     points = traits.draws(space, (1, 8, 8), 10, 400)

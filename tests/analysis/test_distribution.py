@@ -19,6 +19,7 @@ ERRORS = st.lists(st.integers(0, 360).map(lambda wrong: wrong / 360), min_size=1
 SIZES = st.lists(st.integers(500, 2_000_000), min_size=1, max_size=60)
 
 
+@pytest.mark.slow
 @given(ERRORS)
 def test_the_edf_is_the_share_of_networks_with_at_most_an_error(errors: list[float]) -> None:
     found = distribution.edf(np.array(errors))
@@ -27,6 +28,7 @@ def test_the_edf_is_the_share_of_networks_with_at_most_an_error(errors: list[flo
     assert found.mean == pytest.approx(np.mean(errors))
 
 
+@pytest.mark.slow
 @given(ERRORS, st.data())
 def test_an_edf_rises_to_1_within_its_band(errors: list[float], data: st.DataObject) -> None:
     bins = st.lists(st.integers(-1, 3), min_size=len(errors), max_size=len(errors)).filter(lambda own: max(own) >= 0)
@@ -61,6 +63,7 @@ def test_weights_make_size_uniform_over_the_bins(sizes: list[int]) -> None:
         assert weight[bin_of == each].sum() == pytest.approx(1 / len(held))
 
 
+@pytest.mark.slow
 @given(st.integers(1, 6), st.integers(1, 6), st.randoms(use_true_random=False))
 def test_sizes_that_are_uniform_already_weigh_the_same(bins: int, each: int, rng: Random) -> None:
     bin_of = np.repeat(np.arange(bins), each)
@@ -109,6 +112,7 @@ def test_a_space_of_smaller_networks_is_no_worse_at_equal_size() -> None:
     assert abs(found.value) < 0.01
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(3)
     hits = 0

@@ -51,6 +51,7 @@ def test_the_function_has_twenty_lines() -> None:
     assert len([line for line in body if line.strip()]) <= 20
 
 
+@pytest.mark.slow
 def test_describe_knows_its_networks(site: Path, tmp_path: Path) -> None:
     words = ("-m", "explorer.describe", "dense_24", "format=json")
     done = run(tmp_path, site, *words, "input=[3,32,32]", "classes=10")
@@ -61,6 +62,7 @@ def test_describe_knows_its_networks(site: Path, tmp_path: Path) -> None:
     assert "network is 'dense_24', expected one of" in unknown.stderr
 
 
+@pytest.mark.slow
 def test_the_page_builds_what_it_says(site: Path, tmp_path: Path) -> None:
     code = """
 from explorer.arch import architecture, cost

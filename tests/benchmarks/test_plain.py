@@ -1,5 +1,6 @@
 """The plain twin of a network, of torch's own modules, that benchmarks hold it against."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from explorer.training.network import build
 from tests.support.fire_points import fire_points
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(point=fire_points, batch=st.integers(1, 5), seed=st.integers(0, 99))
 def test_training_equals_that_of_torchs_own_modules(point, batch, seed):

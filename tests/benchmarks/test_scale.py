@@ -36,6 +36,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "study.db"
 
 
+@pytest.mark.slow
 def test_a_study_is_read_as_optuna_reads_it(path: Path) -> None:
     store = simulated.opened(path)
     store.create(None, {"anchor": "squeezenet_v1_0", "identity": "x", "params": 1, "bytes": 4, "macs": 1} | EXTRA)
@@ -47,6 +48,7 @@ def test_a_study_is_read_as_optuna_reads_it(path: Path) -> None:
     assert {one.state.name for one in bulk} == {"COMPLETE", "PRUNED", "RUNNING"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queries", range(6))
 def test_a_trial_made_while_its_study_is_read_is_whole_or_absent(path: Path, queries: int) -> None:
     store, sent = simulated.opened(path), []
@@ -69,6 +71,7 @@ def test_a_trial_made_while_its_study_is_read_is_whole_or_absent(path: Path, que
     assert len(sent) > queries
 
 
+@pytest.mark.slow
 def test_what_is_spent_is_kept_up(path: Path) -> None:
     store: StudyStore = simulated.opened(path)
     number = store.create(None, {"anchor": None, "identity": "y", "params": 1, "bytes": 4, "macs": 1} | EXTRA).number
@@ -81,6 +84,7 @@ def test_what_is_spent_is_kept_up(path: Path) -> None:
     assert simulated.opened(path).spent.epochs == store.spent.epochs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(space_files()))
 def test_totals_are_the_costs(name: str) -> None:
     space, rng = load_space(name), Random(name)
@@ -111,6 +115,7 @@ def test_what_is_covered_is_the_hypervolume_of_all(points: list[tuple[float, flo
         assert covered.add(point) == pytest.approx(hypervolume(points[:count], (60.0, 0.0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stopped", "shown"), [(0, 0), (50, 50), (700, None)])
 def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, shown: int | None) -> None:
     anchor = trial(0, anchor="squeezenet_v1_0", accuracy=0.5)
@@ -130,6 +135,7 @@ def test_a_figure_shows_the_front_and_a_bounded_part_of_the_rest(stopped: int, s
     assert f"{left_out:,} of the others left out" in json.dumps(front.figure(info).to_plotly_json()["layout"]["title"])
 
 
+@pytest.mark.slow
 def test_a_simulated_search_keeps_its_workers_busy_and_ends(path: Path) -> None:
     store = simulated.opened(path)
     launcher = simulated.Simulated(8, 0.02)

@@ -51,6 +51,7 @@ def test_a_funnel_has_the_weights_that_torch_gives_it(layers: int, units: int, w
     assert lcbench_tables.funnel(layers, units) == sum(weight.numel() for weight in network.parameters())
 
 
+@pytest.mark.slow
 def test_a_surrogate_of_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each parameter reaches its column of the surrogate, which here is a sum with a factor of its own for each."""
     import onnx
@@ -119,6 +120,7 @@ def test_shares_of_the_whole() -> None:
     assert run[0][1] == run[1][1] <= run[2][1] == own.share(some[:2])
 
 
+@pytest.mark.slow
 def test_the_mean_of_the_seeds_is_searched() -> None:
     """As numpy has it, at every epoch; the whole is what those means cover."""
     own = objective(Bench("fire_small_digits", mean=True))

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.table import missing
 from explorer.tables import HERE
 
 
+@pytest.mark.slow
 def test_what_a_table_lacks_is_trained_and_no_more(tmp_path: Path) -> None:
     new, once, whole = tmp_path / "t.parquet", HERE / "fire_digits.parquet", HERE / "fire_small_digits.parquet"
     assert missing(new, "t", whole=False) == {

@@ -69,6 +69,7 @@ QUICK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", QUICK)
 def test_refused_at_once(case: str, tmp_path: Path) -> None:
     words, message = QUICK[case]
@@ -76,16 +77,19 @@ def test_refused_at_once(case: str, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.db"))
 
 
+@pytest.mark.slow
 def test_limits_that_no_point_meets(tmp_path: Path) -> None:
     line = refused(tmp_path, *SEARCH, "space.limits.params=10")
     assert "limits: no point meets them: params: 10 (smallest found" in line
 
 
+@pytest.mark.slow
 def test_an_impossible_network_before_trial_0(tmp_path: Path) -> None:
     line = refused(tmp_path, *SEARCH, "space.search.squeeze_ratio.high=1.5")
     assert "builds an impossible network: squeeze_ratio is 1.5, expected within (0, 1]" in line
 
 
+@pytest.mark.slow
 def test_a_data_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "empty" in refused(tmp_path, *SEARCH, "data=image_folder", "data.dir=empty")
@@ -93,12 +97,14 @@ def test_a_data_folder_without_images(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
+@pytest.mark.slow
 def test_a_file_in_the_way_of_the_checkpoints(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("mine")
     assert "runs/fire_micro: Not a directory" in refused(tmp_path, *SEARCH)
     assert (tmp_path / "runs").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_corrupt_storage_stays_as_it_is(tmp_path: Path) -> None:
     content = b"SQLite format 3\0" + b"\xff" * 4096
     (tmp_path / "study.db").write_bytes(content)
@@ -109,6 +115,7 @@ def test_corrupt_storage_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "study.db").read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_database_of_something_else(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "study.db") as connection:
         connection.execute("create table studies (name text)")
@@ -133,6 +140,7 @@ def test_a_broken_space_file(tmp_path: Path) -> None:
     assert "mine.yaml: no YAML" in refused(tmp_path, "explorer.search", "+space=mine", "--config-dir", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_secret_in_a_storage_url_is_not_shown(tmp_path: Path) -> None:
     done = run(tmp_path, *SEARCH, "storage=postgresql://me:hunter2@127.0.0.1:1/x")
     assert done.returncode == 2
@@ -140,12 +148,14 @@ def test_a_secret_in_a_storage_url_is_not_shown(tmp_path: Path) -> None:
     assert "postgresql+psycopg://***@127.0.0.1:1/x cannot be opened" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_whole_traceback_on_request(tmp_path: Path) -> None:
     done = run(tmp_path, *SEARCH, "n_trials=0", HYDRA_FULL_ERROR="1")
     assert "Traceback" in done.stderr
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["explorer.search", "--help"], ["explorer.retrain", "--help"], ["explorer.search"]])
 def test_help_and_mistakes_import_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
@@ -159,6 +169,7 @@ def test_help_and_mistakes_import_nothing_heavy(words: list[str], tmp_path: Path
         assert f"python -m {words[0]} " in done.stdout
 
 
+@pytest.mark.slow
 def test_the_value_of_an_option_is_no_target(tmp_path: Path) -> None:
     for words, target in ((["--cfg", "job"], "squeezenet_v1_0"), (["--cfg", "job", "vgg16"], "vgg16")):
         done = run(tmp_path, "explorer.evaluate", *words)
@@ -166,6 +177,7 @@ def test_the_value_of_an_option_is_no_target(tmp_path: Path) -> None:
         assert f"target: {target}\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_describe_prints_table_1(tmp_path: Path) -> None:
     done = run(tmp_path, "explorer.describe", "squeezenet_v1_0")
     assert done.returncode == 0

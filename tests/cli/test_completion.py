@@ -36,6 +36,7 @@ LINES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not which("bash"), reason="no bash here")
 def test_bash_completes_commands_groups_spaces_and_keys(tmp_path: Path) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -67,6 +68,7 @@ def test_two_dashes() -> None:
         _override("--tex", "report")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.stem for path in folder("conf").glob("*.yaml")))
 def test_every_command_has_help_of_one_style(name: str, tmp_path: Path) -> None:
     done = warm.command(f"explorer.{name}", "--help", cwd=tmp_path)

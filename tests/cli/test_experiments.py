@@ -28,6 +28,7 @@ def test_it_composes(name: str) -> None:
     make(config["stopping"])
 
 
+@pytest.mark.slow
 def test_the_search_of_fire_on_cifar10() -> None:
     config = composed("cifar10_fire")
     assert (config["n_trials"], config["data"]["name"], config["launcher"]["per_device"]) == (200, "cifar10", "auto")

@@ -84,6 +84,7 @@ def test_the_screen_fits(slots: int, trials: int, tmp_path: Path) -> None:
         assert "network" in text
 
 
+@pytest.mark.slow
 def test_the_screen_never_grows_smaller(tmp_path: Path) -> None:
     view = LiveView(Console(width=WIDTH, height=HEIGHT, force_terminal=True, file=StringIO()))
     large = controller(finished_study(30), 2, tmp_path)
@@ -201,6 +202,7 @@ def test_sparkline() -> None:
     assert [clock(seconds) for seconds in (5, 75, 3675)] == ["0:05", "1:15", "1:01:15"]
 
 
+@pytest.mark.slow
 def test_report_text_where_only_ascii_is_to_be_had(tmp_path: Path) -> None:
     stored(finished_study(12), f"sqlite:///{tmp_path}/study.db")
     for encoding in ("ascii", "latin-1", "utf-8"):

@@ -59,6 +59,7 @@ def test_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     assert all(name in shown for name in NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "statistics", "describe"])
 def test_every_command_prints_its_path(command: str, tmp_path: Path) -> None:
     stored(finished_study(4), f"sqlite:///{tmp_path}/study.db")

@@ -24,6 +24,7 @@ def config(name: str, **values: Any) -> DictConfig:
     return OmegaConf.create({key: value for key, value in whole.items() if key not in ("defaults", "hydra")} | values)
 
 
+@pytest.mark.slow
 def test_a_page_is_written_again_and_a_foreign_file_only_when_told(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/study.db"
     stored(finished_study(4), storage)
@@ -49,6 +50,7 @@ def test_a_drawing(tmp_path: Path) -> None:
         describe.main(config("describe", svg=str(svg)))
 
 
+@pytest.mark.slow
 def test_decompress_leaves_other_peoples_weights(tmp_path: Path) -> None:
     import numpy as np
 

@@ -13,6 +13,7 @@ SEARCH = ["explorer.search", "+space=fire_micro"]
 AWAY = "127.0.0.1:1/x"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "word",
     [
@@ -40,6 +41,7 @@ def test_a_secret_is_never_shown(word: str, tmp_path: Path) -> None:
     assert SECRET not in done.stderr
 
 
+@pytest.mark.slow
 def test_nor_in_a_printed_config_or_a_traceback(tmp_path: Path) -> None:
     word = f"storage=postgresql://me:pa/{SECRET}@{AWAY}"
     printed = warm.command(*SEARCH, word, "--cfg", "job", cwd=tmp_path, timeout=120)

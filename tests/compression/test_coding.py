@@ -25,6 +25,7 @@ def sparse(shape: tuple[int, ...], seed: int = 0, density: float = 0.3, scale: f
     return np.where(draw.random(shape) < density * rows, codes, 0).astype(np.int32)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(SHAPES, min_size=1, max_size=3), st.integers(0, 24), st.floats(0, 1), st.integers(0, 2**32 - 1))
 def test_any_integers_come_back(shapes: list[tuple[int, ...]], digits: int, density: float, seed: int) -> None:
@@ -55,6 +56,7 @@ def test_the_bits_are_those_of_every_machine() -> None:
     assert hashlib.sha256(mixing.SQUASH.astype("<i8").tobytes()).hexdigest()[:16] == "12687ae0d6622dac"
 
 
+@pytest.mark.slow
 def test_code_is_near_the_entropy_and_below_it_where_rows_differ() -> None:
     codes = sparse((128, 256))
     counts = np.unique(codes, return_counts=True)[1]
@@ -63,6 +65,7 @@ def test_code_is_near_the_entropy_and_below_it_where_rows_differ() -> None:
     assert coding.bits([codes]) / 8 == pytest.approx(len(coding.encode([codes])), rel=0.002)
 
 
+@pytest.mark.slow
 def test_kernels_that_are_smooth_are_predicted() -> None:
     draw = np.random.default_rng(0)
     smooth = np.rint(np.cumsum(draw.normal(0, 4, (48, 16, 3, 3)), axis=3) + draw.normal(0, 20, (48, 16, 1, 1)))
@@ -80,6 +83,7 @@ def test_half_a_word_is_refused() -> None:
         coding.decode(b"abc", [(2,)])
 
 
+@pytest.mark.slow
 def test_no_code_is_shorter_than_the_bound() -> None:
     nothing = np.zeros((400, 400), np.int32)
     assert nothing.size <= coding.most(len(coding.encode([nothing])))

@@ -82,6 +82,7 @@ def test_shapes_are_those_of_the_torch_module(name: str) -> None:
     assert container.tensor_shapes(network) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
 def test_any_weights_and_any_code_length_come_back(seed: int, levels: int) -> None:
@@ -94,6 +95,7 @@ def test_any_weights_and_any_code_length_come_back(seed: int, levels: int) -> No
         np.testing.assert_array_equal(one.view(np.uint32), other.view(np.uint32))
 
 
+@pytest.mark.slow
 def test_a_file_comes_back(tmp_path: Path) -> None:
     given_ = tensors(SMALL)
     size = container.write(tmp_path / "a.sqz", SMALL, given_)
@@ -119,6 +121,7 @@ def test_a_truncated_file_is_refused(length: int) -> None:
         container.unpack(PACKED[:length])
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(container.BEHIND, len(PACKED) - 1), st.integers(1, 255))
 def test_a_flipped_byte_with_a_good_checksum_is_refused_or_decodes(place: int, change: int) -> None:

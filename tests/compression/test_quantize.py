@@ -229,6 +229,7 @@ def test_the_same_arguments_give_the_same_codes():
     assert all((first[name] == second[name]).all() for name in first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.6, 0.8, 1.2])
 def test_a_budget_is_kept_and_used(share):
     network = fire((3, 16, 16), 3, modules=2, base_e=32, final_relu=False)
@@ -247,6 +248,7 @@ def test_a_dead_layer_is_no_obstacle():
     assert all(np.isfinite(part).all() for part in made.values())
 
 
+@pytest.mark.slow
 def test_errors_are_one_line():
     tensors, images = trained(MIXED), pictures(MIXED)
     with pytest.raises(CompressionError, match=r"10 bytes are too few for this network, [\d,]+ were reached"):

@@ -117,6 +117,7 @@ def test_csvs_that_are_refused(folder: Path, text: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 4), min_size=20, max_size=20))
 def test_copies_of_a_file_stay_in_one_part(tmp_path_factory: pytest.TempPathFactory, times: list[int]) -> None:
     folder = tmp_path_factory.mktemp("copies")

@@ -203,6 +203,7 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 EVERY = sorted({command.line: command for page in [README, *PAGES] for command in commands(page)}.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [line for line, _ in EVERY])
 def test_commands_parse(line: str, configured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hydra composes what each command says; modules, make's targets and pip's extras are there."""
@@ -237,6 +238,7 @@ def test_extras_are_there() -> None:
 REFUSED = [command for command in consoles(DOCS / "howto" / "space.md") if command.output]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", REFUSED, ids=lambda command: command.line)
 def test_refusals_are_as_printed(command: Command, configured: Path) -> None:
     program, option, *words = shlex.split(command.line)

@@ -77,6 +77,7 @@ def test_a_study_as_it_stood() -> None:
         assert spent(stood).epochs <= epochs
 
 
+@pytest.mark.slow
 def test_two_studies_are_compared_after_as_many_epochs() -> None:
     long, short = finished_study(), replace(study([trial(0), trial(1)]), name="short")
     text = page.html([subject(long), subject(short)], {})
@@ -110,6 +111,7 @@ def test_curves_of_stopped_trials_are_told_apart() -> None:
     assert sum(value is None for value in by_name["front"].x) == len(drawn.front)
 
 
+@pytest.mark.slow
 def test_many_curves_are_thinned_and_said() -> None:
     record = study([trial(n) for n in range(500)])
     drawn = curves.info(record)
@@ -175,6 +177,7 @@ def test_the_search_command_is_the_shortest_that_says_it() -> None:
     assert '+recipe.extra="x y"' in words
 
 
+@pytest.mark.slow
 def test_the_search_command_composes_to_the_studys_config(tmp_path: Path) -> None:
     """Hydra itself reads the words back, a space of its own in a file beside them."""
     recipe = {**PRESETS["recipe"]["dsd"], "lr": 0.01, "batch_size": 16}
@@ -214,6 +217,7 @@ def embedded(text: str) -> dict[str, Any]:
     return dict(json.loads(found[1]))
 
 
+@pytest.mark.slow
 def test_the_page_is_one_file_of_its_own() -> None:
     record = finished_study(30)
     text = page.html([subject(record)], {"explorer": "1", "python": "3"})
@@ -271,6 +275,7 @@ def test_canonical_is_drawn_even_where_it_was_not_trained() -> None:
     assert cost(canonical(study([trial(1)]))).output_shape[0] == 10
 
 
+@pytest.mark.slow
 def test_two_studies_that_were_trained_differently_say_so() -> None:
     one = finished_study(12)
     other = replace(finished_study(14, "other"), config={**one.config, "epochs": 40})
@@ -282,6 +287,7 @@ def test_two_studies_that_were_trained_differently_say_so() -> None:
     assert len(set(re.findall(r' id="([^"]+)"', text))) == len(re.findall(r' id="([^"]+)"', text))
 
 
+@pytest.mark.slow
 def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
     from explorer.report import subject as subject_of
     from explorer.results.compressed import Compressed
@@ -308,6 +314,7 @@ def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
 # The command ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_command_errors_are_one_line(tmp_path: Path) -> None:
     for arguments, said in ((["text=maybe"], "text is 'maybe'"), (["absent"], "study")):
         done = report(*arguments, cwd=tmp_path)

@@ -31,6 +31,7 @@ def random_study(count: int, name: str = "one", worse: float = 0.0) -> StudyReco
     return replace(record, name=name, config=record.config | {"sampler": {"name": "random"}})
 
 
+@pytest.mark.slow
 def test_two_spaces_are_told_apart_in_words() -> None:
     one, other = random_study(60), random_study(60, "other", worse=0.15)
     found = space_statistics(one, other)
@@ -46,6 +47,7 @@ def test_two_spaces_are_told_apart_in_words() -> None:
     assert [trace.name for trace in figure.data if trace.name] == ["one (60 networks)", "other (60 networks)"]
 
 
+@pytest.mark.slow
 def test_figures_show_what_was_found() -> None:
     found = space_statistics(random_study(60))
     bars = importance_plot.figure(found.importances).data[0]

@@ -226,6 +226,7 @@ def test_the_interval_is_students():
     assert found.mean - found.low == pytest.approx(found.high - found.mean)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_what_it_says():
     rng = random.Random(1)
     n, hits = 4000, 0
@@ -325,6 +326,7 @@ def outline(document):
     return parser
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else_and_holds_everything():
     studies = every_sweep()
     sheets = build(studies)
@@ -415,6 +417,7 @@ def test_the_document_holds_what_is_counted_today():
 # The command
 
 
+@pytest.mark.slow
 def test_ways_of_compressing_as_kept(tmp_path):
     way = {"method": "none, 32 bit", "bytes": 3000, "before": [0.979, 1], "after": [0.979, 1], "change": [0, 0]}
     ours = way | {"method": "ours", "bytes": 100, "after": [0.97, 1], "change": [-0.009, 0.011]}
@@ -446,6 +449,7 @@ def test_ways_of_compressing_as_kept(tmp_path):
     assert "table_2.kept=table_2.json: no file that this command wrote" in err
 
 
+@pytest.mark.slow
 def test_without_studies_it_counts_and_names_what_to_run(tmp_path):
     code, out, err = paper(folder=tmp_path)
     assert (code, err) == (0, "")
@@ -481,6 +485,7 @@ def test_bad_input(argument, words, tmp_path):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_studies_of_a_storage(tmp_path):
     from explorer.storage.study_store import StudyStore
 

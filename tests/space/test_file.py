@@ -86,6 +86,7 @@ KEYS = st.sampled_from(["family", "search", "fixed", "options", "limits", "ancho
 ENTRY = st.dictionaries(st.sampled_from(["type", "low", "high", "step", "log", "choices", "when"]), ANYTHING | SCALARS)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, ANYTHING), st.dictionaries(st.sampled_from(["base_e", "bypass"]), ENTRY | ANYTHING))
 def test_anything_else_is_a_space_or_one_line(data: dict[str, object], search: dict[str, object]) -> None:
     for each in (data, {"family": "fire", "search": search, **data}, {"family": "fire", "search": search}):
@@ -152,6 +153,7 @@ def test_a_slip_of_the_pen_builds_no_endless_network() -> None:
         parse("any", {"family": "fire", "search": search}).check((1, 8, 8), 10)
 
 
+@pytest.mark.slow
 def test_a_folders_other_files_stop_no_search(tmp_path: Path) -> None:
     written(tmp_path, GOOD)
     written(tmp_path, "{{{", "broken.yaml")
@@ -168,6 +170,7 @@ def test_a_folders_other_files_stop_no_search(tmp_path: Path) -> None:
 PROBE = "_target_: pathlib.Path.touch\nself: {_target_: pathlib.Path, _args_: [called]}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

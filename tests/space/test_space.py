@@ -33,6 +33,7 @@ def base_e(**changes: Any) -> Any:
     return space_with(search={"base_e": {"type": "int", "low": 16, "high": 32} | changes})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(space_files()))
 def test_every_space_samples_builds_and_holds_canonical_squeezenet(name: str) -> None:
     space = load_space(name)

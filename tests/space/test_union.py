@@ -143,6 +143,7 @@ def test_a_bad_union_is_refused_in_one_line(case: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_the_command_line_reaches_into_a_part(tmp_path: Path) -> None:
     low = "space.families.residual.search.base_width.low=256"
     done = warm.command("explorer.search", "+space=all", low, cwd=tmp_path)

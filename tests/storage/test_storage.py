@@ -41,6 +41,7 @@ def lock(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
+@pytest.mark.slow
 def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connection) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     own = new(url)
@@ -63,6 +64,7 @@ def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connec
     assert (stored.number, stored.state, stored.accuracy) == (0, "COMPLETE", 0.5)
 
 
+@pytest.mark.slow
 def test_patience_ends_with_one_line_and_then_holds_nothing_up(
     tmp_path: Path, lock: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +83,7 @@ def test_patience_ends_with_one_line_and_then_holds_nothing_up(
     assert [trial.number for trial in study_store.load(f"sqlite:///{tmp_path}/study.db", "study").trials] == [0]
 
 
+@pytest.mark.slow
 def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
     own = new(f"sqlite:///{tmp_path}/study.db")
     with sqlite3.connect(tmp_path / "study.db") as connection:
@@ -93,6 +96,7 @@ def test_what_patience_does_not_mend_is_said_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - began < 20  # Optuna itself tries five times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -193,6 +197,7 @@ def test_a_wrong_password_is_said_without_the_password(server: Server) -> None:
         assert "\n" not in said
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_said_at_once() -> None:
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'explorer[postgres]'")
     began = time.monotonic()

@@ -41,6 +41,7 @@ def number(asked: dict[str, Any]) -> int:
     return int(Path(asked["folder"]).parent.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -60,6 +61,7 @@ def test_an_error_common_to_all_trials_ends_the_search_and_costs_none(search: An
     assert [trial.state for trial in search().trials] == ["COMPLETE"] * 4
 
 
+@pytest.mark.slow
 def test_the_first_three_failing_alike_end_the_search_and_cost_none(search: Any, tmp_path: Path) -> None:
     def fail(asked: dict[str, Any]) -> None:
         raise ValueError(BATCH_NORM.format(64 + number(asked)))
@@ -71,6 +73,7 @@ def test_the_first_three_failing_alike_end_the_search_and_cost_none(search: Any,
     assert [trial.state for trial in search().trials] == ["COMPLETE"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [None, 1])
 def test_failures_of_their_own_are_each_a_trials(search: Any, lag: int | None) -> None:
     def fail(asked: dict[str, Any]) -> None:
@@ -82,6 +85,7 @@ def test_failures_of_their_own_are_each_a_trials(search: Any, lag: int | None) -
     assert [trial.reason for trial in record.trials[:2]] == ["RuntimeError: one", "ValueError: another"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [None, 1])
 def test_a_failure_is_held_back_until_another_trial_has_finished(search: Any, lag: int | None) -> None:
     def fail(asked: dict[str, Any]) -> None:
@@ -132,6 +136,7 @@ def controller(place: Path, pictures: Path) -> Controller:
     return setup.controller(options, Here())
 
 
+@pytest.mark.slow
 def test_an_unreadable_picture_is_found_before_there_is_a_study(pictures: Path, tmp_path: Path) -> None:
     """Whichever part it is in."""
     for i in range(6):
@@ -144,6 +149,7 @@ def test_an_unreadable_picture_is_found_before_there_is_a_study(pictures: Path, 
     assert controller(tmp_path, pictures).record.trials == ()
 
 
+@pytest.mark.slow
 def test_data_that_changed_are_refused_and_moved_ones_are_not(pictures: Path, tmp_path: Path) -> None:
     begun = controller(tmp_path, pictures)
     begun.store.release()
@@ -163,6 +169,7 @@ def test_data_that_changed_are_refused_and_moved_ones_are_not(pictures: Path, tm
         controller(tmp_path, moved)
 
 
+@pytest.mark.slow
 def test_retrain_looks_whether_the_data_are_the_studys(pictures: Path, tmp_path: Path) -> None:
     begun = controller(tmp_path, pictures)
     begun.store.release()
@@ -182,6 +189,7 @@ def test_retrain_looks_whether_the_data_are_the_studys(pictures: Path, tmp_path:
         retraining.with_data_at(digits, {"dir": "x", "labels": None})
 
 
+@pytest.mark.slow
 def test_studies_of_earlier_versions_compare_what_they_have(pictures: Path, tmp_path: Path) -> None:
     begun = controller(tmp_path, pictures)
     facts = {key: value for key, value in begun.record.facts.items() if key not in ("fingerprint", "key")}

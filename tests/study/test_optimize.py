@@ -53,6 +53,7 @@ def test_trials_and_front_are_what_the_objective_says(sampler: str) -> None:
     assert len({tuple(sorted(trial.params.items())) for trial in study.trials}) == 30
 
 
+@pytest.mark.slow
 def test_the_seed_decides() -> None:
     def run(seed: int) -> list[Any]:
         return [t.params for t in explorer.optimize(PARAMETERS, accuracy, size, n_trials=20, seed=seed).trials]
@@ -60,6 +61,7 @@ def test_the_seed_decides() -> None:
     assert run(1) == run(1) != run(2)
 
 
+@pytest.mark.slow
 def test_it_finds_more_than_uniform_draws() -> None:
     def volume(sampler: str, seed: int) -> float:
         study = explorer.optimize(PARAMETERS, accuracy, size, n_trials=40, sampler=sampler, seed=seed, uniform=0.0)
@@ -68,6 +70,7 @@ def test_it_finds_more_than_uniform_draws() -> None:
     assert all(volume("front", seed) > volume("random", seed) for seed in range(3))
 
 
+@pytest.mark.slow
 def test_stopping_spends_fewer_epochs_and_keeps_what_counts() -> None:
     whole = explorer.optimize(PARAMETERS, curve, size, n_trials=60, max_epochs=16, stopping="none", seed=3)
     stopped = explorer.optimize(PARAMETERS, curve, size, n_trials=60, max_epochs=16, seed=3)
@@ -150,6 +153,7 @@ def test_what_is_no_number_is_a_failure_and_on_no_front() -> None:
     assert all(trial.params["width"] % 2 == 0 for trial in study.front)
 
 
+@pytest.mark.slow
 def test_a_design_space_with_a_condition_is_searched() -> None:
     space = parse(
         "conditional",

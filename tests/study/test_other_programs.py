@@ -45,6 +45,7 @@ def change(folder: Path, query: str, *values: str) -> None:
         assert database.execute(query, values).rowcount > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [None, 1])
 def test_an_enqueued_point_of_the_space_is_trained_next(search: Made, lag: int | None) -> None:
     by_optuna(search).enqueue_trial(POINT)
@@ -56,6 +57,7 @@ def test_an_enqueued_point_of_the_space_is_trained_next(search: Made, lag: int |
     assert by_optuna(search).trials[3].values == [0.5, float(record.trials[3].params)]
 
 
+@pytest.mark.slow
 def test_enqueued_points_that_cannot_be_trained_are_left_out_and_named(search: Made, capfd: Any) -> None:
     study = by_optuna(search)
     for point in (POINT, POINT | {"base_e": 4096}, {"base_e": 16}, {"depth": 3}, POINT | {"freq": "two"}):
@@ -69,6 +71,7 @@ def test_enqueued_points_that_cannot_be_trained_are_left_out_and_named(search: M
     assert "trial 8, enqueued by another program, was trained before: left out" in said
 
 
+@pytest.mark.slow
 def test_a_point_taken_over_in_the_moment_of_a_crash_goes_on(search: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     by_optuna(search).enqueue_trial(POINT)
 
@@ -83,6 +86,7 @@ def test_a_point_taken_over_in_the_moment_of_a_crash_goes_on(search: Made, monke
     assert [trial.state for trial in search().trials] == ["COMPLETE"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [None, 1])
 def test_trials_of_other_programs_are_left_out_in_a_line(search: Made, capfd: Any, lag: int | None) -> None:
     study = by_optuna(search)

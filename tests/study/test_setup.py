@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_controller_needs_no_torch() -> None:
     code = "import sys, explorer.study.setup, explorer.study.retraining, explorer.training.files; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

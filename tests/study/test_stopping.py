@@ -120,6 +120,7 @@ def test_the_noisier_the_rung_the_more_goes_on() -> None:
     assert kept(COMPLETE * 10) > kept(COMPLETE)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(*[st.integers(1, 40).map(lambda a: a / 40)] * 2), min_size=8, max_size=30), st.data())
 def test_pareto_against_a_fitted_line(curves: list[tuple[float, float]], data: st.DataObject) -> None:
     """numpy's least squares, and the luck of the best of n, where the line is as steep as it may be."""

@@ -26,6 +26,7 @@ def new_process(folder: Path, words: list[str], **environment: str) -> subproces
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", COMMANDS)
 def test_it_prints_and_ends_as_a_new_process(case: str, tmp_path: Path) -> None:
     theirs, ours = new_process(tmp_path, COMMANDS[case]), warm.command(*COMMANDS[case], cwd=tmp_path)
@@ -37,6 +38,7 @@ def test_it_prints_and_ends_as_a_new_process(case: str, tmp_path: Path) -> None:
         assert ours.stderr == theirs.stderr
 
 
+@pytest.mark.slow
 def test_its_environment_is_its_own(tmp_path: Path) -> None:
     words = ["explorer.report", "text=true"]
     refused = (
@@ -47,6 +49,7 @@ def test_its_environment_is_its_own(tmp_path: Path) -> None:
     assert "Traceback" not in warm.command(*words, cwd=tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_one_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     (tmp_path / "endless.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")
     with pytest.raises(subprocess.TimeoutExpired):

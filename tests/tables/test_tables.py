@@ -60,6 +60,7 @@ def test_a_search_on_a_table() -> None:
         assert trial.curve == tuple(table.accuracy(trial.params, epoch) for epoch in range(1, trial.epochs + 1))
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"table is 'fire_digit', expected a .parquet file or .*fire_digits"):
         load("fire_digit")

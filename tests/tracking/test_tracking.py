@@ -495,6 +495,7 @@ def test_the_description_says_what_is_better_than_squeezenet() -> None:
     assert "Against" not in described_as(study([canonical, replace(third, params=2 * canonical.params)]))
 
 
+@pytest.mark.slow
 def test_a_long_front_fits_a_tag() -> None:
     record = study([replace(trial(n, accuracy=n / 500), params=1000 + n) for n in range(1, 400)])
     described = described_as(record)
@@ -575,6 +576,7 @@ def test_the_environment_names_the_experiment(uri: str, monkeypatch: pytest.Monk
     assert connect(uri).get_experiment_by_name("second") is None
 
 
+@pytest.mark.slow
 def test_who_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -234,6 +234,7 @@ def test_initial_weights_are_those_of_the_recipe_and_the_seed() -> None:
     assert not torch.equal(one["conv1.weight"], three["conv1.weight"])
 
 
+@pytest.mark.slow
 def test_dead_filters_are_turned_around() -> None:
     # One squeeze filter: negative for every image with some seeds, and then nothing behind it depends on the image.
     narrow = families()["fire"]((1, 8, 8), 10, base_e=16, squeeze_ratio=0.0625, final_relu=False)

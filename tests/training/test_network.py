@@ -48,11 +48,13 @@ trees = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(fire_points, st.integers(3, 40), st.integers(3, 40))
 def test_cost_equals_torch_on_the_fire_family(point, height, width):
     assert_cost_equals_torch(fire((2, height, width), 5, **point))
 
 
+@pytest.mark.slow
 @given(trees, st.tuples(st.integers(1, 4), st.integers(1, 12), st.integers(1, 12)))
 @settings(max_examples=300)
 def test_cost_equals_torch_on_any_tree(tree, shape):
@@ -66,6 +68,7 @@ def test_cost_equals_torch_on_any_tree(tree, shape):
         assert_cost_equals_torch(network_as_data)
 
 
+@pytest.mark.slow
 def test_every_small_window_covers_what_torchs_does():
     """All of them: the rounding rules have corners that random trees seldom meet."""
     windows = product(range(1, 11), range(1, 5), range(1, 5), range(3), [False, True])
@@ -219,6 +222,7 @@ def test_the_impossible_is_refused_before_any_weight_is_made():
         build(Architecture((1, 8, 8), (L.Conv2d("stem", 2**24, 9),)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(space_files()))
 def test_cost_equals_torch_on_random_points_of_every_space(name: str) -> None:
     space = load_space(name)

@@ -23,6 +23,7 @@ def copy_in_order(source, target):
     target.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "theirs"),
     [
@@ -68,6 +69,7 @@ def test_weights_have_torchvisions_names(name, theirs):
     assert list(target) == [key.replace("-", "_") for key in source]  # a layer's name has no hyphen
 
 
+@pytest.mark.slow
 def test_other_sizes_of_the_families_are_torchvisions():
     """Layer by layer, in order: the shapes of all tensors."""
     pairs = [

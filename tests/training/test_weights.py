@@ -57,6 +57,7 @@ def test_there_and_back(file, suffix, names, options):
     assert torch.equal(source(images), target(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "theirs"),
     [
@@ -78,6 +79,7 @@ def test_torchvision_files_give_torchvisions_logits(file, name, theirs):
         torch.testing.assert_close(target(images), source(images), rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "theirs"), [("vgg16", models.vgg16)])
 def test_torchvision_vgg(name, theirs):
     torch.manual_seed(0)
