@@ -112,8 +112,8 @@ def space_statistics(record: StudyRecord, other: StudyRecord | None = None) -> S
 
 
 def _distribution(samples: Sequence[Sample], normalised: bool) -> Distribution:
-    """The functions of one sample or of two; a sample without a network, or without a size in common, has none."""
-    held = [sample for sample in samples if sample.trials]
+    """The functions of one sample or of two; a sample that is too small, or without a size in common, has none."""
+    held = [sample for sample in samples if sample.enough]
     if not normalised:
         return Distribution(False, tuple(Curve(own.study, len(own.trials), edf(own.errors)) for own in held))
     if len(held) == 2:

@@ -10,7 +10,7 @@ from explorer.plots.labels import published_name
 from explorer.plots.markers import Marker, front_of, with_front
 from explorer.plots.scatter import BYTES, Heading, Series, Step
 from explorer.plots.scatter import figure as scatter
-from explorer.plots.style import BLUE, GREY, INK, SLATE, VERMILLION, faded
+from explorer.plots.style import BLUE, INK, SLATE, VERMILLION, faded
 from explorer.plots.style import html as html
 from explorer.results.compressed import Compressed
 from explorer.results.record import StudyRecord, TrialRecord
@@ -94,7 +94,7 @@ def figure(info: CompressedInfo) -> Figure:
     lines = [f"{len(info.dense)} networks in fp32, {len(small)} compressed", *verdict(info)[-1:]]
     drawn: list[Series | Step] = [
         Step(info.front, largest, INK, 1.8, name="front over bytes"),
-        Series("fp32", [one for one in info.dense if one.trial not in tied], GREY, 8, bars=0.2),
+        Series("fp32", [one for one in info.dense if one.trial not in tied], SLATE, 8, opacity=0.7, bars=0.3),
         Series("fp32, compressed below", [one for one in info.dense if one.trial in tied], BLUE),
         Series("compressed", small, VERMILLION, 11, "diamond"),
     ]

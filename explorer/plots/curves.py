@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.plots.labels import published_name
 from explorer.plots.markers import spaced
-from explorer.plots.style import AXIS, BLUE, GREEN, GREY, VERMILLION, faded
+from explorer.plots.style import AXIS, BLUE, GREEN, SLATE, VERMILLION, faded
 from explorer.plots.sweep import layout
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord, TrialRecord
@@ -55,7 +55,7 @@ def figure(info: LearningCurves) -> Figure:
         x=[trial.epochs for trial in info.stopped],
         y=[trial.mean_curve[-1] for trial in info.stopped],
         mode="markers",
-        marker={"symbol": "x-thin", "size": 7, "line": {"color": GREY, "width": 1.5}},
+        marker={"symbol": "x-thin", "size": 7, "line": {"color": SLATE, "width": 1.5}},
         customdata=[f"trial {trial.number} {trial.reason}" for trial in info.stopped],
         hovertemplate="%{customdata}<br>val_acc %{y:.1%}<extra></extra>",
         showlegend=False,
@@ -63,8 +63,8 @@ def figure(info: LearningCurves) -> Figure:
     canonical = [trial for trial in info.anchors if trial.anchor == CANONICAL]
     others = [trial for trial in info.anchors if trial.anchor != CANONICAL]
     traces = [
-        _trace("dominated", info.dominated, faded(GREY, 0.35), 1, "solid", named=False),
-        _trace("stopped early (x)", info.stopped, faded(GREY, 0.8), 1, "dot", named=False),
+        _trace("dominated", info.dominated, faded(SLATE, 0.6), 1, "solid", named=False),
+        _trace("stopped early (x)", info.stopped, faded(SLATE, 0.8), 1, "dot", named=False),
         ends,
         _trace("front", info.front, BLUE, 1.8, "solid", named=True),
         _trace("published", others, GREEN, 1.8, "dash", named=True),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from explorer.plots.markers import Marker, accuracy_range, front_of, markers
 from explorer.plots.scatter import PARAMS, Heading, Series, Step
 from explorer.plots.scatter import figure as scatter
-from explorer.plots.style import BLUE, GREEN, GREY, VERMILLION
+from explorer.plots.style import BLUE, GREEN, SLATE, VERMILLION
 from explorer.plots.style import html as html
 from explorer.results.record import StudyRecord
 from explorer.results.selection import CANONICAL
@@ -79,8 +79,8 @@ def figure(info: ParetoInfo) -> Figure:
     others = [marker for marker in info.markers if marker.anchor and marker.anchor != CANONICAL]
     stopped, on_front = [m for m in plain if m.stopped], [m for m in plain if m.on_front]
     drawn: list[Series | Step] = [
-        Series("stopped early", stopped, GREY, 8, "circle-open", bars=0.15),
-        Series("dominated", dominated, GREY, 8, opacity=0.45, bars=0.2),
+        Series("stopped early", stopped, SLATE, 8, "circle-open", opacity=0.8, bars=0.25),
+        Series("dominated", dominated, SLATE, 8, opacity=0.7, bars=0.3),
         Step(info.front, max((marker.x for marker in info.markers), default=1), BLUE),
         Series("Pareto front", on_front, BLUE),
         Series("SqueezeNet", canonical, VERMILLION, 22, "star", named=True),

@@ -33,7 +33,7 @@ def _drawn(place: int, study: str, own: Sequence[Marker], largest: float) -> lis
     canonical = [marker for marker in own if marker.anchor == CANONICAL]
     others = [marker for marker in own if marker.anchor and marker.anchor != CANONICAL]
     return [
-        Series(f"{study}: dominated", plain, colour, 6, SYMBOLS[place], opacity=0.3, bars=0.0),
+        Series(f"{study}: dominated", plain, colour, 6, SYMBOLS[place], opacity=0.5, bars=0.0),
         Step(front_of(own), largest, colour, dash=dash),
         Series(f"{study}: front", on_front, colour, 10, SYMBOLS[place]),
         Series(f"{study}: SqueezeNet", canonical, colour, 17, "star"),

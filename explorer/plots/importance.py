@@ -27,18 +27,19 @@ def figure(importances: Importances) -> Figure:
         hovertemplate="%{customdata}<extra></extra>",
     )
     chance = go.Scatter(
-        x=[one.chance for one in importances.ranked],
+        x=[min(one.chance, 1.0) for one in importances.ranked],
         y=names,
         mode="markers",
         marker={"symbol": "line-ns", "size": 18, "line": {"color": VERMILLION, "width": 2}},
-        hovertemplate="chance stays below %{x:.1%} in 95 of 100<extra></extra>",
+        customdata=[by_chance(one) for one in importances.ranked],
+        hovertemplate="chance stays below %{customdata} in 95 of 100<extra></extra>",
     )
     which = "uniform draws" if importances.uniform else "finished networks"
     figure = go.Figure(
         [bars, chance], _layout(f"importance, {importances.networks:,} {which}", len(importances.ranked))
     )
     longest = max((max(one.share, one.chance) for one in importances.ranked), default=1.0)
-    figure.update_xaxes(AXIS | {"tickformat": ".0%", "range": [0, 1.05 * longest]})
+    figure.update_xaxes(AXIS | {"tickformat": ".0%", "range": [0, 1.05 * min(longest, 1.0)]})
     figure.update_yaxes(AXIS | {"autorange": "reversed", "ticks": "", "automargin": True, "showgrid": False})
     return figure
 
@@ -79,8 +80,13 @@ def effects_figure(importances: Importances) -> Figure:
 
 def hover(one: Importance) -> str:
     """What the pointer shows of a metaparameter."""
-    lines = [f"<b>{escape(one.name)}</b> {one.share:.1%}, by chance up to {one.chance:.1%}"]
+    lines = [f"<b>{escape(one.name)}</b> {one.share:.1%}, by chance up to {by_chance(one)}"]
     return "<br>".join(lines + [f"{escape(effect.values)}: {gain(effect)}" for effect in one.effects])
+
+
+def by_chance(one: Importance) -> str:
+    """What one that does not count would stay below: by chance all may reach more than all of them do together."""
+    return f"{100 * one.chance:.0f} %" if one.chance <= 1 else "more than all together"
 
 
 def gain(effect: Effect) -> str:

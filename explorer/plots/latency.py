@@ -74,7 +74,7 @@ def figure(info: LatencyInfo) -> Figure:
         drawn += [
             Step(info.front(runtime), max((marker.x for marker in own), default=1), colour, 2, dash),
             Series(f"{runtime}: front", front_of(plain), colour, symbol=symbol),
-            Series("dominated", dominated, colour, symbol=symbol, opacity=0.35, bars=0.25),
+            Series("dominated", dominated, colour, symbol=symbol, opacity=0.55, bars=0.35),
             Series("SqueezeNet", canonical, colour, 20, "star", named=True),
         ]
     lines = (info.conditions, f"{len(info.markers[RUNTIMES[0]])} networks")

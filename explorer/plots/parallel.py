@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SKY = "#56B4E9"
 FEW = 6
 """Values of a metaparameter up to which each has its tick."""
+ROOM = 0.07
+"""Least distance of two ticks' words, as a share of an axis."""
 MOST = 300
 """Lines of a share that are drawn; of more, evenly spaced ones."""
 
@@ -67,7 +69,7 @@ def figure(info: Parallel) -> Figure:
     """Draws it; a click in the legend hides a share."""
     from plotly import graph_objects as go
 
-    styles = [(faded(GREY, 0.25), 1), (faded(SKY, 0.45), 1), (faded(BLUE, 0.7), 1.2), (VERMILLION, 2)]
+    styles = [(faded(GREY, 0.5), 1), (faded(SKY, 0.7), 1), (faded(BLUE, 0.8), 1.2), (VERMILLION, 2)]
     traces = [_trace(info, name, members, *style) for (name, members), style in zip(info.shares, styles, strict=True)]
     figure = go.Figure([trace for trace in traces if trace.x], layout("", ""))
     last = max(len(info.axes) - 1, 1)
@@ -82,15 +84,30 @@ def figure(info: Parallel) -> Figure:
         ticklabeloverflow="allow",
         tickangle=25 if len(info.axes) > FEW else 0,
     )
-    figure.update_yaxes(visible=False, range=[-0.03, 1.03])
+    figure.update_yaxes(visible=False, range=[-0.1, 1.1])
     for i, axis in enumerate(info.axes):
         figure.add_shape(type="line", x0=i, x1=i, y0=0, y1=1, line={"color": GREY, "width": 1})
-        for y, words in axis.ticks:
-            place = {"x": i, "y": y, "xanchor": "left", "xshift": 3, "showarrow": False, "font": {"size": 11}}
-            figure.add_annotation(text=words, **place)
+        for y, words in _apart(axis.ticks):
+            figure.add_annotation(text=words, x=i, y=y, showarrow=False, font={"size": 11}, **_beside(y))
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
     figure.update_layout(showlegend=True, legend=legend, height=430, margin={"l": 16, "r": 40, "t": 12, "b": 120})
     return figure
+
+
+def _apart(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The ticks that find room: both ends, and between them those that are not too near to one before."""
+    kept = [tick for tick in ticks if tick[0] in (0, 1)]
+    for tick in ticks:
+        if tick not in kept and all(abs(tick[0] - other) >= ROOM for other, _ in kept):
+            kept.append(tick)
+    return kept
+
+
+def _beside(y: float) -> dict[str, Any]:
+    """Where a tick's words stand: at an end beyond it, where no line runs; else right of the axis, on a ground."""
+    if y in (0, 1):
+        return {"xanchor": "center", "yanchor": "bottom" if y else "top", "yshift": 2 if y else -2}
+    return {"xanchor": "left", "xshift": 4, "bgcolor": "rgba(255,255,255,0.85)", "borderpad": 1}
 
 
 def _trace(info: Parallel, name: str, members: Sequence[int], colour: str, width: float) -> Any:

@@ -89,6 +89,8 @@ class Heading:
 
 
 Box: TypeAlias = tuple[float, float, float, float]
+WORDS_APART = 0.12
+"""Least distance of two texts beside each other, as a share of the figure: of "10% to 42%" on a phone."""
 
 
 def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, images: int | None = None) -> Figure:
@@ -106,12 +108,12 @@ def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, images:
     every = [marker for one in series for marker in one.markers]
     floor, ceiling = accuracy_range(every)
     traces = [_series(one, floor) if isinstance(one, Series) else _step(one) for one in drawn]
-    traces += [_below([one for one in every if one.accuracy < floor and one.stopped is stopped], floor, stopped)
+    ends = _ends(axis, [end for one in every for end in (one.spread or (one.x, one.x))])
+    place = _Place(ends, (floor, ceiling))
+    traces += [_below([one for one in every if one.accuracy < floor and one.stopped is stopped], place, stopped)
                for stopped in (True, False)]  # fmt: skip
     figure = go.Figure(traces)
     figure.update_traces(selector=lambda trace: not trace.x, visible=False)
-    ends = _ends(axis, [end for one in every for end in (one.spread or (one.x, one.x))])
-    place = _Place(ends, (floor, ceiling))
     figure.update_layout(_layout(axis, heading, images, place))
     steps = [one for one in drawn if isinstance(one, Step)]
     figure.update_layout(annotations=[*_note(heading.note), *_names(series, steps, every, place)])
@@ -189,22 +191,23 @@ def _step(step: Step) -> Any:
     )
 
 
-def _below(markers: Sequence[Marker], floor: float, stopped: bool) -> Any:
+def _below(markers: Sequence[Marker], place: _Place, stopped: bool) -> Any:
     """Networks under the axis, on its lower edge: triangles that say how far below; of those stopped early open ones.
 
     What a network that was stopped had reached by then says little, and there may be many.
     """
     from plotly import graph_objects as go
 
+    markers = sorted(markers, key=lambda marker: marker.x)
     return go.Scatter(
         name="stopped below the axis" if stopped else "below the axis",
         ids=[marker.id for marker in markers],
         x=[marker.x for marker in markers],
-        y=[floor] * len(markers),
+        y=[place.y[0]] * len(markers),
         mode="markers" if stopped else "markers+text",
-        text=None if stopped else [f"{marker.accuracy:.0%}" for marker in markers],
+        text=None if stopped else _accuracies(markers, place),
         textposition="top center",
-        textfont={"color": GREY, "size": 11},
+        textfont={"color": SLATE, "size": 11},
         customdata=[marker.text for marker in markers],
         hovertemplate="%{customdata}<extra></extra>",
         cliponaxis=False,
@@ -212,6 +215,22 @@ def _below(markers: Sequence[Marker], floor: float, stopped: bool) -> Any:
         if stopped
         else {"symbol": "triangle-down", "size": 10, "color": GREY},
     )
+
+
+def _accuracies(markers: Sequence[Marker], place: _Place) -> list[str]:
+    """Words over markers that stand side by side: those that would overprint have one, from the least to the most."""
+    groups: list[list[Marker]] = []
+    for marker in markers:
+        if groups and place(marker.x, 0)[0] - place(groups[-1][0].x, 0)[0] < WORDS_APART:
+            groups[-1].append(marker)
+        else:
+            groups.append([marker])
+    texts = []
+    for group in groups:
+        ends = sorted({f"{marker.accuracy:.0%}": marker.accuracy for marker in group}.items(), key=lambda one: one[1])
+        words = ends[0][0] if len(ends) == 1 else f"{ends[0][0]} to {ends[-1][0]}"
+        texts += [words if i == len(group) // 2 else "" for i in range(len(group))]
+    return texts
 
 
 def _ends(axis: Axis, values: Sequence[float]) -> tuple[float, float]:

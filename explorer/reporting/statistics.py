@@ -28,6 +28,7 @@ IMPORTANCE_NOTE = (
     " reach in 95 of 100 cases (the upright tick). What a value adds is a mean over all networks that have it, so it "
     "may be large where the importance is small. Bars: one standard error."
 )
+NOTHING = "no metaparameter counts for more than chance alone would explain with so few networks"
 FRONT_NOTE = (
     "For each metaparameter the narrowest values that at least 85 % of the front's members have, and the share of "
     "1,000 uniform draws (within the limits) that have them. By chance: how often as many draws look as much alike. "
@@ -117,7 +118,7 @@ def _errors(found: SpaceStatistics) -> Section:
         rows=tuple(rows),
         figures=tuple(distribution.figure(info) for info in _infos(found) if info.curves),
         width=420,
-        note=ERRORS_NOTE,
+        note=ERRORS_NOTE if rows else "",
     )
 
 
@@ -164,7 +165,7 @@ def _importance(found: SpaceStatistics) -> Section:
         (
             one.name + ("" if one.significant else " (may be chance)"),
             f"{100 * one.share:.0f} %",
-            f"{100 * one.chance:.0f} %",
+            importance.by_chance(one),
             ",  ".join(f"{effect.values}: {100 * effect.gain:+.2f}" for effect in one.effects),
         )
         for one in info.ranked
@@ -172,7 +173,7 @@ def _importance(found: SpaceStatistics) -> Section:
     return Section(
         key="importance",
         title="What counts for accuracy at equal size",
-        lines=(which,),
+        lines=(which,) if any(one.significant for one in info.ranked) else (which, NOTHING),
         heads=(
             "metaparameter",
             "importance",

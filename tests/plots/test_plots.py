@@ -105,6 +105,14 @@ def test_a_far_failure_is_an_arrow_on_the_axis() -> None:
     assert "trial 12" in arrow.customdata[0]
 
 
+def test_words_below_the_axis_do_not_overprint() -> None:
+    """Two networks of nearly one size, at 10 % and 42 %, have one text."""
+    good = [replace(trial(number, accuracy=0.97), params=10_000 * number) for number in range(2, 40)]
+    failed = [(40, 20_000, 0.42), (41, 20_400, 0.10), (42, 390_000, 0.2)]
+    record = study([*good, *(replace(trial(n, accuracy=reached), params=params) for n, params, reached in failed)])
+    assert traces(record)["below the axis"].text == ("", "10% to 42%", "20%")
+
+
 def test_many_failures_are_part_of_the_picture() -> None:
     half = [trial(n, accuracy=0.1 if n % 2 else 0.95) for n in range(2, 20)]
     assert front.info(study(half)).below == []

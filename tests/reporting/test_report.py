@@ -134,6 +134,15 @@ def test_two_histories_have_one_corner() -> None:
     assert one.volumes[0] > other.volumes[0]
 
 
+def test_ticks_of_parallel_axes_are_beyond_their_ends_or_apart() -> None:
+    networks = [replace(trial(n), metaparameters={"freq": value}) for n, value in enumerate((1, 2, 2.2, 3, 9), 2)]
+    words = [note for note in parallel.figure(parallel.info(study(networks))).layout.annotations if note.x == 0]
+    assert {(note.text, note.yanchor) for note in words if note.y in (0, 1)} == {("1", "top"), ("9", "bottom")}
+    between = sorted(note.y for note in words if note.y not in (0, 1))
+    assert len(between) == 2, "2.2 has no room beside 2"
+    assert all(note.bgcolor for note in words if note.y in between)
+
+
 def test_parallel_axes_hold_every_finished_network() -> None:
     record = finished_study(30)
     drawn = parallel.info(record)

@@ -60,11 +60,24 @@ def test_figures_show_what_was_found() -> None:
     assert text == document.html("<one>", "about", statistics.sections(space_statistics(random_study(60))))
 
 
+def test_chance_is_not_said_to_reach_more_than_everything() -> None:
+    """Of networks that nothing but size tells apart, shuffled results weigh several times what the real ones do."""
+    found = space_statistics(planted(24, lambda point: 0.0, noise=0.0))
+    section = statistics.sections(found)[1]
+    assert any(one.chance > 1 for one in found.importances.ranked)
+    shown = [row[2] for row in section.rows]
+    assert "more than all together" in shown
+    assert all(int(words[:-2]) <= 100 for words in shown if words.endswith("%"))
+    assert max(section.figures[0].data[1].x) <= 1
+    assert statistics.NOTHING in section.lines
+
+
 @pytest.mark.parametrize("trials", [[], [trial(0, state="FAIL")], [trial(2)], [trial(2)] * 3, uniform([trial(2)])])
 def test_small_studies_are_described(trials: list[TrialRecord]) -> None:
     errors, importance, front = statistics.sections(space_statistics(study(trials), study(trials)))
     assert "10 at least" in errors.lines[0]
     assert "sampler=random" in errors.lines[0]
+    assert not (errors.figures or errors.rows or errors.note), "intervals of what says nothing"
     assert "too few" in importance.lines[0]
     assert front.title
     assert document.html("small", "", [errors, importance, front])
