@@ -9,7 +9,7 @@ from explorer.plots import front, latency
 from explorer.results.pareto import front_trials
 from explorer.tracking import mirror
 from explorer.tracking.client import connect
-from tests.support.browser import MARKS, PICTURES, PREFERENCES, wait_for
+from tests.support.browser import MARKS, PICTURES, wait_for
 from tests.support.mlflow_server import free_port, server
 from tests.support.sample import finished_study, timed
 
@@ -28,8 +28,6 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
     (parent,) = (run.info.run_id for run in everything if "mlflow.parentRunId" not in run.data.tags)
 
     with server(folder, free_port()) as address:
-        browser.get(address)
-        browser.execute_script(PREFERENCES)
         run = f"{address}/#/experiments/{experiment.experiment_id}/runs/{parent}"
         browser.get(f"{run}/artifacts/pareto.html")
         browser.switch_to.frame(wait_for(browser, "iframe"))
@@ -47,6 +45,22 @@ def test_the_figure_in_mlflows_ui(browser: Any, tmp_path: Path) -> None:
         browser.get(f"{address}/#/experiments/{experiment.experiment_id}/runs")
         wait_for(browser, "[role=row] a", record.name)
         browser.save_screenshot(str(PICTURES / "mlflow_runs.png"))
+
+
+def test_a_newcomer_finds_the_run_as_the_tutorial_says(browser: Any, tmp_path: Path) -> None:
+    """From the start page, in a profile that has never seen MLflow, which opens with its pages for language models."""
+    record = finished_study(12)
+    folder = tmp_path / "search"
+    folder.mkdir()
+    mirror(record, f"sqlite:///{folder}/mlflow.db")
+    with server(folder, free_port()) as address:
+        browser.get(address)
+        wait_for(browser, "[role=button]", "Model training").click()
+        wait_for(browser, "a", "Experiments").click()
+        wait_for(browser, "a", record.name).click()
+        wait_for(browser, "[role=row] a", record.name).click()
+        assert "val_acc" in wait_for(browser, "table", "trial").text
+        browser.save_screenshot(str(PICTURES / "mlflow_newcomer.png"))
 
 
 def test_accuracy_over_latency(browser: Any, tmp_path: Path) -> None:
