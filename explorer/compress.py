@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.arch import Architecture
 from explorer.cli import compress_options as options
+from explorer.cli.claimed_folder import claimed
 from explorer.cli.config import command, plain
-from explorer.cli.options import ConfigError, flag
-from explorer.cli.output import check_file, check_folder, write
+from explorer.cli.options import flag
+from explorer.cli.output import check_file, write
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.training.evaluation import evaluate
 
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
-MADE = ("compressed.json", "training")
-"""What is in every folder of a trial's compressed networks."""
+TRAININGS = "training"
 
 
 def main(config: DictConfig) -> int:
@@ -42,7 +43,6 @@ def main(config: DictConfig) -> int:
             f"{config.within:g} of the best ({best.accuracy:.4f}); within= decides"
         )
     folder = Path(str(config.output or f"compressed/{record.name}-{trial.number}"))
-    check_folder(folder, MADE, overwrite=flag(config, "overwrite"))
     _compress(config, record, trial, folder, console)
     return 0
 
@@ -76,7 +76,8 @@ def _front(config: DictConfig, record: StudyRecord, console: Console) -> int:
     folder, done = Path(str(config.output or "compressed")), 0
     front = {trial.number: folder / f"{record.name}-{trial.number}" for trial in front_trials(record)}
     for place in front.values():
-        check_folder(place, MADE, overwrite=flag(config, "overwrite"))
+        with _claimed(config, place):
+            pass
     page = folder / f"{record.name}.html"
     check_file(page, overwrite=flag(config, "overwrite"))
     for trial in front_trials(record):
@@ -100,21 +101,24 @@ def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, folde
 
     settings, words = options.settings(config, Architecture.from_json(trial.architecture), record.config["epochs"])
     console.print(f"trial {trial.number}: {trial.params:,} params, {trial.bytes:,} bytes in fp32")
-    work = TrialCompression(record, trial, settings, folder)
     results = {}
-    try:
+    with _claimed(config, folder) as staging:
+        work = TrialCompression(record, trial, settings, folder / TRAININGS, staging)
         for seed in work.seeds(config.seeds):
             with console.status(Text(f"seed {seed}: training")):
                 results[seed] = work.compress(seed)
             console.print(f"seed {seed}: {results[seed].words()}")
         found = work.keep(results, words, config.storage)
-    except OSError as error:  # what was trained stays for the next try
-        raise ConfigError(f"output {folder}: {error.strerror}, expected a folder that can be written") from None
     console.print(f"trial {trial.number}: {found.words()}")
     try:
         compressed.log_compressed(record, trial, found, folder, config.tracking)
     except TrackingError as error:  # a tracker that is down costs a line, not the result
         console.print(f"not logged to MLflow: {error}", style="yellow")
+
+
+def _claimed(config: DictConfig, folder: Path) -> AbstractContextManager[Path]:
+    """Holds the folder of a trial's compressed networks; what was trained below TRAININGS stays for the next try."""
+    return claimed(folder, overwrite=flag(config, "overwrite"), earlier=("compressed.json", TRAININGS))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ def main(config: DictConfig) -> int:
     from safetensors.numpy import save
 
     from explorer.arch import cost
+    from explorer.cli.claimed_folder import claimed
     from explorer.cli.options import ConfigError, flag
-    from explorer.cli.output import check_folder, write
     from explorer.compression.codec import container
     from explorer.training import files
 
@@ -23,10 +23,11 @@ def main(config: DictConfig) -> int:
     if config.out is None and file.suffix != ".sqz":
         raise ConfigError(f"file is {config.file!r}, expected one that ends in .sqz, or out= a folder")
     folder = file.with_suffix("") if config.out is None else Path(str(config.out))
-    check_folder(folder, (files.ARCHITECTURE,), "out", flag(config, "overwrite"))
     architecture, tensors = container.read(file)
-    write(folder / files.WEIGHTS, save(tensors), "out")  # save_file would hide it from other users
-    write(folder / files.ARCHITECTURE, architecture.to_json(), "out")
+    overwrite = flag(config, "overwrite")
+    with claimed(folder, overwrite=overwrite, earlier=(files.ARCHITECTURE,), key="out") as staging:
+        (staging / files.WEIGHTS).write_bytes(save(tensors))  # save_file would hide it from other users
+        (staging / files.ARCHITECTURE).write_text(architecture.to_json())
     dense = sum(4 * tensor.size for tensor in tensors.values())
     size = file.stat().st_size
     params = cost(architecture).params

@@ -30,25 +30,6 @@ def check_file(path: Path, key: str = "output", overwrite: bool = False) -> None
         raise ConfigError(f"{key} {path} is there, and this program did not write it; overwrite=true replaces it")
 
 
-def check_folder(folder: Path, made: tuple[str, ...], key: str = "output", overwrite: bool = False) -> None:
-    """Checks that a folder may be written into.
-
-    Args:
-        folder: that is absent, empty, or this program's.
-        made: names, one of which is in every such folder of this program's.
-        key: that names it on the command line.
-        overwrite: whether any other will do.
-
-    Raises:
-        ConfigError: if it will not.
-    """
-    _check_way(folder, key)
-    if overwrite or not folder.is_dir() or not any(folder.iterdir()):
-        return
-    if not any((folder / name).exists() and _ours(folder / name) for name in made):
-        raise ConfigError(f"{key} {folder} holds what this program did not write; overwrite=true writes into it")
-
-
 def write(path: Path, content: str | bytes, key: str = "output") -> None:
     """Writes a file as a whole, its folder too.
 

@@ -52,17 +52,19 @@ class TrialCompression:
     """Compresses a trial's network, seed by seed."""
 
     def __init__(
-        self, record: StudyRecord, trial: TrialRecord, settings: deep.CompressionSettings, folder: Path
+        self, record: StudyRecord, trial: TrialRecord, settings: deep.CompressionSettings, trainings: Path, folder: Path
     ) -> None:
         """Reads the study's data.
 
         Args:
             record, trial: which network.
             settings: how it is compressed.
-            folder: takes SEED.sqz, compressed.json and, below `training/SEED`, each training's checkpoint.
+            trainings: takes the checkpoint of each seed's training, which the next compression finds there.
+            folder: takes SEED.sqz and compressed.json.
         """
         torch.set_num_threads(1)  # as in a search: the same weights, and small networks gain nothing from more
-        self._record, self._trial, self._settings, self._folder = record, trial, settings, folder
+        self._record, self._trial, self._settings = record, trial, settings
+        self._trainings, self._folder = trainings, folder
         self._architecture = Architecture.from_json(trial.architecture)
         self._recipe: dict[str, Any] = record.config["recipe"] | trial.adjusted
         self._data: DataModule = datasets.load(record.config["data"])
@@ -108,7 +110,7 @@ class TrialCompression:
 
     def _trained(self, seed: int) -> tuple[dict[str, Tensor], float]:
         """Weights after the study's training with a seed, and their val_acc; trained once, then kept."""
-        epochs, folder = self._record.config["epochs"], self._folder / "training" / str(seed)
+        epochs, folder = self._record.config["epochs"], self._trainings / str(seed)
         facts: dict[str, Any] = {"identity": self._trial.identity, "recipe": self._recipe, "epochs": epochs}
         facts |= {"data": self._record.config["data"], "seed": seed}
         file = folder / "val_acc.json"
