@@ -241,7 +241,7 @@ def _shape_arguments(name: str, bare: str | None) -> None:
         elif not word.startswith("--config-dir="):
             words.append(f"{VALUED[word]}={next(rest, '')}" if word in VALUED else _override(word, name))
     first = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
-    if bare and first is not None and re.fullmatch(r"[\w./-]+", words[first]):
+    if bare and first is not None and re.fullmatch(r"[^=~+][^=]*", words[first]):
         words[first] = f"{bare}={words[first]}"
     words = [_as_text(word) for word in words]
     # Hydra's completion script is for what is called here; it knows no `python -m`.
