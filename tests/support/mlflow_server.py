@@ -29,7 +29,8 @@ def server(folder: Path, port: int) -> Iterator[str]:
     command = [sys.executable, "-W", "ignore", "-m", "mlflow", "ui", "--backend-store-uri", "sqlite:///mlflow.db"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     log = folder / "server.log"
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    # Without the six processes beside it that wait for jobs of MLflow's own evaluations.
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
