@@ -46,14 +46,16 @@ def _stop(number: int, frame: object) -> None:
 def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
     """Searches, then shows the front and how to look at it; returns the exit code."""
     launcher.warm_up()  # importing what training needs takes seconds, so it begins before our own imports
-    from explorer.cli.progress import working
+    from explorer.cli.progress import counting, working
 
-    with working("starting the workers, reading the data", plain=False):
+    with counting("starting the workers, reading the data", "pictures") as counted:
         from explorer.study.setup import controller as make_controller
         from explorer.tracking import Tracker
 
-        controller = make_controller(options, launcher)
+        controller = make_controller(options, launcher, counted)
         tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
+    if controller.record.facts.get("summary"):
+        console.print(controller.record.facts["summary"], highlight=False, markup=False)
     from explorer.cli import search_summary
     from explorer.cli.live_view import LiveView
     from explorer.study.recovery import CommonError

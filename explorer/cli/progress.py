@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -40,6 +40,29 @@ def working(words: str, plain: bool = True) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+@contextmanager
+def counting(words: str, things: str) -> Iterator[Callable[[int, int], None]]:
+    """A spinner that becomes a bar once there is something to count; call what it yields with how many of how many.
+
+    Args:
+        words: what is done.
+        things: that are counted.
+    """
+    with ExitStack() as shown:
+        shown.enter_context(working(words, plain=False))
+        before, advance = 0, None
+
+        def counted(done: int, total: int) -> None:
+            nonlocal before, advance
+            if advance is None:
+                shown.close()
+                advance = shown.enter_context(steps(things, total))
+            advance(done - before)
+            before = done
+
+        yield counted
 
 
 @contextmanager

@@ -1,95 +1,29 @@
-"""Data sets of image files, read by loader processes, prepared in the manner of the SqueezeNet authors.
-
-Decoded, resized to `resize` pixels, cropped to `crop`, in 0..255, channels in `order`, minus `mean`, over `std`.
-"""
+"""Data sets of image files: decoded once into a cache, or in every epoch by loader processes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import joblib
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from explorer.data import DataError
+from explorer.data.cache import Cache, unreadable_words
+from explorer.data.cached import CachedLoader
 from explorer.data.folder import Sample
 from explorer.data.module import DataModule, Order, generator, share
-from explorer.data.picture import read
+from explorer.data.preparation import Preparation
 from explorer.data.sockets import place_sockets
-
-RESIZES = ("warp", "short_side")
-ORDERS = ("bgr", "rgb")
-MOST_NAMED = 10
-"""Unreadable files that a message names."""
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """From an image file to what the network sees.
-
-    Attributes:
-        resize: `warp` makes the image a square of `side` pixels, as Caffe does; `short_side` keeps its proportions.
-        side: pixels of that square's side, or of the short side.
-        crop: pixels of the side that the network sees: the centre, or in training any place.
-        order: of the channels, `bgr` (Caffe) or `rgb`.
-        mean, std: one number a channel, in that order, for values in 0..255.
-        mirror: whether a training image is mirrored by chance.
-    """
-
-    resize: str
-    side: int
-    crop: int
-    order: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    mirror: bool
-
-    def check(self) -> None:
-        """Raises DataError for an impossible value."""
-        for key, value, options in (("resize", self.resize, RESIZES), ("order", self.order, ORDERS)):
-            if value not in options:
-                raise DataError(f"data.{key} is {value!r}, expected one of {', '.join(options)}")
-        if not 0 < self.crop <= self.side:
-            raise DataError(f"data.crop is {self.crop}, expected 1 to data.side, {self.side}")
-        if len(self.mean) != 3 or len(self.std) != 3:
-            raise DataError("data.mean and data.std need three numbers each, in data.order")
-
-    def image(self, file: str, chance: torch.Generator | None) -> Tensor:
-        """Float32 (3, crop, crop); with `chance` a training image, without it always the same.
-
-        Raises:
-            DataError: if the file is no image.
-        """
-        picture = read(file)
-        resized = picture.resize(self._size(*picture.size), Image.Resampling.BILINEAR)
-        pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1)
-        free = [n - self.crop for n in pixels.shape[1:]]
-        if chance is None:
-            top, left = (round(n / 2) for n in free)
-        else:
-            top, left = (int(torch.randint(n + 1, (), generator=chance)) for n in free)
-        pixels = pixels[:, top : top + self.crop, left : left + self.crop]
-        if chance is not None and self.mirror and torch.rand((), generator=chance) < 0.5:
-            pixels = pixels.flip(2)
-        pixels = pixels.flip(0) if self.order == "bgr" else pixels
-        mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (self.mean, self.std))
-        values: Tensor = (pixels.float() - mean) / std
-        return values
-
-    def _size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of an image after resizing; a long side is rounded down, as torchvision rounds it."""
-        if self.resize == "warp":
-            return self.side, self.side
-        short = min(width, height)
-        return self.side * width // short, self.side * height // short
 
 
 @dataclass(frozen=True)
@@ -128,6 +62,21 @@ class Batches(Sampler[list[int]]):
             yield share(batch, self.rank, self.ranks).tolist()
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a data set of files lies.
+
+    Attributes:
+        folder: of the files, which may be at any depth.
+        cache: takes what is decoded; None: it is decoded in every epoch.
+        workers: processes that decode then (0: the training's own).
+    """
+
+    folder: Path
+    cache: Path | None
+    workers: int
+
+
 class FilesDataModule(DataModule):
     """A data set of image files, in three lists."""
 
@@ -138,24 +87,32 @@ class FilesDataModule(DataModule):
         classes: int,
         class_names: Sequence[str],
         preparation: Preparation,
-        workers: int,
+        place: Place,
     ) -> None:
-        """Takes (file, class) for every image of each part; `workers` processes read them (0: the training's own)."""
+        """Takes (file, class) for every image of each part."""
         preparation.check()
         shape = (3, preparation.crop, preparation.crop)
         super().__init__(name, shape, classes, tuple(class_names), {part: len(held) for part, held in parts.items()})
         self.parts = parts
         self.preparation = preparation
-        self.workers = workers
+        self.workers = place.workers
+        self.cache = cache_of(place, preparation)
+        self.whole_epochs = self.cache is not None
+        self.skipped: Counter[str] = Counter()
 
-    def training(self, parts: tuple[str, ...]) -> DataLoader[Any]:
+    def training(self, parts: tuple[str, ...]) -> DataLoader[Any] | CachedLoader:
         samples = [sample for part in parts for sample in self.parts[part]]
+        if self.cache is not None:
+            return self._cached(samples, self.batch_size, self.order())
         batches = Batches(self.order(), self.batches, self.rank, self.ranks)
         return self._loader(Files(samples, self.preparation, self.seed), batch_sampler=batches)
 
-    def evaluation(self, part: str) -> DataLoader[Any]:
-        chosen = share(torch.arange(len(self.parts[part])), self.rank, self.ranks).tolist()
-        files = Files([self.parts[part][i] for i in chosen], self.preparation)
+    def evaluation(self, part: str) -> DataLoader[Any] | CachedLoader:
+        samples = self.parts[part]
+        if self.cache is not None:
+            return self._cached(samples, self.batch_size, None)
+        chosen = share(torch.arange(len(samples)), self.rank, self.ranks).tolist()
+        files = Files([samples[i] for i in chosen], self.preparation)
         return self._loader(files, batch_size=max(1, self.batch_size // self.ranks))
 
     def fingerprint(self) -> str:
@@ -168,14 +125,27 @@ class FilesDataModule(DataModule):
             digest.update(repr(line).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
-    def check_images(self) -> None:
+    def summary(self) -> str:
+        """1,234 pictures, 5 classes (smallest 12, largest 600), train / val / test 740 / 247 / 247; skipped: 3 .pdf"""
+        sizes = Counter(label for held in self.parts.values() for _, label in held)
+        words = f"{sum(sizes.values()):,} pictures, {self.classes} classes"
+        words += f" (smallest {min(sizes.values()):,}, largest {max(sizes.values()):,})"
+        words += f", train / val / test {' / '.join(f'{len(held):,}' for held in self.parts.values())}"
+        skipped = ", ".join(f"{count:,} {what}" for what, count in sorted(self.skipped.items()) if count)
+        return words + (f"; skipped: {skipped}" if skipped else "")
+
+    def check_images(self, done: Callable[[int], None] = lambda _: None) -> None:
         files = [file for held in self.parts.values() for file, _ in held]
-        with ThreadPoolExecutor(max(1, self.workers)) as pool:  # Pillow decodes without Python's lock
-            unreadable = [error for error in pool.map(_unreadable, files) if error]
-        if unreadable:
-            more = f" and {len(unreadable) - MOST_NAMED:,} more" if len(unreadable) > MOST_NAMED else ""
-            count = f"{len(unreadable):,} of {len(files):,} images cannot be read: "
-            raise DataError((count if len(unreadable) > 1 else "") + "; ".join(unreadable[:MOST_NAMED]) + more)
+        if self.cache is not None:
+            self.cache.pictures(files, done)
+        elif unreadable := unreadable_of(files, self.preparation, done):
+            raise DataError(unreadable_words(unreadable, len(files)))
+
+    def _cached(self, samples: Sequence[Sample], batch_size: int, order: Order | None) -> CachedLoader:
+        assert self.cache is not None
+        pictures = self.cache.pictures([file for file, _ in samples])
+        labels = torch.tensor([label for _, label in samples])
+        return CachedLoader(pictures, labels, self.preparation, batch_size, self.device, order, self.rank, self.ranks)
 
     def _loader(self, files: Files, **more: Any) -> DataLoader[Any]:
         if self.workers:
@@ -186,10 +156,26 @@ class FilesDataModule(DataModule):
         return DataLoader(files, pin_memory=self.device.type == "cuda", **more)
 
 
-def _unreadable(file: str) -> str:
-    """Why a picture cannot be read; "" if it can."""
-    try:
-        read(file)
-    except DataError as error:
-        return str(error)
-    return ""
+def cache_of(place: Place, preparation: Preparation) -> Cache | None:
+    """The cache of a data set's images, if it has one."""
+    if place.cache is None:
+        return None
+    return Cache(place.cache, place.folder, preparation.decoded, preparation.decoding)
+
+
+def unreadable_of(
+    files: Sequence[str], preparation: Preparation, done: Callable[[int], None] = lambda _: None
+) -> dict[str, str]:
+    """Files that cannot be read, and why; every one is decoded, over all cores."""
+
+    def why(file: str) -> str:
+        try:
+            preparation.decoded(file)
+        except DataError as error:
+            return str(error)
+        finally:
+            done(1)
+        return ""
+
+    with ThreadPoolExecutor(joblib.cpu_count()) as pool:  # Pillow decodes without Python's lock
+        return {file: words for file, words in zip(files, pool.map(why, files), strict=True) if words}

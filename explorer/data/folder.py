@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from explorer.data import DataError
@@ -20,7 +22,22 @@ SHOWN = 60
 """Characters of a name from a file that a message repeats."""
 
 
-def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds.
+
+    Attributes:
+        samples: pictures, with their classes.
+        classes: their names; empty if they have none.
+        skipped: of what is there besides: files by their ending, `hidden` files and folders.
+    """
+
+    samples: list[Sample]
+    classes: list[str] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter, compare=False)
+
+
+def scan(folder: Path, key: str = "data.dir") -> Found:
     """The pictures in a folder of one folder a class, at any depth; hidden files and folders do not count.
 
     Args:
@@ -28,7 +45,7 @@ def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
         key: of the config, for messages.
 
     Returns:
-        (file, class) in the order of their names, and the classes' names.
+        The pictures in the order of their names.
 
     Raises:
         DataError: if the folder is absent, or a class has no picture.
@@ -37,16 +54,19 @@ def scan(folder: Path, key: str = "data.dir") -> tuple[list[Sample], list[str]]:
     expected = f"put one folder of images a class there (CLASS/NAME.jpg), or set {key}"
     if not folder.is_dir():
         raise DataError(f"no data folder {where}; {expected}")
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not _hidden(entry.name))
+    skipped: Counter[str] = Counter()
+    entries = {entry.name: entry.is_dir() for entry in os.scandir(folder)}
+    names = sorted(name for name in _shown([*entries], skipped) if entries[name])
+    skipped.update("outside the class folders" for name in entries if not entries[name] and is_picture(name))
     samples: list[Sample] = []
     for label, name in enumerate(names):
-        files = list(_pictures(folder / name))
+        files = list(_pictures(folder / name, skipped))
         if not files:
             raise DataError(f"no images in {os.path.join(where, name)}; {expected}")
         samples += ((file, label) for file in files)
     if not names:
         raise DataError(f"no images in {where} (it has no folders); {expected}")
-    return samples, names
+    return Found(samples, names, skipped)
 
 
 def listed(folder: Path, table: Path) -> list[Sample]:
@@ -76,16 +96,18 @@ def listed(folder: Path, table: Path) -> list[Sample]:
     return samples
 
 
-def _pictures(folder: Path) -> Iterator[str]:
-    """The pictures below a class's folder; a link that leads back up is not followed again."""
+def _pictures(folder: Path, skipped: Counter[str]) -> Iterator[str]:
+    """The pictures below a class's folder; a link that leads back up is not followed again. What is none is counted."""
     found, seen = [], set[str]()
     for root, folders, files in os.walk(folder, followlinks=True, onerror=_unreadable):
         if (place := os.path.realpath(root)) in seen:
             folders.clear()
             continue
         seen.add(place)
-        folders[:] = [name for name in folders if not _hidden(name)]
-        found.append((root, sorted(filter(is_picture, files))))
+        folders[:] = _shown(folders, skipped)
+        named = _shown(files, skipped)
+        found.append((root, sorted(filter(is_picture, named))))
+        skipped.update(Path(name).suffix.lower() or "without an ending" for name in named if not is_picture(name))
     for root, files in sorted(found):
         yield from (os.path.join(root, name) for name in files)
 
@@ -94,8 +116,12 @@ def _unreadable(error: OSError) -> None:
     raise DataError(f"{error.filename}: {error.strerror}")
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+def _shown(names: Sequence[str], skipped: Counter[str]) -> list[str]:
+    """Those that are not hidden; the others are counted."""
+    shown = [name for name in names if not (name.startswith(".") or name == "__MACOSX")]
+    if len(shown) < len(names):
+        skipped["hidden"] += len(names) - len(shown)
+    return shown
 
 
 def _rows(table: Path) -> Iterator[tuple[int, str, int]]:

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.data import DataError
-from explorer.data.files import FilesDataModule, Preparation
-from explorer.data.folder import listed, scan
+from explorer.data.cache import unreadable_words
+from explorer.data.files import FilesDataModule, Place, cache_of, unreadable_of
+from explorer.data.folder import Found, Sample, listed, scan
+from explorer.data.preparation import Preparation
 from explorer.data.split import carve
+
+UNREADABLE = ("stop", "skip")
 
 
 def load(
@@ -27,6 +31,9 @@ def load(
     mean: Sequence[float] = (104.0, 117.0, 123.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
     mirror: bool = True,
+    draft: bool = False,
+    unreadable: str = "stop",
+    cache: str | None = None,
     workers: int = 2,
 ) -> FilesDataModule:
     """Loads the images below `dir`.
@@ -37,11 +44,21 @@ def load(
         classes: their number, where it is more than the labels show.
         val, test: images carved off, as a number or a fraction; the float 1.0 takes all.
         split_seed: decides which.
-        resize, side, crop, order, mean, std, mirror: see Preparation.
-        workers: loader processes.
+        resize, side, crop, order, mean, std, mirror, draft: see Preparation.
+        unreadable: `stop`, or `skip` to leave out files that cannot be read.
+        cache: a folder for what is decoded; null: it is decoded in every epoch.
+        workers: loader processes, without a cache.
     """
     folder = Path(dir)
-    samples, names = scan(folder) if labels is None else (listed(folder, Path(labels)), [])
+    if unreadable not in UNREADABLE:
+        raise DataError(f"data.unreadable is {unreadable!r}, expected one of {', '.join(UNREADABLE)}")
+    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft)
+    preparation.check()
+    place = Place(folder, None if cache is None else Path(cache), workers)
+    found = scan(folder) if labels is None else Found(listed(folder, Path(labels)))
+    samples, names = found.samples, found.classes
+    if unreadable == "skip":
+        samples = _readable(samples, place, preparation, found.skipped)
     shown = len(names) or 1 + max(label for _, label in samples)
     if classes is not None and classes < shown:
         raise DataError(f"data.classes is {classes}, but the labels show {shown}")
@@ -56,8 +73,20 @@ def load(
         part: [unique[i] for i in indices for _ in range(copies[unique[i]])]
         for part, indices in {"train": rest[train], "val": rest[held_out], "test": tested}.items()
     }
-    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror)
-    return FilesDataModule("image_folder", chosen, classes or shown, names, preparation, workers)
+    made = FilesDataModule("image_folder", chosen, classes or shown, names, preparation, place)
+    made.skipped = found.skipped
+    return made
+
+
+def _readable(samples: Sequence[Sample], place: Place, preparation: Preparation, skipped: Counter[str]) -> list[Sample]:
+    """Without those whose file cannot be read, which are counted."""
+    files, cache = [file for file, _ in dict.fromkeys(samples)], cache_of(place, preparation)
+    unreadable = cache.readable(files)[1] if cache else unreadable_of(files, preparation)
+    kept = [sample for sample in samples if sample[0] not in unreadable]
+    if not kept:
+        raise DataError(unreadable_words(unreadable, len(files)))
+    skipped["unreadable"] += len(unreadable)
+    return kept
 
 
 def _check(folder: Path, counts: Counter[int], names: Sequence[str], classes: int, parts: int) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.data import DataError
-from explorer.data.files import FilesDataModule, Preparation
+from explorer.data.files import FilesDataModule, Place
 from explorer.data.folder import scan
+from explorer.data.preparation import Preparation
 from explorer.data.split import carve
 
 
@@ -23,16 +24,21 @@ def load(
     mean: Sequence[float] = (104.0, 117.0, 123.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
     mirror: bool = False,
+    draft: bool = False,
+    cache: str | None = None,
     workers: int = 8,
 ) -> FilesDataModule:
     """Loads dir/train and dir/val: the official validation images are the test part, val is carved off train."""
     folder = Path(dir)
-    fit, names = scan(folder / "train")
-    tested, test_names = scan(folder / "val")
+    train_found, val_found = (scan(folder / part) for part in ("train", "val"))
+    (fit, names), (tested, test_names) = ((each.samples, each.classes) for each in (train_found, val_found))
     if names != test_names:
         different = min(set(names) ^ set(test_names))
         raise DataError(f"{folder.resolve()}: train and val have different classes, only one has {different}")
     train, held_out = carve([label for _, label in fit], val, split_seed, "data.val")
     parts = {"train": [fit[i] for i in train], "val": [fit[i] for i in held_out], "test": tested}
-    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror)
-    return FilesDataModule("imagenet", parts, len(names), names, preparation, workers)
+    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft)
+    place = Place(folder, None if cache is None else Path(cache), workers)
+    made = FilesDataModule("imagenet", parts, len(names), names, preparation, place)
+    made.skipped = train_found.skipped + val_found.skipped
+    return made

@@ -99,24 +99,10 @@ class MemoryLoader:
             yield (varied.float() - mean) / std, self.labels[share(which, self.rank, self.ranks)]
 
 
-class WholeEpochs:
-    """One item an epoch: an iterator over the batches of a loader."""
-
-    batch_sampler: None = None
-
-    def __init__(self, loader: MemoryLoader) -> None:
-        self.loader = loader
-        self.sampler = loader.sampler  # Lightning tells it the epoch
-
-    def __len__(self) -> int:
-        return 1
-
-    def __iter__(self) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
-        yield iter(self.loader)
-
-
 class MemoryDataModule(DataModule):
     """A data set held as one tensor, its parts as indices into it."""
+
+    whole_epochs = True
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -62,6 +62,22 @@ def generator(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+class WholeEpochs:
+    """One item an epoch: an iterator over the batches of a loader."""
+
+    batch_sampler: None = None
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+        self.sampler = loader.sampler  # Lightning tells it the epoch
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
+        yield iter(self.loader)
+
+
 class DataModule(LightningDataModule):
     """A data set in three fixed parts.
 
@@ -71,7 +87,11 @@ class DataModule(LightningDataModule):
         classes: number of classes.
         class_names: in the order of their numbers; empty if unknown.
         images: number of images in `train`, `val` and `test`.
+        whole_epochs: whether its loaders work in the training's own process, so that all steps of an epoch can be
+            taken in one call.
     """
+
+    whole_epochs = False
 
     def __init__(
         self,
@@ -155,8 +175,15 @@ class DataModule(LightningDataModule):
         """Tells these images, labels and parts from others: the same wherever the data lie."""
         raise NotImplementedError
 
-    def check_images(self) -> None:
+    def summary(self) -> str:
+        """What there is, in words; empty where everybody knows."""
+        return ""
+
+    def check_images(self, done: Callable[[int], None] = lambda _: None) -> None:
         """Looks at every image before the first training.
+
+        Args:
+            done: called with how many more were looked at, from any thread.
 
         Raises:
             DataError: naming those that cannot be read.

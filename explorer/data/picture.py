@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from explorer.data import DataError
@@ -26,17 +29,45 @@ def is_picture(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in _endings()
 
 
-def read(file: str) -> Image.Image:
-    """The picture as 8-bit RGB, upright: turned by its EXIF orientation.
+@dataclass(frozen=True)
+class Frame:
+    """A picture as it is used.
+
+    Attributes:
+        pixels: (3, H, W), RGB.
+        animated: whether it is the first frame of several.
+    """
+
+    pixels: NDArray[np.uint8]
+    animated: bool = False
+
+
+def as_it_is(width: int, height: int) -> tuple[int, int]:
+    return width, height
+
+
+def read(file: str, size: Callable[[int, int], tuple[int, int]] = as_it_is, draft: bool = False) -> Frame:
+    """The picture as 8-bit RGB, upright (turned by its EXIF orientation), at another size.
 
     16-bit pixels are scaled to 8 bits, transparent ones are laid on white, of an animation the first frame counts.
+
+    Args:
+        file: the picture.
+        size: from its width and height to those that are wanted; bilinear, over all pixels that make one.
+        draft: whether a JPEG is decoded at a half, a quarter or an eighth of its size, where that is at least twice the
+            size wanted: many times faster, and hardly to be told from the whole.
 
     Raises:
         DataError: naming the file, if it is no picture, or one whose white is unknown (32-bit integers, floats).
     """
     try:
         with Image.open(file, formats=FORMATS) as opened:
-            return _rgb(ImageOps.exif_transpose(opened), file, str(opened.format))
+            if draft:
+                opened.draft(None, (2 * max(size(*opened.size)),) * 2)
+            picture = _rgb(ImageOps.exif_transpose(opened), file, str(opened.format))
+            resized = picture.resize(size(*picture.size), Image.Resampling.BILINEAR)
+            pixels = np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
+            return Frame(pixels, bool(getattr(opened, "is_animated", False)))
     except DataError:
         raise
     except UnidentifiedImageError:

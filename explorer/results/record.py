@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import optuna
 
-PLACES = ("dir", "labels")
-"""Keys of a study's data that say where they lie, and may change while the data do not."""
+PLACES = ("dir", "labels", "cache", "workers")
+"""Keys of a study's data that say where they lie and how they are read, and may change while the data do not."""
+EARLIER = {"data.draft": False, "data.unreadable": "stop"}
+"""Values of keys that studies of earlier versions do not have."""
 REQUIRED = {"identity": str, "params": int, "bytes": int, "macs": int, "architecture": str, "seeds": list}
 """Attributes of every trial, and their types."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from explorer.results.record import PLACES
+from explorer.results.record import EARLIER, PLACES
 from explorer.storage.patient import StudyError
 
 DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
@@ -27,7 +27,7 @@ def check_config(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any],
     old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, asked))
     places = {f"data.{key}" for key in PLACES} if "fingerprint" in facts else set()
     for key in sorted((old.keys() | new.keys()) - places):
-        if old.get(key) != new.get(key):
+        if old.get(key, EARLIER.get(key)) != new.get(key, EARLIER.get(key)):
             what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
             change = f"{key} was {old.get(key)}, now {new.get(key)}"
             raise StudyError(f"study {name} {what}: {change}; give the search another name with study=NAME")

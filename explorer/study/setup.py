@@ -9,13 +9,18 @@ from explorer.samplers import Proposer
 from explorer.storage.same_study import check_config
 from explorer.storage.study_store import StudyStore, stored_attributes
 from explorer.study.controller import Controller
-from explorer.study.facts import ask_facts, read_elsewhere
+from explorer.study.facts import Counted, ask_facts, read_elsewhere
 from explorer.study.options import SearchOptions
 from explorer.study.provenance import git_commit, versions
 
 
-def controller(options: SearchOptions, launcher: Launcher) -> Controller:
+def controller(options: SearchOptions, launcher: Launcher, counted: Counted = lambda done, total: None) -> Controller:
     """The controller of a study, which is created or goes on.
+
+    Args:
+        options: of the search.
+        launcher: where its workers are.
+        counted: see `ask_facts`.
 
     Raises:
         DataError, SamplerError, SpaceError, StudyError: naming what is wrong. The study is made when all is well.
@@ -27,7 +32,7 @@ def controller(options: SearchOptions, launcher: Launcher) -> Controller:
     if stored is not None:
         check_config(options.study, stored["config"], config, stored["facts"])
     reading = read_elsewhere(launcher, config["data"])
-    facts = ask_facts(launcher, config["data"], check=stored is None)
+    facts = ask_facts(launcher, config["data"], check=stored is None, counted=counted)
     if stored is None:
         options.space.check(tuple(facts["input_shape"]), facts["classes"])
     facts |= {"versions": versions(), "git_commit": git_commit(), "key": secrets.token_hex(8)}

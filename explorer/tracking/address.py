@@ -17,6 +17,10 @@ ARTIFACTS = "mlartifacts"
 """Folder of an experiment's files, beside a database file."""
 
 
+QUOTED = str.maketrans({"%": "%25", "?": "%3F", "#": "%23"})
+"""What would be read otherwise in the URI of a SQLite file."""
+
+
 class TrackingError(ValueError):
     """A tracking server that cannot be written to; one line, without credentials."""
 
@@ -55,7 +59,8 @@ def resolve(uri: str) -> str:
     path = sqlite_path(uri)
     if path is None:
         return uri
-    return sqlalchemy.make_url(uri).set(database=str(path)).render_as_string(hide_password=False)
+    options = sqlalchemy.make_url(uri).set(database=None).render_as_string(hide_password=False).partition("?")[2]
+    return sqlite_uri(path) + (f"?{options}" if options else "")
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -76,10 +81,11 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The URI of a SQLite file, whatever characters its path has."""
-    import sqlalchemy
+    """The URI of a SQLite file, whatever characters its path has.
 
-    return sqlalchemy.URL.create("sqlite", database=str(path.absolute())).render_as_string()
+    No more is quoted than has to be: MLflow makes the folder that a URI names without taking the quoting out of it.
+    """
+    return f"sqlite:///{str(path.absolute()).translate(QUOTED)}"
 
 
 def artifact_location(uri: str) -> str | None:

@@ -146,6 +146,8 @@ def read_images(options: dict[str, Any], part: str | None, batch_size: int) -> t
 
     if part is None and options["name"] == "image_folder":
         options = options | {"val": 0, "test": 1.0}
+    if "cache" in options:  # looked at once
+        options = options | {"cache": None}
     data = datasets.load(options)
     data.arrange("train", batch_size)
     return data, part or "test"

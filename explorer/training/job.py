@@ -101,14 +101,14 @@ def train(rank: int, ranks: int, job: Job) -> Result:
         if network != images:
             raise datasets.DataError(f"the network has {what} {network}, data {data.name} needs {images}")
 
-    from explorer.data.memory import MemoryDataModule, WholeEpochs
+    from explorer.data.module import WholeEpochs
     from explorer.training.callback import Recorder
     from explorer.training.classifier import Classifier, revive
 
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
     facts |= {"split": job.split, "seed": job.seed, "epochs": job.epochs}
     recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test")
-    whole_epochs = ranks == 1 and isinstance(data, MemoryDataModule)
+    whole_epochs = ranks == 1 and data.whole_epochs
     trainer = _trainer(job, recipe, recorder, 1 if whole_epochs else recipe.accumulate)
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
     if not data.fit_images or not data.images[data.evaluated_part]:

@@ -6,7 +6,12 @@ Arguments and results are JSON; a worker knows nothing of studies.
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from explorer.training.distributed import DEVICES, RankDied
@@ -30,15 +35,16 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
         os._exit(1)  # whoever looks after the worker starts another and tries again
 
 
-def data_facts(data: dict[str, Any], check: bool = False) -> dict[str, Any]:
+def data_facts(data: dict[str, Any], check: bool = False, progress: str | None = None) -> dict[str, Any]:
     """What a study keeps of a data set; a worker reads it, so that the controller never imports torch.
 
     Args:
         data: see `explorer.data.load`.
         check: whether to look at every image.
+        progress: a file that says how many were looked at and how many there are, while that goes on.
 
     Returns:
-        input_shape, classes, images (their number in train, val and test) and fingerprint.
+        input_shape, classes, images (their number in train, val and test), fingerprint, and summary, in words.
 
     Raises:
         DataError: if the data are absent, or an image cannot be read.
@@ -47,6 +53,22 @@ def data_facts(data: dict[str, Any], check: bool = False) -> dict[str, Any]:
 
     module = read_data(data)
     if check:
-        module.check_images()
+        module.check_images(_counter(progress, sum(module.images.values())))
     facts = {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
-    return facts | {"fingerprint": module.fingerprint()}
+    return facts | {"fingerprint": module.fingerprint(), "summary": module.summary()}
+
+
+def _counter(file: str | None, total: int) -> Callable[[int], None]:
+    """Counts into a file, at most ten times a second."""
+    counted, written, counting = 0, 0.0, threading.Lock()
+
+    def done(more: int) -> None:
+        nonlocal counted, written
+        with counting:
+            counted += more
+            if file is not None and time.monotonic() - written > 0.1:
+                written = time.monotonic()
+                with suppress(OSError):  # it is no more than a number to look at
+                    Path(file).write_text(f"{counted} {total}")
+
+    return done

@@ -15,10 +15,10 @@ from PIL import Image
 
 from explorer.data import NAMES, DataError, load
 from explorer.data.fashion_mnist import FILES, read_idx
-from explorer.data.files import Preparation
 from explorer.data.folder import scan
 from explorer.data.memory import MemoryDataModule, Pixels
 from explorer.data.module import DataModule
+from explorer.data.preparation import Preparation
 from tests.support.pictures import pictures
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
@@ -347,7 +347,9 @@ def test_folders_are_listed_as_torchvision_lists_them(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     theirs = ImageFolder(str(tmp_path))
-    assert scan(tmp_path) == (theirs.samples, theirs.classes)
+    found = scan(tmp_path)
+    assert (found.samples, found.classes) == (theirs.samples, theirs.classes)
+    assert found.skipped == {".txt": 1, "outside the class folders": 1}
     assert len(theirs.samples) == 6
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"no images in .*/empty; put one folder of images a class there"):

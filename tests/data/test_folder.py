@@ -41,8 +41,9 @@ def test_hidden_files_and_folders_do_not_count(folder: Path) -> None:
         picture(folder / name) if "._" not in name else (folder / name).write_bytes(b"a Mac's notes")
     (folder / "Thumbs.db").write_bytes(b"")
     assert scan(folder) == before
-    assert before[1] == ["cat", "dog"]
-    assert len(before[0]) == 20
+    assert before.classes == ["cat", "dog"]
+    assert scan(folder).skipped == {"hidden": 5}
+    assert len(before.samples) == 20
 
 
 def test_a_link_back_up_is_followed_once(folder: Path) -> None:
