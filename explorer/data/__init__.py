@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import builtins
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from explorer.data.module import DataModule
 
-NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet")
+NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet", "arrays")
+GROUP = "explorer.data"
+"""Entry points of installed packages: `NAME = "module"`, with a function `load` as ours have it."""
 EXPECTED = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
     "str": "a word",
     "Sequence[float]": "a list of numbers",
+    "Sequence[float] | None": "a list of numbers or null",
+    "float | str": "a number or a file",
     "str | None": "a word or null",
     "int | None": "a whole number or null",
 }
@@ -46,18 +50,37 @@ def load(data: Mapping[str, Any]) -> DataModule:
     """
     options = {str(key): value for key, value in data.items()}
     name = options.pop("name", None)
-    if name not in NAMES:
-        raise DataError(f"data is {name!r}, expected one of {', '.join(NAMES)}")
-    function = import_module(f"explorer.data.{name}").load
+    function = _function(name)
     arguments = inspect.signature(function).parameters
     unknown = sorted(set(options) - set(arguments))
     if unknown:
         raise DataError(f"data {name} has no key {unknown[0]!r}, its keys are {', '.join(arguments)}")
     for key, value in options.items():
+        if arguments[key].annotation not in EXPECTED:  # a package checks its own
+            continue
         if not any(_is(value, kind) for kind in arguments[key].annotation.split(" | ")):
             raise DataError(f"data {name}: {key} is {value!r}, expected {EXPECTED[arguments[key].annotation]}")
     module: DataModule = function(**options)
     return module
+
+
+def _function(name: object) -> Callable[..., DataModule]:
+    """The `load` of a data set, ours or an installed package's."""
+    if name in NAMES:
+        ours: Callable[..., DataModule] = import_module(f"explorer.data.{name}").load
+        return ours
+    from importlib.metadata import entry_points
+
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found:
+        raise DataError(f"data is {name!r}, expected one of {', '.join([*NAMES, *sorted(found)])}")
+    entry = found[str(name)]
+    try:
+        theirs: Callable[..., DataModule] = entry.load().load
+    except Exception as error:  # another's code may raise anything
+        where = f"entry point {GROUP}: {entry.name} = {entry.value!r}"
+        raise DataError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    return theirs
 
 
 def _is(value: object, kind: str) -> bool:

@@ -81,7 +81,13 @@ def cifar(classes: int) -> Maker:
 
 def image_folder(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
     pictures(folder, 3, 10)
-    return {"dir": str(folder), "side": 32, "crop": 24, "workers": 0}
+    return {"dir": str(folder), "side": 32, "crop": 24, "workers": 0, "cache": str(folder.with_name("kept"))}
+
+
+def arrays(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 256, (90, 9, 11, 3), dtype=np.uint8)
+    np.savez(folder / "x.npz", images=images, labels=np.arange(90) % 3, class_names=["a", "b", "c"])
+    return {"train": str(folder / "x.npz")}
 
 
 def imagenet(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -96,6 +102,7 @@ EXAMPLES: dict[str, tuple[Maker, tuple[int, int, int], int, dict[str, int]]] = {
     "cifar10": (cifar(10), (3, 32, 32), 10, {"train": 180, "val": 20, "test": 40}),
     "cifar100": (cifar(100), (3, 32, 32), 100, {"train": 200, "val": 200, "test": 400}),
     "image_folder": (image_folder, (3, 24, 24), 3, {"train": 18, "val": 6, "test": 6}),
+    "arrays": (arrays, (3, 9, 11), 3, {"train": 54, "val": 18, "test": 18}),
     "imagenet": (imagenet, (3, 24, 24), 3, {"train": 18, "val": 6, "test": 6}),
 }
 
@@ -245,9 +252,10 @@ def test_absent_data_is_said_in_one_line(name: str, exists: bool, tmp_path: Path
     folder = tmp_path / "nothing"
     if exists:
         (folder / "train" / "cats").mkdir(parents=True)
-    options = {} if name in ("image_folder", "imagenet") else {"download": False}
+    options = {} if name in ("image_folder", "imagenet", "arrays") else {"download": False}
+    place = {"train": str(folder / "x.npz")} if name == "arrays" else {"dir": str(folder)}
     with pytest.raises(DataError, match="put ") as caught:
-        load({"name": name, "dir": str(folder), **options})
+        load({"name": name, **place, **options})
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
 
