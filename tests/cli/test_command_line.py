@@ -123,6 +123,7 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     assert "storage sqlite:///study.db" in refused(tmp_path, "explorer.retrain", "best")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{}", "[1", '{"format": "explorer.architecture/1", "layers": 3}'])
 def test_a_broken_architecture_file(content: str, tmp_path: Path) -> None:
     (tmp_path / "architecture.json").write_text(content)
