@@ -23,11 +23,11 @@ LEVEL = 1.5
 class TooFewBytesError(CompressionError):
     """A budget that is too small where `least` bytes, by an estimate, are the least; it names one that would do.
 
-    Training adds some bytes: that budget has a tenth more.
+    It has half as many again: the estimate is that of one round, and training adds some.
     """
 
     def __init__(self, budget: float, least: float) -> None:
-        enough = ceil(1.1 * least / 100) / 10
+        enough = ceil(1.5 * least / 100) / 10
         super().__init__(f"{budget:,.0f} bytes are too few for this network, budget={enough:g}kB would do")
         self.least = least
 

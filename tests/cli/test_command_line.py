@@ -33,7 +33,7 @@ QUICK = {
     "unknown space": (["explorer.search", "+space=fire_mirco"], "space=fire_mirco is not known, expected one of all, "),
     "unknown key": ([*SEARCH, "n_trial=3"], "n_trial"),
     "unknown sampler": ([*SEARCH, "sampler=tpee"], "sampler=tpee is not known, expected one of front, gp, grid"),
-    "unknown data": ([*SEARCH, "data=mnist3d"], "data=mnist3d is not known, expected one of cifar10"),
+    "unknown data": ([*SEARCH, "data=mnist3d"], "data=mnist3d is not known, expected one of arrays, cifar10"),
     "unknown key of a space": ([*SEARCH, "+space.search.width.low=3"], "space fire_micro: search.width"),
     "upside down": ([*SEARCH, "space.search.base_e.low=256"], "search.base_e: the range is upside down"),
     "no choice": (

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from explorer.data import DataError, cache, load
 from explorer.data.cache import Cache, Pixels
 from explorer.data.files import FilesDataModule
 from explorer.data.picture import Frame
+
+CONF = Path(__file__).parents[2] / "conf"
 
 
 @pytest.fixture
@@ -232,3 +235,22 @@ def test_a_large_jpeg_is_drafted_like_the_whole(tmp_path: Path) -> None:
     whole, drafted = (read(str(tmp_path / "x.jpg"), lambda w, h: (64, 64), draft).pixels for draft in (False, True))
     assert not np.array_equal(whole, drafted), "nothing was drafted"
     assert np.abs(whole.astype(int) - drafted).max() <= 3
+
+
+@pytest.mark.slow
+def test_a_training_is_the_same_bits_with_the_cache_and_without(photos: Path, tmp_path: Path) -> None:
+    from explorer.arch.families.fire import fire
+    from explorer.training.job import Job, run, weights
+
+    network = fire((3, 28, 28), 2, modules=2, base_e=8, incr_e=0, stem=8)
+    recipe: dict[str, Any] = yaml.safe_load((CONF / "recipe" / "fast.yaml").read_text())
+    found = []
+    for name, where in (("kept", str(tmp_path / "pictures")), ("decoded", None)):
+        data = {"name": "image_folder", "dir": str(photos), "side": 32, "crop": 28, "workers": 0, "cache": where}
+        folder = str(tmp_path / name)
+        curve = run(Job(network.to_json(), recipe | {"batch_size": 5}, data, 0, 0, 2, 2, folder)).curve
+        measured = [{key: value for key, value in each.items() if key != "seconds"} for each in curve]
+        found.append((measured, weights(folder)))
+    (kept, kept_weights), (decoded, decoded_weights) = found
+    assert kept == decoded
+    assert all(torch.equal(kept_weights[name], value) for name, value in decoded_weights.items())

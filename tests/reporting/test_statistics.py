@@ -147,7 +147,7 @@ def test_the_command_for_programs(searched: Path) -> None:
         (["small", "against=small"], "against is small, the study itself"),
         (["small", "against=smaller"], "study is 'smaller', expected one of small"),
         (["against_storage=sqlite:///b.db"], "against_storage is given, but no study: against=NAME"),
-        (["output=small.yaml/page.html"], "output small.yaml/page.html"),
+        (["output=small.yaml/page.html"], "output small.yaml: small.yaml is a file, expected a folder"),
     ],
 )
 def test_bad_input_is_one_line(searched: Path, words: list[str], message: str) -> None:
