@@ -41,7 +41,7 @@ def _measure(
 ) -> list[Row]:
     from explorer.data import load
 
-    count, rounds = (12, 1) if quick else (count, 3)
+    count, rounds = (30, 1) if quick else (count, 3)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "photos")
         _photos(folder, count, width, height)

@@ -140,8 +140,10 @@ class Cache:
                 done(len(ready))
                 unreadable = self._add(index, [file for file in missing if file not in set(ready)], stats, done)
         entries = [index[self._name(file)] for file in files if file not in unreadable]
+        # As plain arrays: a view of a memmap costs several times that of an array.
         mapped = {
-            name: np.memmap(self.folder / name, np.uint8, "r") for name in dict.fromkeys(each.bytes for each in entries)
+            name: np.asarray(np.memmap(self.folder / name, np.uint8, "r"))
+            for name in dict.fromkeys(each.bytes for each in entries)
         }
         return Pictures(entries, mapped), unreadable
 

@@ -64,7 +64,8 @@ def read(file: str, size: Callable[[int, int], tuple[int, int]] = as_it_is, draf
         with Image.open(file, formats=FORMATS) as opened:
             if draft:
                 opened.draft(None, (2 * max(size(*opened.size)),) * 2)
-            picture = _rgb(ImageOps.exif_transpose(opened), file, str(opened.format))
+            ImageOps.exif_transpose(opened, in_place=True)  # else it copies what is upright already
+            picture = _rgb(opened, file, str(opened.format))
             resized = picture.resize(size(*picture.size), Image.Resampling.BILINEAR)
             pixels = np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
             return Frame(pixels, bool(getattr(opened, "is_animated", False)))
@@ -80,6 +81,8 @@ def read(file: str, size: Callable[[int, int], tuple[int, int]] = as_it_is, draf
 
 
 def _rgb(picture: Image.Image, file: str, kind: str) -> Image.Image:
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return picture  # `convert` would copy it
     if picture.mode.startswith("I;16") or (picture.mode == "I" and kind != "TIFF"):
         return Image.fromarray((np.asarray(picture) // WHITE_16).astype(np.uint8)).convert("RGB")
     if picture.mode in ("I", "F"):

@@ -59,7 +59,7 @@ class Preparation:
         Raises:
             DataError: if the file is no image.
         """
-        return self.values(torch.from_numpy(self.window(self.decoded(file).pixels, chance)))
+        return self.values(torch.from_numpy(self.window(self.decoded(file).pixels, chance).copy()))
 
     def decoded(self, file: str) -> Frame:
         """The resized image.
@@ -75,7 +75,7 @@ class Preparation:
         return {"resize": self.resize, "side": self.side, "draft": self.draft, "Pillow": PIL.__version__}
 
     def window(self, pixels: Pixels, chance: torch.Generator | None) -> Pixels:
-        """The part (3, crop, crop) of a resized image (3, H, W) that the network sees, varied by `chance`."""
+        """A view of the part (3, crop, crop) of a resized image (3, H, W) that the network sees, varied by `chance`."""
         free = [n - self.crop for n in pixels.shape[1:]]
         if chance is None:
             top, left = (round(n / 2) for n in free)
@@ -84,7 +84,7 @@ class Preparation:
         seen = pixels[:, top : top + self.crop, left : left + self.crop]
         if chance is not None and self.mirror and torch.rand((), generator=chance) < 0.5:
             seen = seen[:, :, ::-1]
-        return (seen[::-1] if self.order == "bgr" else seen).copy()
+        return seen[::-1] if self.order == "bgr" else seen
 
     def values(self, seen: Tensor) -> Tensor:
         """Float32 of uint8 (..., 3, crop, crop)."""

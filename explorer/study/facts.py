@@ -7,7 +7,6 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 from explorer.launchers import Launcher, WorkerDied
@@ -20,7 +19,7 @@ Counted: TypeAlias = Callable[[int, int], None]
 
 
 def ask_facts(
-    launcher: Launcher, data: dict[str, Any], check: bool, counted: Counted = lambda done, total: None
+    launcher: Launcher, data: dict[str, Any], check: bool, progress: Path | None = None, counted: Counted | None = None
 ) -> dict[str, Any]:
     """Facts of a data set, from the first worker; one that dies is started again.
 
@@ -28,21 +27,25 @@ def ask_facts(
         launcher: where the workers are.
         data: see `explorer.data.load`.
         check: whether it looks at every image.
+        progress: a file in which it counts them meanwhile.
         counted: called now and then with how many it has looked at, and how many there are.
 
     Raises:
         DataError: if the data are absent or an image cannot be read.
     """
-    for attempt in count(1):
-        with TemporaryDirectory(prefix=".explorer-", dir=".") as folder:  # which the workers see as well
-            progress = Path(folder).absolute() / "images"
-            asked = launcher.submit(0, data_facts, data, check, str(progress))
-            while wait([asked], timeout=0.2).not_done:
+    file = None if progress is None else str(progress.absolute())
+    try:
+        for attempt in count(1):
+            asked = launcher.submit(0, data_facts, data, check, file)
+            while progress and counted and wait([asked], timeout=0.2).not_done:
                 with suppress(OSError, ValueError):
                     done, total = map(int, progress.read_text().split())
                     counted(done, total)
-        if not isinstance(asked.exception(), WorkerDied) or attempt >= TRIES:
-            return asked.result()
+            if not isinstance(asked.exception(), WorkerDied) or attempt >= TRIES:
+                return asked.result()
+    finally:
+        if progress:
+            progress.unlink(missing_ok=True)
     raise AssertionError
 
 

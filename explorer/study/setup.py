@@ -13,8 +13,10 @@ from explorer.study.facts import Counted, ask_facts, read_elsewhere
 from explorer.study.options import SearchOptions
 from explorer.study.provenance import git_commit, versions
 
+PROGRESS = "images.progress"
 
-def controller(options: SearchOptions, launcher: Launcher, counted: Counted = lambda done, total: None) -> Controller:
+
+def controller(options: SearchOptions, launcher: Launcher, counted: Counted | None = None) -> Controller:
     """The controller of a study, which is created or goes on.
 
     Args:
@@ -32,7 +34,7 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted = la
     if stored is not None:
         check_config(options.study, stored["config"], config, stored["facts"])
     reading = read_elsewhere(launcher, config["data"])
-    facts = ask_facts(launcher, config["data"], check=stored is None, counted=counted)
+    facts = ask_facts(launcher, config["data"], stored is None, options.folder / PROGRESS, counted)
     if stored is None:
         options.space.check(tuple(facts["input_shape"]), facts["classes"])
     facts |= {"versions": versions(), "git_commit": git_commit(), "key": secrets.token_hex(8)}

@@ -287,7 +287,9 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
     experiments = [each.experiment_id for each in again.search_experiments()]
     twin = next(each for each in again.search_runs(experiments) if "compressed_trial" in each.data.tags)
     assert twin.data.metrics == runs[0].data.metrics
-    assert {each.path for each in again.list_artifacts(twin.info.run_id)} == {file.name for file in folder.glob("[!.]*.*")}
+    assert {each.path for each in again.list_artifacts(twin.info.run_id)} == {
+        file.name for file in folder.glob("[!.]*.*")
+    }
     file.unlink()
     assert "1 without files, which are not in compressed" in " ".join(
         run("track", "tracking=sqlite:///again.db").split()

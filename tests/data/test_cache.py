@@ -206,7 +206,7 @@ def test_pictures_are_read_from_the_disk(files: list[str]) -> None:
     found = opened(files)[0].pictures(files)
     picture: Pixels = found[3]
     assert (picture.shape, picture.flags.writeable) == ((3, 4, 5), False)
-    assert all(isinstance(each, np.memmap) for each in found.mapped.values())
+    assert all(isinstance(each.base, np.memmap) for each in found.mapped.values())
 
 
 def test_another_preparation_has_a_cache_of_its_own(photos: Path) -> None:
