@@ -27,9 +27,10 @@ def check_config(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any],
     old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, asked))
     places = {f"data.{key}" for key in PLACES} if "fingerprint" in facts else set()
     for key in sorted((old.keys() | new.keys()) - places):
-        if old.get(key, EARLIER.get(key)) != new.get(key, EARLIER.get(key)):
+        then, now = (config.get(key, EARLIER.get(key)) for config in (old, new))
+        if then != now:
             what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
-            change = f"{key} was {old.get(key)}, now {new.get(key)}"
+            change = f"{key} was {then}, now {now}"
             raise StudyError(f"study {name} {what}: {change}; give the search another name with study=NAME")
 
 

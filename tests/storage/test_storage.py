@@ -206,3 +206,15 @@ def test_a_server_that_is_not_there_is_said_at_once() -> None:
     assert time.monotonic() - began < 5
     assert QUOTED not in str(caught.value)
     assert PASSWORD not in str(caught.value)
+
+
+def test_keys_that_an_earlier_study_lacks_count_as_what_they_were() -> None:
+    from explorer.storage.patient import StudyError
+    from explorer.storage.same_study import check_config
+
+    stored = {"data": {"name": "image_folder", "dir": "a"}}
+    facts = {"fingerprint": "x"}
+    now = {"name": "image_folder", "dir": "b", "cache": "pictures", "unreadable": "stop", "draft": False}
+    check_config("s", stored, {"data": now}, facts)
+    with pytest.raises(StudyError, match=r"data\.draft was False, now True; give the search another name"):
+        check_config("s", stored, {"data": now | {"draft": True}}, facts)
