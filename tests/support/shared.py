@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pa
     def make(folder: Path) -> None:
         from explorer.tracking.client import connect
 
-        connect(f"sqlite:///{folder}/mlflow.db").search_experiments(max_results=1)
+        with warnings.catch_warnings():  # of MLflow's own use of SQLAlchemy, whichever test comes first
+            warnings.simplefilter("ignore")
+            connect(f"sqlite:///{folder}/mlflow.db").search_experiments(max_results=1)
 
     return once(tmp_path_factory, worker_id, "mlflow", make) / "mlflow.db"
 
