@@ -126,7 +126,7 @@ def controller(place: Path, pictures: Path) -> Controller:
     job._load.cache_clear()  # a new start has new workers
     (place / "small.yaml").write_text(SPACE)
     data = yaml.safe_load((folder("conf") / "data/image_folder.yaml").read_text())
-    data |= {"dir": str(pictures), "side": 8, "crop": 8, "workers": 0}
+    data |= {"dir": str(pictures), "side": 8, "crop": 8, "workers": 0, "cache": str(place / "kept")}
     space = load_space(place / "small.yaml")
     config = {"space": space.as_dict(), "data": data, "recipe": {"batch_size": 1}, "epochs": 2, "seed": 0, "seeds": 1}
     config |= {"sampler": {"name": "random"}, "uniform": 0.0}
