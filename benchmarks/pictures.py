@@ -48,11 +48,11 @@ def _measure(
         options = _options(folder, Path(scratch, "pictures"))
         made, plain = [], []
         for number in range(rounds):
-            once = load(options | {"cache": str(Path(scratch, f"once_{number}"))})
+            once: Any = load(options | {"cache": str(Path(scratch, f"once_{number}"))})
             begun = time.perf_counter()
             once.check_images()
             made.append(time.perf_counter() - begun)
-            plain.append(_decode([file for held in once.parts.values() for file, _ in held]))  # type: ignore[attr-defined]
+            plain.append(_decode([file for held in once.parts.values() for file, _ in held]))
         kept = load(options)
         arrays = _as_arrays(kept, Path(scratch))
         ours, memory, decoded, hand = [], [], [], []

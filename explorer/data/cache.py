@@ -136,9 +136,9 @@ class Cache:
         if missing:
             with self._alone():
                 index = self._index()  # another process may have been at work meanwhile
-                ready = [file for file in missing if self._holds(index, file, stats[file])]
-                done(len(ready))
-                unreadable = self._add(index, [file for file in missing if file not in set(ready)], stats, done)
+                still = [file for file in missing if not self._holds(index, file, stats[file])]
+                done(len(missing) - len(still))
+                unreadable = self._add(index, still, stats, done)
         entries = [index[self._name(file)] for file in files if file not in unreadable]
         # As plain arrays: a view of a memmap costs several times that of an array.
         mapped = {

@@ -42,15 +42,15 @@ class CachedLoader:
             batches = torch.split(held, max(1, self.batch_size // self.ranks))
             yield from (self._batch(which, None) for which in batches)
             return
-        epoch = self.sampler.epoch
+        key = self.sampler.seed, self.sampler.epoch
         for batch in self.sampler.permutation().tensor_split(len(self)):
-            yield self._batch(share(batch, self.rank, self.ranks), epoch)
+            yield self._batch(share(batch, self.rank, self.ranks), key)
 
-    def _batch(self, which: Tensor, epoch: int | None) -> tuple[Tensor, Tensor]:
+    def _batch(self, which: Tensor, key: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
         crop = self.preparation.crop
         seen = np.empty((len(which), 3, crop, crop), np.uint8)
         for place, number in enumerate(which.tolist()):
-            chance = None if self.sampler is None else generator(self.sampler.seed, int(epoch or 0), number, 1)
+            chance = None if key is None else generator(*key, number, 1)
             seen[place] = self.preparation.window(self.pictures[number], chance)
         images = torch.from_numpy(seen).to(self.device, non_blocking=True)
         return self.preparation.values(images), self.labels[which].to(self.device)

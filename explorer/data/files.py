@@ -88,9 +88,9 @@ class FilesDataModule(DataModule):
         class_names: Sequence[str],
         preparation: Preparation,
         place: Place,
+        skipped: Counter[str],
     ) -> None:
-        """Takes (file, class) for every image of each part."""
-        preparation.check()
+        """Takes (file, class) for every image of each part, and what was left out; see `Found.skipped`."""
         shape = (3, preparation.crop, preparation.crop)
         super().__init__(name, shape, classes, tuple(class_names), {part: len(held) for part, held in parts.items()})
         self.parts = parts
@@ -98,7 +98,7 @@ class FilesDataModule(DataModule):
         self.workers = place.workers
         self.cache = cache_of(place, preparation)
         self.whole_epochs = self.cache is not None
-        self.skipped: Counter[str] = Counter()
+        self.skipped = skipped
 
     def training(self, parts: tuple[str, ...]) -> DataLoader[Any] | CachedLoader:
         samples = [sample for part in parts for sample in self.parts[part]]
@@ -136,9 +136,7 @@ class FilesDataModule(DataModule):
 
     def check_images(self, done: Callable[[int], None] = lambda _: None) -> None:
         files = [file for held in self.parts.values() for file, _ in held]
-        if self.cache is not None:
-            self.cache.pictures(files, done)
-        elif unreadable := unreadable_of(files, self.preparation, done):
+        if unreadable := unreadable_of(files, self.preparation, self.cache, done):
             raise DataError(unreadable_words(unreadable, len(files)))
 
     def _cached(self, samples: Sequence[Sample], batch_size: int, order: Order | None) -> CachedLoader:
@@ -164,9 +162,14 @@ def cache_of(place: Place, preparation: Preparation) -> Cache | None:
 
 
 def unreadable_of(
-    files: Sequence[str], preparation: Preparation, done: Callable[[int], None] = lambda _: None
+    files: Sequence[str],
+    preparation: Preparation,
+    cache: Cache | None,
+    done: Callable[[int], None] = lambda _: None,
 ) -> dict[str, str]:
-    """Files that cannot be read, and why; every one is decoded, over all cores."""
+    """Files that cannot be read, and why; every one that no cache holds is decoded, over all cores."""
+    if cache is not None:
+        return cache.readable(files, done)[1]
 
     def why(file: str) -> str:
         try:

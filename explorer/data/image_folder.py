@@ -53,7 +53,6 @@ def load(
     if unreadable not in UNREADABLE:
         raise DataError(f"data.unreadable is {unreadable!r}, expected one of {', '.join(UNREADABLE)}")
     preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft)
-    preparation.check()
     place = Place(folder, None if cache is None else Path(cache), workers)
     found = scan(folder) if labels is None else Found(listed(folder, Path(labels)))
     samples, names = found.samples, found.classes
@@ -73,15 +72,13 @@ def load(
         part: [unique[i] for i in indices for _ in range(copies[unique[i]])]
         for part, indices in {"train": rest[train], "val": rest[held_out], "test": tested}.items()
     }
-    made = FilesDataModule("image_folder", chosen, classes or shown, names, preparation, place)
-    made.skipped = found.skipped
-    return made
+    return FilesDataModule("image_folder", chosen, classes or shown, names, preparation, place, found.skipped)
 
 
 def _readable(samples: Sequence[Sample], place: Place, preparation: Preparation, skipped: Counter[str]) -> list[Sample]:
     """Without those whose file cannot be read, which are counted."""
-    files, cache = [file for file, _ in dict.fromkeys(samples)], cache_of(place, preparation)
-    unreadable = cache.readable(files)[1] if cache else unreadable_of(files, preparation)
+    files = [file for file, _ in dict.fromkeys(samples)]
+    unreadable = unreadable_of(files, preparation, cache_of(place, preparation))
     kept = [sample for sample in samples if sample[0] not in unreadable]
     if not kept:
         raise DataError(unreadable_words(unreadable, len(files)))

@@ -30,15 +30,14 @@ def load(
 ) -> FilesDataModule:
     """Loads dir/train and dir/val: the official validation images are the test part, val is carved off train."""
     folder = Path(dir)
-    train_found, val_found = (scan(folder / part) for part in ("train", "val"))
-    (fit, names), (tested, test_names) = ((each.samples, each.classes) for each in (train_found, val_found))
-    if names != test_names:
-        different = min(set(names) ^ set(test_names))
+    fit, tested = scan(folder / "train"), scan(folder / "val")
+    if fit.classes != tested.classes:
+        different = min(set(fit.classes) ^ set(tested.classes))
         raise DataError(f"{folder.resolve()}: train and val have different classes, only one has {different}")
-    train, held_out = carve([label for _, label in fit], val, split_seed, "data.val")
-    parts = {"train": [fit[i] for i in train], "val": [fit[i] for i in held_out], "test": tested}
+    train, held_out = carve([label for _, label in fit.samples], val, split_seed, "data.val")
+    parts = {part: [fit.samples[i] for i in chosen] for part, chosen in (("train", train), ("val", held_out))}
+    parts["test"] = tested.samples
     preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft)
     place = Place(folder, None if cache is None else Path(cache), workers)
-    made = FilesDataModule("imagenet", parts, len(names), names, preparation, place)
-    made.skipped = train_found.skipped + val_found.skipped
-    return made
+    skipped = fit.skipped + tested.skipped
+    return FilesDataModule("imagenet", parts, len(fit.classes), fit.classes, preparation, place, skipped)

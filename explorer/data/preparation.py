@@ -43,7 +43,7 @@ class Preparation:
     mirror: bool
     draft: bool = False
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Raises DataError for an impossible value."""
         for key, value, options in (("resize", self.resize, RESIZES), ("order", self.order, ORDERS)):
             if value not in options:
