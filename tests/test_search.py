@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.support.processes import SHORT, SPACE, run, search, start, study, training, wait_for, workers
 
@@ -218,7 +219,9 @@ def test_retrain_gives_the_winner_back_bit_for_bit(searched_copy: tuple[Path, st
     assert run_.data.tags["retrained_trial"] == str(outcome["trial"])  # type: ignore[attr-defined]
 
 
-def test_retrain_says_so_when_a_result_does_not_come_back(searched_copy: tuple[Path, str]) -> None:
+def test_retrain_says_so_when_a_result_does_not_come_back_and_what_differs(
+    searched_copy: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, _ = searched_copy
     import sqlite3
 
@@ -230,9 +233,15 @@ def test_retrain_says_so_when_a_result_does_not_come_back(searched_copy: tuple[P
         query = f"update trial_user_attributes set value_json=? {of_trial_1}"
         connection.execute(query, (json.dumps(curve),))
     connection.close()
-    printed = run(folder, "explorer.retrain", "1", "seeds=1", code=1)
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")  # torch reads it when it is imported
+    process = start(folder, "explorer.retrain", "1", "seeds=1")
+    printed = "".join(process.communicate(timeout=200))
+    assert process.returncode == 1, printed
     assert "NOT reproduced" in printed
     assert re.search(r"val_acc [\d.]+, NOT the recorded", printed)
+    if (here := torch.backends.cpu.get_cpu_capability()) != "DEFAULT":
+        assert f"instruction set was {here}, now DEFAULT" in printed
+        assert f"ATEN_CPU_CAPABILITY={here.lower()} before the command" in printed
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,8 @@ class _DeepCompression:
     ) -> None:
         self.network, self.teacher, self.data, self.recipe = network, teacher, data, recipe
         self.settings, self.images, self.seed, self.report = settings, images, seed, report
+        # Hardly changes while training, and takes long to count.
+        self.beside = 0 if settings.budget is None else overhead(network)
         self.least = 0.0  # training accuracy
         if settings.tolerance is not None:
             self.least = finetune.train_accuracy(network, data) - settings.tolerance
@@ -208,7 +210,7 @@ class _DeepCompression:
         return {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def _fit(self) -> Fit:
-        return Fit.of(self.network, self.images, self.settings.bits, self.seed)
+        return Fit.of(self.network, self.images, self.settings.bits, self.beside, self.seed)
 
     def _sizes(self) -> dict[str, int]:
         return {name: layer.weight.numel() for name, layer in weighted_layers(self.network).items()}
@@ -218,7 +220,7 @@ class _DeepCompression:
         budget = self.settings.budget
         if budget is None:
             return None
-        others, share = overhead(self.network), number / self.settings.rounds
+        others, share = self.beside, number / self.settings.rounds
         dense, room = 0.75 * sum(self._sizes().values()), float(max(budget - others, 1))
         return budget if share == 1 or room >= dense else others + round(dense ** (1 - share) * room**share)
 

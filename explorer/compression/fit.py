@@ -31,16 +31,18 @@ class Fit:
         network: whose weights are pruned and shared; not changed.
         fisher: `fisher.of_weights` by layer.
         bits: that codes may have.
+        beside: bytes of the file that are no weights, as `overhead` counts them.
     """
 
     network: Network
     fisher: Mapping[str, Doubles]
     bits: tuple[int, ...]
+    beside: int
 
     @staticmethod
-    def of(network: Network, images: Tensor, bits: int | None, seed: int) -> Fit:
+    def of(network: Network, images: Tensor, bits: int | None, beside: int, seed: int) -> Fit:
         """Measures the Fisher information on images (N, C, H, W); `bits` None: chosen layer by layer."""
-        return Fit(network, fisher.of_weights(network, images, seed), BITS if bits is None else (bits,))
+        return Fit(network, fisher.of_weights(network, images, seed), BITS if bits is None else (bits,), beside)
 
     def estimated(self, budget: int, recovered: float) -> dict[str, Choice]:
         """The best choices by their estimated bytes; `recovered` as in `choices`.
@@ -48,7 +50,7 @@ class Fit:
         Raises:
             TooFewBytesError: if the budget is too small.
         """
-        return allocate(self._options(recovered), budget, overhead(self.network))
+        return allocate(self._options(recovered), budget, self.beside)
 
     def packed(self, budget: int, recovered: float) -> tuple[dict[str, Choice], dict[str, CodedTensor]]:
         """The best choices whose file is within the budget, and the codebooks and codes that they give.
@@ -56,10 +58,10 @@ class Fit:
         Raises:
             TooFewBytesError: if the budget is too small.
         """
-        options, beside, room = self._options(recovered), overhead(self.network), float(budget)
+        options, room = self._options(recovered), float(budget)
         for number in range(ATTEMPTS):
             try:
-                chosen = allocate(options, room, beside)
+                chosen = allocate(options, room, self.beside)
             except TooFewBytesError:
                 if number == 0:
                     raise

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -143,29 +143,50 @@ class StudyStore:
         """What the study has spent so far."""
         self._base = StudyRecord(name, attributes["config"], attributes["facts"])
         self._claim(name, attributes.get("controller"))
-        self.frozen = {trial.number: trial for trial in self.storage.get_all_trials(self.study_id, deepcopy=False)}
+        self.frozen: dict[int, FrozenTrial] = {}
         self.trials: dict[int, TrialRecord] = {}
-        self._ids = {number: trial._trial_id for number, trial in self.frozen.items()}
-        self.next_number = len(self.frozen)
-        """Of the next trial: Optuna counts them."""
-        if lost := set(range(max(self.frozen, default=-1))) - set(self.frozen):
-            raise StudyError(f"study {name} has lost trial {min(lost)}, so no other can be added; {RESTORE}")
-        trials, self.left_out = read_trials(self.frozen.values())
-        self.enqueued = {
-            number: dict(self.frozen[number].system_attrs["fixed_params"])
-            for number in self.left_out
-            if self.frozen[number].state == TrialState.WAITING
-            and isinstance(self.frozen[number].system_attrs.get("fixed_params"), dict)
-        }
+        self.left_out: dict[int, str] = {}
+        """Why, of trials that are none of the study's."""
+        self.enqueued: dict[int, dict[str, Any]] = {}
         """Points that another program has put into Optuna's queue."""
-        for trial in trials:
+        self._ids: dict[int, int] = {}
+        self.next_number = 0
+        """Of the next trial: Optuna counts them."""
+        found = self.storage.get_all_trials(self.study_id, deepcopy=False)
+        if lost := set(range(len(found))) - {trial.number for trial in found}:
+            raise StudyError(f"study {name} has lost trial {min(lost)}, so no other can be added; {RESTORE}")
+        for trial in self._take_in(found):
             self._keep(trial)
             if self.frozen[trial.number].state == TrialState.WAITING:  # taken over in the moment of a crash
                 self.storage.set_trial_state_values(self._ids[trial.number], TrialState.RUNNING)
-        _say_left_out(name, {number: why for number, why in self.left_out.items() if number not in self.enqueued})
         self._unwritten: deque[Callable[[bool], object]] = deque()
         """Writes to come, in order; the argument says whether an earlier attempt was interrupted, perhaps too late."""
         self._interrupted = False
+
+    def look(self) -> list[int]:
+        """Takes in what other programs have added since; the numbers of these trials, enqueued ones among them."""
+        if len(self._ids) < self.next_number:  # a new trial of ours has no number in the database yet
+            return []
+        new = range(self.next_number, self.storage.get_n_trials(self.study_id))
+        ids = [self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number) for number in new]
+        self._take_in([self.storage.get_trial(trial_id) for trial_id in ids])
+        return list(new)
+
+    def _take_in(self, found: Sequence[FrozenTrial]) -> list[TrialRecord]:
+        """Takes note of trials in the storage; returns the study's own."""
+        self.frozen |= {trial.number: trial for trial in found}
+        self._ids |= {trial.number: trial._trial_id for trial in found}
+        self.next_number += len(found)
+        own, left_out = read_trials(found)
+        self.left_out |= left_out
+        self.enqueued |= {
+            number: dict(self.frozen[number].system_attrs["fixed_params"])
+            for number in left_out
+            if self.frozen[number].state == TrialState.WAITING
+            and isinstance(self.frozen[number].system_attrs.get("fixed_params"), dict)
+        }
+        _say_left_out(self._base.name, {number: left_out[number] for number in left_out if number not in self.enqueued})
+        return own
 
     @property
     def record(self) -> StudyRecord:

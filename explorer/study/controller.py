@@ -10,7 +10,7 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -178,11 +178,18 @@ class Controller:
                 self._decide(trial)  # the search may have ended between the rung and its decision
             else:
                 self._waiting.append((trial.number, 0))
-        for number in self.store.left_out.keys() - self.store.enqueued.keys():
-            self.loop.proposer.skip(number)
-        self._enqueued = deque(sorted(self.store.enqueued))
+        self._enqueued = deque[int]()
+        self._heed_others(sorted(self.store.left_out))
         present = {trial.anchor for trial in self.store.trials.values()}
         self._anchors = [name for name in self.space.anchors if name not in present]
+
+    def _heed_others(self, added: Iterable[int]) -> None:
+        """Queues the points that other programs have enqueued, and counts their other trials as none."""
+        for number in added:
+            if number in self.store.enqueued:
+                self._enqueued.append(number)
+            else:
+                self.loop.proposer.skip(number)
 
     def _next(self) -> tuple[int, int] | None:
         """The next rung to train: of a trial under way, of an anchor, of a new point."""
@@ -191,6 +198,7 @@ class Controller:
             return None
         if self._waiting:
             return self._waiting.popleft()
+        self._heed_others(self.store.look())
         while not self.ending and self.loop.ready(self._enqueued[0] if self._enqueued else self.store.next_number):
             if len(self.store.trials) >= self.budget.n_trials:
                 self.ending = f"n_trials={self.budget.n_trials} are done"

@@ -58,6 +58,24 @@ def test_an_enqueued_point_of_the_space_is_trained_next(search: Made, lag: int |
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lag", [None, 1])
+def test_what_is_enqueued_and_added_while_a_search_runs_is_seen(search: Made, capfd: Any, lag: int | None) -> None:
+    def training(asked: dict[str, Any]) -> None:
+        if asked["first_epoch"] == 1 and len((study := by_optuna(search)).trials) == 4:
+            study.ask()
+            study.enqueue_trial(POINT)
+            study.enqueue_trial({"base_e": 4096})
+
+    record = search(training, lag=lag, n_trials=6)
+    assert [(trial.number, trial.state) for trial in record.trials] == [(i, "COMPLETE") for i in (0, 1, 2, 3, 5, 7)]
+    assert record.trials[4].metaparameters == POINT
+    assert [trial.state.name for trial in by_optuna(search).trials[4:7:2]] == ["RUNNING", "WAITING"]
+    said = capfd.readouterr().err
+    assert "study small: left out: trial 4 was made by another program\n" in said
+    assert "trial 6, enqueued by another program, is outside the space or its limits: left out" in said
+
+
+@pytest.mark.slow
 def test_enqueued_points_that_cannot_be_trained_are_left_out_and_named(search: Made, capfd: Any) -> None:
     study = by_optuna(search)
     for point in (POINT, POINT | {"base_e": 4096}, {"base_e": 16}, {"depth": 3}, POINT | {"freq": "two"}):

@@ -22,6 +22,9 @@ LEAST = 64
 """Smallest probability of a bit, so that no bit costs less than 1.4 thousandths of a bit or more than 10."""
 DOUBT = 1
 """Ones, and as many zeros, that a context starts with."""
+BIT_SHIFT = 32
+BIT = 1 << BIT_SHIFT
+"""A cell's counts are one integer: this for each bit, 1 more if it is a one."""
 LIMIT = 1023
 """A context's counts are halved where they exceed this."""
 MEMORY = 32
@@ -52,10 +55,7 @@ def stretch(numerator: Ints, denominator: Ints | int) -> Ints:
 
 def ln(x: Ints) -> Ints:
     """The natural logarithms of whole numbers below 2**36, in 1/256; 0 counts as 1."""
-    shift = np.zeros_like(x)
-    for step in (12, 6, 3, 2, 1):
-        shift += step * (x >> shift >= 4096 << (step - 1))
-    shift += x >> shift >= 4096
+    shift = np.maximum(np.frexp(x)[1] - 12, 0)  # frexp counts the binary digits of whole numbers below 2**53 exactly
     logarithms: Ints = LN[np.maximum(x >> shift, 1)] + (shift * LN_2 >> 8)
     return logarithms
 
@@ -92,16 +92,14 @@ class Mixer:
         self._speed = speed
         self._first = np.cumsum([0, *sizes[:-1]])[:, None]
         self._kept = sum(tables)
-        self._seen = np.zeros(sum(sizes), np.int64)
-        self._ones = np.zeros(sum(sizes), np.int64)
+        self._counts = np.zeros(sum(sizes), np.int64)  # of bits, times BIT, and of ones among them
         self._weights = np.zeros(len(sizes) + features, np.int64)
         self._weights[: len(start)] = np.array(start, np.int64) * (ONE // 64)
         self._power = np.zeros(len(sizes) + features, np.int64)
 
     def forget(self) -> None:
         """Empties the local tables."""
-        self._seen[self._kept :] = 0
-        self._ones[self._kept :] = 0
+        self._counts[self._kept :] = 0
 
     def code(self, coder: BitCoder, cells: Sequence[Ints], features: Sequence[Ints], bits: Ints | None) -> Ints:
         """Codes bits (N,) and learns from them.
@@ -112,18 +110,16 @@ class Mixer:
             features: each (N,).
             bits: what to write, None when reading.
         """
-        where = np.stack(cells) + self._first
-        counted = (self._ones[where] + DOUBT, self._seen[where] + 2 * DOUBT)
-        inputs = (
-            np.concatenate([stretch(*counted), clip(np.reshape(features, (len(features), -1)), -2047, 2047)])
-            if features
-            else stretch(*counted)
-        )
+        where = np.array(cells) + self._first
+        counts = self._counts[where]
+        inputs = stretch((counts & BIT - 1) + DOUBT, (counts >> BIT_SHIFT) + 2 * DOUBT)
+        if features:
+            inputs = np.concatenate([inputs, clip(np.array(features), -2047, 2047)])
         logits = (self._weights @ inputs) >> 16
         probabilities = clip(SQUASH[clip(logits, -2047, 2047) + 2048], LEAST, ONE - LEAST)
         bits = coder(probabilities, bits)
         self._learn(inputs, probabilities, bits)
-        self._count(where, bits)
+        self._count(where, bits, int(counts.max()))
         return bits
 
     def _learn(self, inputs: Ints, probabilities: Ints, bits: Ints) -> None:
@@ -132,11 +128,12 @@ class Mixer:
         self._power += power - self._power // MEMORY
         self._weights += slope * 256 * self._speed // (self._power + CAUTION) // 100
 
-    def _count(self, where: Ints, bits: Ints) -> None:
-        np.add.at(self._seen, where, 1)
-        np.add.at(self._ones, where, np.broadcast_to(bits, where.shape))
-        full = where[self._seen[where] > LIMIT]
-        if len(full):
-            full = np.unique(full)
-            self._seen[full] >>= 1
-            self._ones[full] >>= 1
+    def _count(self, where: Ints, bits: Ints, most: int) -> None:
+        """Counts the bits in their cells, of which none had more than `most` before."""
+        # numpy 2.4.6 reads other memory where `at` is left to broadcast the operand over indices of two dimensions.
+        np.add.at(self._counts, where, np.broadcast_to(bits + BIT, where.shape))
+        if (most >> BIT_SHIFT) + len(bits) <= LIMIT:
+            return
+        counts = self._counts[where]
+        over = counts >= (LIMIT + 1) * BIT
+        self._counts[where[over]] = (counts[over] >> BIT_SHIFT + 1) * BIT + ((counts[over] & BIT - 1) >> 1)
