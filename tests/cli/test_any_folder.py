@@ -19,6 +19,8 @@ COMMANDS = (
     ["retrain", "best", "seeds=1", "output=[x]/retrained"],
     ["evaluate", "[x]/retrained", "data=digits"],
     ["decompress", "[x]/0.sqz"],
+    ["compress", "1", "ratio=3", "seeds=1", "epochs=2", "rounds=1", "output=[x]/small"],
+    ["paper", "table_2.network=null", "output=[x]/paper.html"],
     ["track"],
 )
 
@@ -34,8 +36,8 @@ def test_every_command_in_a_folder_of_any_name(searched: tuple[Path, str], tmp_p
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), f"{name}: {done.stderr}"
         assert "MarkupError" not in done.stdout + done.stderr
     made = {path.relative_to(folder / "[x]").as_posix() for path in (folder / "[x]").rglob("*.*")}
-    pages = {"report.html", "statistics.html", "best.svg"}
+    pages = {"report.html", "statistics.html", "best.svg", "paper.html"}
     assert pages <= made
-    assert {"retrained/weights.safetensors", "0/weights.safetensors"} <= made
+    assert {"retrained/weights.safetensors", "0/weights.safetensors", "small/compressed.json"} <= made
     beside = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(folder)]
     assert not beside, "a database in the neighbour's folder"
