@@ -173,47 +173,44 @@ class _Model:
         """Which codes are nonzero."""
         size, density, source = context.size, context.density, context.source
         expected = np.abs(context.mean)
-        cells = [
-            (_cell(size[1]) * STEPS + _cell(size[0]), STEPS**2),
-            (_cell(expected, 40) * STEPS + _cell(size[3]), STEPS**2),
-        ]
+        cells = [_cell(size[1]) * STEPS + _cell(size[0]), _cell(expected, 40) * STEPS + _cell(size[3])]
+        sizes = [STEPS**2, STEPS**2]
         if self._wide:
             place, known = min(position, 48), np.minimum(context.nonzero, 9)
             beside = (context.left != 0) + 2 * (context.above != 0)
             cells += [
-                ((place * 10 + known) * STEPS + _cell(density[2]), 490 * STEPS),
-                ((place * 4 + beside) * STEPS + _cell(density[0] + density[2]), 196 * STEPS),
-                (place * STEPS + _cell(size[3]), 49 * STEPS),
+                (place * 10 + known) * STEPS + _cell(density[2]),
+                (place * 4 + beside) * STEPS + _cell(density[0] + density[2]),
+                place * STEPS + _cell(size[3]),
             ]
+            sizes += [490 * STEPS, 196 * STEPS, 49 * STEPS]
         else:
             cells += [
-                (_cell(density[1]) * STEPS + _cell(density[0]), STEPS**2),
-                (_cell(density[1] + density[0], 24, 61), 61),
-                (_cell(source[1]) * STEPS + _cell(source[0]), STEPS**2),
+                _cell(density[1]) * STEPS + _cell(density[0]),
+                _cell(density[1] + density[0], 24, 61),
+                _cell(source[1]) * STEPS + _cell(source[0]),
             ]
+            sizes += [STEPS**2, 61, STEPS**2]
         features = [*density, *size, *source, expected, _all(context, 256), _all(context, context.level)]
-        return self._code("zero", 0, cells, [(0 * context.nonzero, 1)], features, None if codes is None else codes != 0)
+        cells.append(_all(context, 0))
+        bits = None if codes is None else codes != 0
+        return self._code("zero", 0, np.array(cells), [*sizes, 1], _limited(features), bits)
 
     def _sign(self, position: int, context: Context, where: Ints, codes: Ints | None) -> Ints:
         """Which of the nonzero codes are negative."""
         row, column, kernel = context.signs[:, where]
         left, above = np.sign(context.left[where]) + 1, np.sign(context.above[where]) + 1
         place, mean = min(position, 48), context.mean[where]
-        cells = [
-            (place * 17 + kernel, 49 * 17),
-            (row * 17 + column, 17 * 17),
-            ((place * 3 + left) * 3 + above, 49 * 9),
-            (_cell(mean, 30, 41), 41),
-        ]
-        return self._code("sign", 0, cells, [(0 * where, 1)], [mean], None if codes is None else codes < 0)
+        cells = [place * 17 + kernel, row * 17 + column, (place * 3 + left) * 3 + above, _cell(mean, 30, 41), 0 * where]
+        sizes = [49 * 17, 17 * 17, 49 * 9, 41, 1]
+        return self._code("sign", 0, np.array(cells), sizes, _limited([mean]), None if codes is None else codes < 0)
 
     def _magnitude(self, context: Context, where: Ints, negative: Ints, magnitudes: Ints | None) -> Ints:
         """Magnitudes of the nonzero codes: the number of digits behind the first, then these digits."""
         large, known = context.large[:, where], np.minimum(context.nonzero[where], 9)
         along = np.where(negative, -context.mean[where], context.mean[where])
         sum_ = large[0] + large[1] + large[3]
-        row, column, kernel, overall = _cell(large[0]), _cell(large[1]), _cell(large[3]), _cell(sum_, 40, 41)
-        features = np.stack(
+        features = _limited(
             [
                 *context.size[:, where],
                 *context.density[:, where],
@@ -226,35 +223,32 @@ class _Model:
                 0 * where + context.magnitude,
             ]
         )
+        row, column, kernel, overall = _cell(large[0]), _cell(large[1]), _cell(large[3]), _cell(sum_, 40, 41)
+        cells = np.array([row * STEPS + column, kernel * 10 + known, overall, _cell(along, 30, 41), negative])
+        sizes = [STEPS**2, STEPS * 10, 41, 41, 2]
         digits = np.zeros(len(where), np.int64)
         going = np.arange(len(where))
         for digit in range(DIGITS - 1):
             if not len(going):
                 break
-            cells = [
-                (row[going] * STEPS + column[going], STEPS**2),
-                (kernel[going] * 10 + known[going], STEPS * 10),
-                (overall[going], 41),
-                (_cell(along[going], 30, 41), 41),
-            ]
             given = None if magnitudes is None else magnitudes[going] >> (digit + 1) > 0
-            more = self._code("more", digit, cells, [(negative[going], 2)], list(features[:, going]), given)
+            more = self._code("more", digit, cells[:, going], sizes, features[:, going], given)
             going = going[more > 0]
             digits[going] += 1
         value = np.ones(len(where), np.int64)
+        mean, expected, sizes = (
+            _cell(sum_, 80),
+            _cell(along, 60),
+            [16 * DIGITS * STEPS, 16 * DIGITS * STEPS, 4096, 8192],
+        )
         for digit in range(int(digits.max())):
             going = np.flatnonzero(digits > digit)
             length, sofar = digits[going], value[going]
             node = (sofar + (length << 8)) & 4095
-            top = length * 16 + (sofar & 15)
-            cells = [
-                (top * STEPS + _cell(sum_[going], 80), 16 * DIGITS * STEPS),
-                (top * STEPS + _cell(along[going], 60), 16 * DIGITS * STEPS),
-                (node, 4096),
-            ]
+            top = (length * 16 + (sofar & 15)) * STEPS
+            cells = np.array([top + mean[going], top + expected[going], node, negative[going] * 4096 + node])
             bit = None if magnitudes is None else (magnitudes[going] >> (length - 1 - digit)) & 1
-            local = [(negative[going] * 4096 + node, 8192)]
-            bit = self._code("digit", digit, cells, local, list(features[:, going]) if digit < 3 else [], bit)
+            bit = self._code("digit", digit, cells, sizes, features[:, going] if digit < 3 else None, bit)
             value[going] = 2 * sofar + bit
         return value
 
@@ -262,24 +256,35 @@ class _Model:
         self,
         kind: str,
         number: int,
-        cells: list[tuple[Ints, int]],
-        local: list[tuple[Ints, int]],
-        features: list[Ints],
+        cells: Ints,
+        sizes: Sequence[int],
+        features: Ints | None,
         bits: npt.NDArray[np.bool_] | Ints | None,
     ) -> Ints:
-        """Codes bits with the model of their kind; cells and local cells come with the sizes of their tables."""
+        """Codes bits with the model of their kind.
+
+        Args:
+            cells: (tables, N).
+            sizes: of the tables, the local one last.
+            features: (features, N).
+            bits: (N,), None when reading.
+        """
         key = (kind, number, self._wide)
         if key not in self._mixers:
-            start = START[kind, self._wide][: len(cells) + len(local) + len(features)]
-            sizes = [size for _, size in cells], [size for _, size in local]
-            self._mixers[key] = Mixer(*sizes, len(features), SPEED[kind], start)
+            count = 0 if features is None else len(features)
+            start = START[kind, self._wide][: len(sizes) + count]
+            self._mixers[key] = Mixer(sizes[:-1], sizes[-1:], count, SPEED[kind], start)
         given = None if bits is None else bits.astype(np.int64)
-        return self._mixers[key].code(self._coder, [cell for cell, _ in (*cells, *local)], features, given)
+        return self._mixers[key].code(self._coder, cells, features, given)
 
 
 def _cell(value: Ints, step: int = 64, steps: int = STEPS) -> Ints:
     """A logarithm or logit as one of `steps` cells of width `step`, 0 in the middle."""
     return clip(value // step + steps // 2, 0, steps - 1)
+
+
+def _limited(features: Sequence[Ints]) -> Ints:
+    return clip(np.array(features), -2047, 2047)
 
 
 def _all(context: Context, value: int) -> Ints:

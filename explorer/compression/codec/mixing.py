@@ -101,20 +101,20 @@ class Mixer:
         """Empties the local tables."""
         self._counts[self._kept :] = 0
 
-    def code(self, coder: BitCoder, cells: Sequence[Ints], features: Sequence[Ints], bits: Ints | None) -> Ints:
+    def code(self, coder: BitCoder, cells: Ints, features: Ints | None, bits: Ints | None) -> Ints:
         """Codes bits (N,) and learns from them.
 
         Args:
             coder: writes or reads.
-            cells: for each table the cells (N,) of the bits.
-            features: each (N,).
+            cells: (tables, N), the bits' cells in each table.
+            features: (features, N), within 2047; None where there are none.
             bits: what to write, None when reading.
         """
-        where = np.array(cells) + self._first
+        where = cells + self._first
         counts = self._counts[where]
         inputs = stretch((counts & BIT - 1) + DOUBT, (counts >> BIT_SHIFT) + 2 * DOUBT)
-        if features:
-            inputs = np.concatenate([inputs, clip(np.array(features), -2047, 2047)])
+        if features is not None:
+            inputs = np.concatenate([inputs, features])
         logits = (self._weights @ inputs) >> 16
         probabilities = clip(SQUASH[clip(logits, -2047, 2047) + 2048], LEAST, ONE - LEAST)
         bits = coder(probabilities, bits)
@@ -131,7 +131,7 @@ class Mixer:
     def _count(self, where: Ints, bits: Ints, most: int) -> None:
         """Counts the bits in their cells, of which none had more than `most` before."""
         # numpy 2.4.6 reads other memory where `at` is left to broadcast the operand over indices of two dimensions.
-        np.add.at(self._counts, where, np.broadcast_to(bits + BIT, where.shape))
+        np.add.at(self._counts, where, (bits + BIT)[None].repeat(len(where), 0))
         if (most >> BIT_SHIFT) + len(bits) <= LIMIT:
             return
         counts = self._counts[where]
