@@ -32,6 +32,9 @@ def main(config: DictConfig) -> int:
     count = whole(config, "seeds", 1)
     within(config)
     flag(config, "overwrite")
+    asked = {f"onnx.{key}": value for key, value in config.onnx.items()}
+    batch = None if asked["onnx.batch"] is None else whole(asked, "onnx.batch", 1)
+    onnx = {"raw": flag(asked, "onnx.raw"), "batch": batch}
     record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data))
     trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
@@ -43,11 +46,11 @@ def main(config: DictConfig) -> int:
         closing(launchers.make(plain(config.launcher))) as launcher,
     ):
         with working("reading the data"):
-            retraining.check_data(record, launcher)
+            facts = retraining.check_data(record, launcher)
         with steps("training", len(trial.seeds) + len(seeds)) as done:
             result = retraining.retrain(record, trial, seeds, staging, launcher, done)
         with working("writing weights and ONNX"):
-            difference = retraining.save(record, trial, result, staging)
+            difference = retraining.save(record, trial, result, staging, facts, onnx)
     _log(record, trial, result, folder, config.tracking, console)
     retrained.show(console, record, trial, result, folder, difference)
     return 0 if result.reproduced else 1

@@ -125,6 +125,11 @@ class FilesDataModule(DataModule):
             digest.update(repr(line).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
+    def preparation_facts(self) -> dict[str, Any]:
+        how = self.preparation
+        numbers = {"mean": list(how.mean), "std": list(how.std)}
+        return {"resize": how.resize, "side": how.side, "crop": how.crop, "order": how.order} | numbers
+
     def summary(self) -> str:
         """1,234 pictures, 5 classes (smallest 12, largest 600), train / val / test 740 / 247 / 247; skipped: 3 .pdf"""
         sizes = Counter(label for held in self.parts.values() for _, label in held)

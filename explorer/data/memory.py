@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -137,6 +138,9 @@ class MemoryDataModule(DataModule):
         for held in (*self._held, *self._parts.values()):
             digest.update(held.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
+
+    def preparation_facts(self) -> dict[str, Any]:
+        return {"mean": list(self.pixels.mean), "std": list(self.pixels.std)}
 
     def _loader(self, parts: tuple[str, ...], batch_size: int, order: Order | None) -> MemoryLoader:
         chosen = torch.cat([self._parts[part] for part in parts])

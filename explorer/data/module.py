@@ -179,6 +179,14 @@ class DataModule(LightningDataModule):
         """What there is, in words; empty where everybody knows."""
         return ""
 
+    def preparation_facts(self) -> dict[str, Any]:
+        """From a picture to what the network sees, as plain data; empty if that is unknown.
+
+        `mean` and `std`, one number a channel, in the units of a stored pixel; and for pictures of any size `resize`,
+        `side`, `crop` and `order`, as `explorer.data.preparation.Preparation` has them.
+        """
+        return {}
+
     def check_images(self, done: Callable[[int], None] = lambda _: None) -> None:
         """Looks at every image before the first training.
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
 from explorer.results.record import StudyRecord, TrialRecord
+
+PREPARATION = ("resize", "side", "crop", "order", "mean", "std")
+"""Keys of a data set's config that say how a picture becomes what the network sees."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,23 @@ class Retrained:
         return mean(self.recorded) - mean(self.test_acc)
 
 
-def model_card(record: StudyRecord, trial: TrialRecord, result: Retrained, difference: float) -> str:
-    """A model card in Markdown; `difference` is that of the ONNX model's logits."""
+def model_card(
+    record: StudyRecord,
+    trial: TrialRecord,
+    result: Retrained,
+    takes: str,
+    class_names: Sequence[str],
+    difference: float,
+) -> str:
+    """A model card in Markdown.
+
+    Args:
+        record, trial: the network.
+        result: of retraining it.
+        takes: what the ONNX model takes, in words.
+        class_names: in the order of their numbers.
+        difference: of the ONNX model's logits, relative to their scale.
+    """
     data, recipe = record.config["data"], record.config["recipe"]
     shape = "x".join(map(str, record.facts["input_shape"]))
     images = record.facts["images"]["train"] + record.facts["images"]["val"]
@@ -83,7 +102,9 @@ def model_card(record: StudyRecord, trial: TrialRecord, result: Retrained, diffe
         "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
         "device": result.device,
         "versions": ", ".join(f"{key} {value}" for key, value in record.facts["versions"].items()),
-        "ONNX": f"model.onnx, logits equal torch's within {difference:.1e} of their scale",
+        "ONNX": f"model.onnx takes `images`, {takes}; its logits equal torch's within {difference:.1e} of their scale",
+        "preparation": "; ".join(f"{key} {data[key]}" for key in PREPARATION if data.get(key) is not None) or "none",
+        "classes": ", ".join(class_names) or f"{classes}, without names",
     }
     lines += [f"| {key} | {value} |" for key, value in rows.items()]
     lines += ["", "Limits: measured on the test split of the data set above alone; not checked on any other data.", ""]

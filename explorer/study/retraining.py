@@ -51,14 +51,19 @@ def with_data_at(record: StudyRecord, places: Mapping[str, str | None]) -> Study
     return replace(record, config=record.config | {"data": data | moved}) if moved else record
 
 
-def check_data(record: StudyRecord, launcher: Launcher) -> None:
+def check_data(record: StudyRecord, launcher: Launcher) -> dict[str, Any]:
     """Looks whether the data are those of the study.
+
+    Returns:
+        Their facts, see `explorer.training.worker.data_facts`.
 
     Raises:
         DataError, StudyError: saying what is amiss.
     """
     unchecked = "fingerprint" not in record.facts
-    same_study.check_data(record.name, record.facts, ask_facts(launcher, record.config["data"], unchecked))
+    facts = ask_facts(launcher, record.config["data"], unchecked)
+    same_study.check_data(record.name, record.facts, facts)
+    return facts
 
 
 def retrain(
@@ -100,8 +105,23 @@ def retrain(
     )
 
 
-def save(record: StudyRecord, trial: TrialRecord, result: Retrained, folder: Path) -> float:
+def save(
+    record: StudyRecord,
+    trial: TrialRecord,
+    result: Retrained,
+    folder: Path,
+    facts: Mapping[str, Any],
+    onnx: Mapping[str, Any],
+) -> float:
     """Exports the network of the first fresh seed, which no test result chose, with its config and model card.
+
+    Args:
+        record, trial: the network.
+        result: of retraining it.
+        folder: takes the files.
+        facts: of the data.
+        onnx: `raw`, whether the ONNX model takes images that are normalised as in training, and `batch`, the images of
+            a call, None for any number.
 
     Returns:
         The largest difference of the ONNX model's logits, relative to their scale.
@@ -113,13 +133,18 @@ def save(record: StudyRecord, trial: TrialRecord, result: Retrained, folder: Pat
 
     from explorer.training import export
     from explorer.training.job import weights
+    from explorer.training.onnx_pictures import Pictures
 
     trained = weights(_folder(folder, "fresh", result.seeds[0]))
-    difference = export.save(Architecture.from_json(trial.architecture), trained, folder)
+    pictures = Pictures({} if onnx["raw"] else facts["preparation"], facts["class_names"])
+    architecture = Architecture.from_json(trial.architecture)
+    difference = export.save(architecture, trained, folder, pictures, onnx["batch"])
     config = {"study": record.name, "trial": trial.number, "metaparameters": trial.metaparameters, **record.config}
     (folder / files.CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
     (folder / files.OUTCOME).write_text(json.dumps(asdict(result), indent=1))
-    (folder / files.MODEL_CARD).write_text(model_card(record, trial, result, difference))
+    (folder / files.MODEL_CARD).write_text(
+        model_card(record, trial, result, pictures.words, pictures.class_names, difference)
+    )
     return difference
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.types.schema import Schema
+    from onnx import ValueInfoProto
 
 BEST = "best"
 WEIGHTS = f"{STUDY}.weights"
@@ -129,24 +132,35 @@ def _save(path: Path, folder: Path, record: StudyRecord, run_id: str, logged: Lo
     from importlib.metadata import version
 
     import mlflow.onnx
-    import numpy as np
     import onnx
     from mlflow.models import Model, ModelSignature
-    from mlflow.types.schema import Schema, TensorSpec
 
-    shape, classes = record.facts["input_shape"], record.facts["classes"]
-    float32 = np.dtype("float32")
+    model = onnx.load(folder / files.ONNX)
+    facts = {one.key: one.value for one in model.metadata_props}
     mlflow.onnx.save_model(
-        onnx.load(folder / files.ONNX),
+        model,
         path,
         mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id),
-        signature=ModelSignature(
-            Schema([TensorSpec(float32, (-1, *shape), "images")]),
-            Schema([TensorSpec(float32, (-1, classes), "logits")]),
-        ),
+        signature=ModelSignature(_schema(model.graph.input), _schema(model.graph.output)),
         pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "onnx", "onnxruntime")],
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
         extra_files=[str(folder / name) for name in EXTRA],
-        metadata={"study": record.name, "images": "normalised as in training"},
+        metadata={"study": record.name, **facts},
     )
+
+
+def _schema(values: Iterable[ValueInfoProto]) -> Schema:
+    """What a graph takes or gives, in MLflow's words: -1 stands for any number."""
+    import numpy as np
+    from mlflow.types.schema import Schema, TensorSpec
+    from onnx import TensorProto
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    def spec(value: ValueInfoProto) -> TensorSpec:
+        tensor = value.type.tensor_type
+        text = tensor.elem_type == TensorProto.STRING
+        dtype = np.dtype(str) if text else tensor_dtype_to_np_dtype(tensor.elem_type)
+        return TensorSpec(dtype, tuple(each.dim_value or -1 for each in tensor.shape.dim), value.name)
+
+    return Schema([spec(value) for value in values])

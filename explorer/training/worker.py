@@ -44,7 +44,8 @@ def data_facts(data: dict[str, Any], check: bool = False, progress: str | None =
         progress: a file that says how many were looked at and how many there are, while that goes on.
 
     Returns:
-        input_shape, classes, images (their number in train, val and test), fingerprint, and summary, in words.
+        input_shape, classes, class_names, images (their number in train, val and test), preparation, fingerprint, and
+        summary, in words.
 
     Raises:
         DataError: if the data are absent, or an image cannot be read.
@@ -55,6 +56,7 @@ def data_facts(data: dict[str, Any], check: bool = False, progress: str | None =
     if check:
         module.check_images(_counter(progress, sum(module.images.values())))
     facts = {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
+    facts |= {"class_names": list(module.class_names), "preparation": module.preparation_facts()}
     return facts | {"fingerprint": module.fingerprint(), "summary": module.summary()}
 
 

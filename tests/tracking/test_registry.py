@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import data as datasets
 from explorer.arch import Architecture
+from explorer.data import digits
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
 from explorer.tracking import TrackingError, log_retrain, log_retrain_folders, mirror
@@ -23,12 +23,16 @@ from explorer.tracking.client import connect
 from explorer.tracking.registry import WEIGHTS, registry_words
 from explorer.training.export import save
 from explorer.training.network import Network, build
+from explorer.training.onnx_pictures import Pictures
 from tests.support.mlflow_server import free_port, server
 from tests.support.sample import finished_study
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*noload.*", "ignore:.*Any type hint.*", "ignore::FutureWarning:mlflow", "ignore::DeprecationWarning:mlflow"
 )  # MLflow's own
+
+DIGITS = digits.load()
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "neuf")
 
 # As on a machine that has MLflow and onnxruntime alone.
 ELSEWHERE = """
@@ -41,7 +45,9 @@ sys.meta_path.insert(0, Absent())
 import mlflow, numpy
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model(sys.argv[2])
-numpy.save("logits.npy", model.predict({"images": numpy.load("images.npy")})["logits"])
+answer = model.predict({"images": numpy.load("images.npy")})
+numpy.save("logits.npy", answer["logits"])
+print(" ".join(answer["label"]))
 print(model.metadata.signature)
 """
 
@@ -51,14 +57,15 @@ def retrained(record: StudyRecord, trial: TrialRecord, folder: Path, seed: int =
     torch.manual_seed(seed)
     architecture = Architecture.from_json(trial.architecture)
     network = build(architecture).eval()
-    difference = save(architecture, network.state_dict(), folder)
+    pictures = Pictures(DIGITS.preparation_facts(), NAMES)
+    difference = save(architecture, network.state_dict(), folder, pictures)
     again = trial.accuracies
     outcome = Retrained(
         record.name, trial.number, trial.identity, trial.params, again, again, "cpu", "cpu", True, True,
         (1000,), (0.9,), 360,
     )  # fmt: skip
     record = replace(record, config=record.config | {"data": {"name": "digits"}})
-    (folder / "MODEL_CARD.md").write_text(model_card(record, trial, outcome, difference))
+    (folder / "MODEL_CARD.md").write_text(model_card(record, trial, outcome, pictures.words, NAMES, difference))
     (folder / "config.yaml").write_text("{}")
     (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))
     return network, asdict(outcome) | {"reproduced": outcome.reproduced}
@@ -89,15 +96,19 @@ def test_best_loads_elsewhere_and_gives_the_same_logits(tmp_path: Path) -> None:
     best = client.get_model_version_by_alias(record.name, "best")
     assert best.tags["trial"] == str(second.number)
 
-    data = datasets.load({"name": "digits"})
-    data.arrange("train", 64)
-    images = next(iter(data.evaluation("val")))[0]
+    DIGITS.arrange("train", 64)
+    images = next(iter(DIGITS.evaluation("val")))[0]
     with torch.no_grad():
         expected = networks[second.number](images).numpy()
-    found, signature = predicted(uri, f"models:/{record.name}@best", images.numpy(), tmp_path)
+    mean, std = DIGITS.pixels.on(images.device)
+    stored = (images * std + mean).round().to(torch.uint8)
+    found, printed = predicted(uri, f"models:/{record.name}@best", stored.numpy(), tmp_path)
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
-    assert "'images': Tensor('float32', (-1, 1, 8, 8))" in signature
+    labels, signature = printed.split("\n", 1)
+    assert labels.split() == [NAMES[number] for number in expected.argmax(1)]
+    assert "'images': Tensor('uint8', (-1, 1, 8, 8))" in signature
     assert "'logits': Tensor('float32', (-1, 10))" in signature
+    assert "'label': Tensor('str', (-1,))" in signature
 
     # Plain data alone: no pickle by name, none by its first bytes.
     files = [path for path in (tmp_path / "mlartifacts" / "models").rglob("*") if path.is_file()]
@@ -155,7 +166,7 @@ def test_a_retraining_that_was_cut_off_or_lost_its_files_is_completed(
 
     shutil.rmtree(tmp_path / "mlartifacts")
     assert log_retrain(record, trial, outcome, tmp_path / "one", uri) == "1"
-    images = np.zeros((2, 1, 8, 8), "float32")
+    images = np.zeros((2, 1, 8, 8), "uint8")
     found, _ = predicted(uri, f"models:/{record.name}@best", images, tmp_path)
     assert np.isfinite(found).all()
     assert capfd.readouterr().err == ""  # no bars
