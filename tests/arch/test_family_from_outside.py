@@ -100,13 +100,14 @@ def test_search_and_all_that_follows(site: Path, tmp_path: Path) -> None:
     network = Architecture.from_json((folder / "architecture.json").read_text())
     assert "layer12.conv" in {row.name for row in cost(network).layers}
     assert (folder / "model.onnx").stat().st_size > 0
-    words = ("-m", "explorer.compress", "1", "ratio=4", "seeds=1", "epochs=2", "rounds=1")
-    compressed = run(tmp_path, site, *words)
+    smallest = ("smallest", "within=0.99")
+    words = ("ratio=4", "seeds=1", "epochs=2", "rounds=1", "output=small")
+    compressed = run(tmp_path, site, "-m", "explorer.compress", *smallest, *words)
     assert compressed.returncode == 0, compressed.stderr
-    (file,) = (tmp_path / "compressed" / "dense-1").glob("*.sqz")
+    (file,) = (tmp_path / "small").glob("*.sqz")
     decoded = run(tmp_path, tmp_path, "-m", "explorer.decompress", str(file))
     assert decoded.returncode == 0, decoded.stderr
-    timed = run(tmp_path, tmp_path, "-m", "explorer.latency", "1", "rounds=2")
+    timed = run(tmp_path, tmp_path, "-m", "explorer.latency", *smallest, "rounds=2")
     assert timed.returncode == 0, timed.stderr
     reported = run(tmp_path, site, "-m", "explorer.report")
     assert reported.returncode == 0, reported.stderr

@@ -191,7 +191,7 @@ def test_track_registers_again_through_a_server(tmp_path: Path) -> None:
         for _ in range(2):
             assert log_retrain_folders(record, tmp_path / "retrained", address) == ["mine"]
         assert len(connect(address).search_model_versions(f"name = '{record.name}'")) == 1
-        images = np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype("float32")
+        images = np.random.default_rng(0).integers(0, 17, (5, 1, 8, 8), "uint8")
         found, _ = predicted(address, f"models:/{record.name}/1", images, tmp_path)
     with torch.no_grad():
         expected = network(torch.from_numpy(images)).numpy()
