@@ -48,7 +48,7 @@ def main(config: DictConfig) -> int:
         with working("reading the data"):
             facts = retraining.check_data(record, launcher)
         with steps("training", len(trial.seeds) + len(seeds)) as done:
-            result = retraining.retrain(record, trial, seeds, staging, launcher, done)
+            result = retraining.retrain(record, trial, seeds, staging, launcher, facts, done)
         with working("writing weights and ONNX"):
             difference = retraining.save(record, trial, result, staging, facts, onnx)
     _log(record, trial, result, folder, config.tracking, console)

@@ -212,8 +212,20 @@ def test_retrain_gives_the_winner_back_bit_for_bit(searched_copy: tuple[Path, st
     outcome = json.loads((folder / "winner/outcome.json").read_text())
     assert outcome["recorded"] == outcome["again"]
     assert len(outcome["test_acc"]) == 2
-    for name in ("weights.safetensors", "architecture.json", "config.yaml", "model.onnx", "MODEL_CARD.md"):
+    for name in (
+        "weights.safetensors",
+        "architecture.json",
+        "config.yaml",
+        "model.onnx",
+        "MODEL_CARD.md",
+        "confusion.html",
+    ):
         assert (folder / "winner" / name).stat().st_size > 100
+    assert sum(map(sum, outcome["confusion"])) == 360
+    right = sum(row[number] for number, row in enumerate(outcome["confusion"]))
+    assert right / 360 == outcome["test_acc"][0]
+    assert "balanced accuracy 0." in printed
+    assert "always '" in printed
     (run_,) = [run for run in mlflow_runs(folder) if "reproduced" in run.data.tags]  # type: ignore[attr-defined]
     assert run_.data.tags["reproduced"] == "true"  # type: ignore[attr-defined]
     assert run_.data.tags["retrained_trial"] == str(outcome["trial"])  # type: ignore[attr-defined]

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.results.conditions import differences
+from explorer.results.confusion import Confusion
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, luck_words, test_words
 from explorer.study.provenance import versions
+from explorer.training import files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +51,8 @@ def show(
         line = f"what would reproduce it: {'; '.join(how for _, how in found)}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"test_acc {test_words(result)}", highlight=False)
+    for line in Confusion(result.confusion, result.class_names).lines() if result.confusion else ():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(luck_words(record, result), highlight=False)
     console.print(f"ONNX equals torch within {difference:.1e} of the logits' scale", highlight=False)
-    console.print(f"saved in {folder}", highlight=False)
+    console.print(f"saved in {folder}; {files.CONFUSION} shows which classes it takes for which", highlight=False)

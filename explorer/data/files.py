@@ -125,6 +125,10 @@ class FilesDataModule(DataModule):
             digest.update(repr(line).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
+    def class_counts(self, *parts: str) -> Tensor:
+        labels = [label for part in parts for _, label in self.parts[part]]
+        return torch.bincount(torch.tensor(labels, dtype=torch.long), minlength=self.classes)
+
     def preparation_facts(self) -> dict[str, Any]:
         how = self.preparation
         numbers = {"mean": list(how.mean), "std": list(how.std)}

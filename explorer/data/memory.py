@@ -139,6 +139,10 @@ class MemoryDataModule(DataModule):
             digest.update(held.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 
+    def class_counts(self, *parts: str) -> Tensor:
+        labels = [self._held[1].cpu()[self._parts[part].cpu()] for part in parts]
+        return torch.bincount(torch.cat(labels), minlength=self.classes)
+
     def preparation_facts(self) -> dict[str, Any]:
         return {"mean": list(self.pixels.mean), "std": list(self.pixels.std)}
 

@@ -179,6 +179,18 @@ class DataModule(LightningDataModule):
         """What there is, in words; empty where everybody knows."""
         return ""
 
+    def class_counts(self, *parts: str) -> Tensor:
+        """Images of each class in some parts, (classes,)."""
+        labels = [batch.cpu() for part in parts for _, batch in self.evaluation(part)]
+        return torch.bincount(torch.cat(labels), minlength=self.classes)
+
+    def majority(self) -> dict[str, Any]:
+        """The class with the most training images, and its share of each part: what always saying it would reach."""
+        number = int(self.class_counts("train").argmax())
+        counts = {part: self.class_counts(part) for part, images in self.images.items() if images}
+        shares = {part: float(held[number] / held.sum()) for part, held in counts.items()}
+        return {"class": self.class_names[number] if self.class_names else str(number), **shares}
+
     def preparation_facts(self) -> dict[str, Any]:
         """From a picture to what the network sees, as plain data; empty if that is unknown.
 

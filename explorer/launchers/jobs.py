@@ -17,6 +17,7 @@ from typing import Any
 
 FUNCTIONS = (
     "explorer.training.worker:train",
+    "explorer.training.worker:confusion",
     "explorer.training.worker:data_facts",
     "explorer.launchers.jobs:warm_up",
     "explorer.launchers.jobs:look_around",

@@ -50,6 +50,7 @@ def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> st
         "data": f"{data.get('name') if isinstance(data, dict) else data}: "
         + ", ".join(f"{count:,} {split}" for split, count in images.items() if isinstance(count, int)),
         "input": "x".join(map(str, record.facts["input_shape"])) + f", {record.facts['classes']} classes",
+        "always one class": _majority(record),
         "trials": ", ".join(f"{count:,} {state}" for state, count in sorted(took.states.items())),
         "trained on": "; ".join(f"{device} ({count:,} trials)" for device, count in devices.most_common()) or "unknown",
         "versions": ", ".join(f"{name} {version}" for name, version in record.facts.get("versions", {}).items()),
@@ -93,6 +94,16 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
         ],
     ]
     return tuple(tuple(row) for row in rows)
+
+
+def _majority(record: StudyRecord) -> str:
+    """What always saying the commonest class would reach; studies of earlier versions do not tell."""
+    found = record.facts.get("majority")
+    if not found or "val" not in found:
+        return "unknown"
+    best = max((trial.accuracy or 0.0 for trial in record.finished), default=0.0)
+    more = "; no network is better than that" if record.finished and best <= found["val"] else ""
+    return f"val_acc {found['val']:.4f} by {found['class']!r}{more}"
 
 
 def _score(record: StudyRecord, trial: TrialRecord | None) -> str:

@@ -25,6 +25,8 @@ class Retrained:
         seeds: the fresh seeds, trained on train and val.
         test_acc: of each fresh seed.
         test_images: size of the test split.
+        confusion: of the first fresh seed's network on the test split; see `explorer.results.confusion.Confusion`.
+        class_names: in the order of their numbers; empty if unknown.
     """
 
     study: str
@@ -40,6 +42,8 @@ class Retrained:
     seeds: tuple[int, ...]
     test_acc: tuple[float, ...]
     test_images: int
+    confusion: Sequence[Sequence[int]] = ()
+    class_names: Sequence[str] = ()
 
     @property
     def reproduced(self) -> bool:

@@ -21,7 +21,7 @@ from explorer.study.facts import ask_facts
 from explorer.study.recovery import TRIES
 from explorer.training import files
 from explorer.training.job import Job
-from explorer.training.worker import train
+from explorer.training.worker import confusion, train
 
 CHECKPOINTS = "training"
 """Name of the folder of checkpoints in what a retraining leaves."""
@@ -72,6 +72,7 @@ def retrain(
     seeds: Sequence[int],
     folder: Path,
     launcher: Launcher,
+    facts: Mapping[str, Any],
     done: Callable[[int], None] = lambda _: None,
 ) -> Retrained:
     """Trains the recorded seeds again on train, and fresh seeds on train and val; measures the latter on test.
@@ -82,12 +83,15 @@ def retrain(
         seeds: the fresh seeds.
         folder: takes the checkpoints.
         launcher: where the jobs run.
+        facts: of the data.
         done: called with 1 after each training.
     """
     jobs = [_job(record, trial, seed, "train", _folder(folder, "recorded", seed)) for seed in trial.seeds]
     jobs += [_job(record, trial, seed, "trainval", _folder(folder, "fresh", seed)) for seed in seeds]
     results = _train_all(jobs, launcher, done)
     recorded, fresh = results[: len(trial.seeds)], results[len(trial.seeds) :]
+    exported = str(_folder(folder, "fresh", seeds[0]))
+    counts = launcher.submit(0, confusion, trial.architecture, record.config["data"], exported, "test").result()
     return Retrained(
         study=record.name,
         trial=trial.number,
@@ -102,6 +106,8 @@ def retrain(
         seeds=tuple(seeds),
         test_acc=tuple(result["curve"][-1]["test_acc"] for result in fresh),
         test_images=int(record.facts["images"]["test"]),
+        confusion=counts,
+        class_names=facts["class_names"],
     )
 
 
@@ -131,6 +137,9 @@ def save(
     """
     import yaml
 
+    from explorer.plots import style
+    from explorer.plots.confusion import figure as confusion_figure
+    from explorer.results.confusion import Confusion
     from explorer.training import export
     from explorer.training.job import weights
     from explorer.training.onnx_pictures import Pictures
@@ -141,6 +150,9 @@ def save(
     difference = export.save(architecture, trained, folder, pictures, onnx["batch"])
     config = {"study": record.name, "trial": trial.number, "metaparameters": trial.metaparameters, **record.config}
     (folder / files.CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
+    title = f"{record.name}, trial {trial.number}, test split, seed {result.seeds[0]}"
+    found = Confusion(result.confusion, result.class_names)
+    (folder / files.CONFUSION).write_text(style.html(confusion_figure(found, title)))
     (folder / files.OUTCOME).write_text(json.dumps(asdict(result), indent=1))
     (folder / files.MODEL_CARD).write_text(
         model_card(record, trial, result, pictures.words, pictures.class_names, difference)

@@ -124,6 +124,6 @@ def _log(
             tags=[RunTag(name, value) for name, value in tags.items()]
             + [RunTag("mlflow.note.content", (folder / files.MODEL_CARD).read_text(encoding="utf-8"))],
         )
-        for name in FILES:
+        for name in (*FILES, *(name for name in (files.CONFUSION,) if (folder / name).is_file())):
             client.log_artifact(run_id, str(folder / name))
         return register(client, mirror, run_id, record, trial, folder)

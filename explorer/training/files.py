@@ -10,6 +10,7 @@ PROGRESS = "progress.jsonl"
 ARCHITECTURE, WEIGHTS, ONNX = "architecture.json", "weights.safetensors", "model.onnx"
 """A trained network that was exported."""
 CONFIG, OUTCOME, MODEL_CARD = "config.yaml", "outcome.json", "MODEL_CARD.md"
+CONFUSION = "confusion.html"
 """What a retraining writes beside it."""
 
 

@@ -44,8 +44,8 @@ def data_facts(data: dict[str, Any], check: bool = False, progress: str | None =
         progress: a file that says how many were looked at and how many there are, while that goes on.
 
     Returns:
-        input_shape, classes, class_names, images (their number in train, val and test), preparation, fingerprint, and
-        summary, in words.
+        input_shape, classes, class_names, images (their number in train, val and test), preparation, majority (the
+        class with the most training images, and its share of each part), fingerprint, and summary, in words.
 
     Raises:
         DataError: if the data are absent, or an image cannot be read.
@@ -57,7 +57,40 @@ def data_facts(data: dict[str, Any], check: bool = False, progress: str | None =
         module.check_images(_counter(progress, sum(module.images.values())))
     facts = {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
     facts |= {"class_names": list(module.class_names), "preparation": module.preparation_facts()}
+    facts |= {"majority": module.majority()}
     return facts | {"fingerprint": module.fingerprint(), "summary": module.summary()}
+
+
+def confusion(architecture: str, data: dict[str, Any], folder: str, part: str) -> list[list[int]]:
+    """How a trained network classifies the images of a part.
+
+    Args:
+        architecture: JSON of an Architecture.
+        data: see `explorer.data.load`.
+        folder: of the training, whose last checkpoint is taken.
+        part: train, val or test.
+
+    Returns:
+        Of each true class (row) how many images were taken for each class (column).
+    """
+    import torch
+
+    from explorer.arch import Architecture
+    from explorer.training.job import read_data, weights
+    from explorer.training.network import build, channels_last
+
+    module = read_data(data)
+    module.arrange("train")
+    network = build(Architecture.from_json(architecture))
+    network.load_state_dict(weights(folder))
+    network.eval()
+    counts = torch.zeros(module.classes * module.classes, dtype=torch.long)
+    with torch.inference_mode():
+        for images, labels in module.evaluation(part):
+            pairs = labels * module.classes + network(channels_last(images)).argmax(1)
+            counts += torch.bincount(pairs, minlength=len(counts))
+    rows: list[list[int]] = counts.view(module.classes, module.classes).tolist()
+    return rows
 
 
 def _counter(file: str | None, total: int) -> Callable[[int], None]:

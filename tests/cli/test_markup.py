@@ -41,13 +41,16 @@ def test_what_searching_and_retraining_print(name: str) -> None:
         seeds=(7,),
         test_acc=(0.5,),
         test_images=360,
+        confusion=((3, 1), (0, 2)),
+        class_names=(name, "other"),
     )
     console = open_console(200)
     console.file = out = io.StringIO()
     search_summary.show(console, record, f"ended in {name}", f"sqlite:////{name}/mlflow.db")
     tell(console, f"not logged to {name}", False)
     retrained.show(console, record, trial, result, Path(name), 1e-7)
-    assert out.getvalue().count(name) == 6  # the device is named twice: as it was, and as what would reproduce
+    # The device is named twice, as it was and as what would reproduce; the class as the commonest, and as mistaken.
+    assert out.getvalue().replace(repr(name), name).count(name) == 8
 
 
 def test_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
