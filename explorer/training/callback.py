@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,9 @@ from explorer.training import checkpoint as checkpoints
 from explorer.training import files
 from explorer.training.checkpoint import Checkpoint, CheckpointError
 from explorer.training.classifier import Classifier
+from explorer.training.recipe import Recipe
+
+DEFAULTS = {one.name: one.default for one in fields(Recipe) if one.default is not MISSING}
 
 
 class Recorder(Callback):
@@ -118,6 +122,8 @@ def check_facts(checkpoint: Checkpoint, facts: dict[str, Any], file: Path) -> No
     """Raises CheckpointError if the checkpoint is another training's."""
     for key, expected in facts.items():
         found = checkpoint.facts.get(key)
+        if key == "recipe" and isinstance(found, dict):  # of an earlier version, which had fewer keys
+            found = DEFAULTS | found
         if key == "data" and isinstance(found, dict):  # it may lie elsewhere now
             found = found | {place: expected[place] for place in PLACES if place in expected}
         if found != expected:

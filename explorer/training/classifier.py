@@ -44,6 +44,7 @@ class Classifier(LightningModule):
         epoch_steps: int,
         *,
         whole_epochs: bool = False,
+        class_counts: Tensor | None = None,
     ) -> None:
         """Builds the network and draws its weights.
 
@@ -54,6 +55,7 @@ class Classifier(LightningModule):
             epochs: of the full length.
             epoch_steps: optimizer steps of an epoch.
             whole_epochs: whether the training loader gives one item an epoch: an iterable over its batches.
+            class_counts: training images of each class, (classes,); needed for `Recipe.class_weights` alone.
         """
         super().__init__()
         self.automatic_optimization = not whole_epochs
@@ -62,6 +64,7 @@ class Classifier(LightningModule):
         self.epochs = epochs
         self.epoch_steps = epoch_steps
         self.removed: Removed = {}
+        self.class_weights = None if recipe.class_weights is None else balanced(class_counts)
         self.network = build(architecture, recipe.dropout)
         initialise(self.network, recipe, generator(seed, 0))
         self.epoch = 0
@@ -90,7 +93,12 @@ class Classifier(LightningModule):
         return loss
 
     def _training_loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        loss = F.cross_entropy(self(images), labels, label_smoothing=self.recipe.label_smoothing)
+        smoothing, weights = self.recipe.label_smoothing, self.class_weights
+        if weights is None:
+            loss = F.cross_entropy(self(images), labels, label_smoothing=smoothing)
+        else:  # torch's mean would divide by the weights of the batch, which differ from batch to batch
+            loss = F.cross_entropy(self(images), labels, weights, label_smoothing=smoothing, reduction="sum")
+            loss = loss / len(labels)
         self._sums[0].add_(loss.detach() * len(labels))
         return loss
 
@@ -126,6 +134,10 @@ class Classifier(LightningModule):
         self._sums[1].add_(F.cross_entropy(logits, labels, reduction="sum"))
         self._sums[2].add_((logits.argmax(1) == labels).sum())
         self.images_evaluated += len(labels)
+
+    def on_fit_start(self) -> None:
+        if self.class_weights is not None:
+            self.class_weights = self.class_weights.to(self.device)
 
     def on_train_epoch_start(self) -> None:
         self._clear()
@@ -213,6 +225,17 @@ class Classifier(LightningModule):
             self._sums = _zeros(self.device)
         for total in self._sums:  # in place, because a recorded step is bound to them
             total.zero_()
+
+
+def balanced(counts: Tensor | None) -> Tensor:
+    """Weights of the classes by which all count alike; one without images has weight 0. Their mean image has weight 1.
+
+    Args:
+        counts: images of each class, (classes,).
+    """
+    assert counts is not None
+    weights = counts.sum() / (counts.count_nonzero() * counts.clamp(min=1))
+    return torch.where(counts > 0, weights, 0.0).float()
 
 
 def _zeros(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

@@ -117,7 +117,10 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     if least < ranks:
         raise TrainingError(f"{ranks} devices cannot share a batch, or an evaluation, of {least} images")
     steps = -(-data.batches // recipe.accumulate)
-    classifier = Classifier(architecture, recipe, job.seed, job.epochs, steps, whole_epochs=whole_epochs)
+    counts = data.class_counts(*data.fit_parts) if recipe.class_weights else None
+    classifier = Classifier(
+        architecture, recipe, job.seed, job.epochs, steps, whole_epochs=whole_epochs, class_counts=counts
+    )
     if recipe.revive and not job.first_epoch:
         revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())  # the whole batch, on every rank
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, data.device, rank, ranks)

@@ -11,6 +11,7 @@ from typing import Any
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "polynomial", "constant")
 PRECISIONS = ("32-true", "bf16-mixed")
+CLASS_WEIGHTS = ("balanced",)
 INITS = ("he", "xavier", "orthogonal", "torch")
 
 
@@ -61,6 +62,8 @@ class Recipe:
         last_std: standard deviation of the normal the last layer starts from, null for `init`.
         dropout: rate where the network has a dropout.
         label_smoothing: of the cross entropy trained on.
+        class_weights: `balanced` weighs each image by images / (classes * images of its class), so that every class
+            counts alike; null: every image does.
         decay_biases: whether weight decay applies to biases.
         precision: `32-true` or `bf16-mixed`, as Lightning calls them.
         phases: of the training, in order, their shares adding up to 1; none is one.
@@ -83,6 +86,7 @@ class Recipe:
     last_std: float | None = None
     dropout: float = 0.0
     label_smoothing: float = 0.0
+    class_weights: str | None = None
     decay_biases: bool = True
     precision: str = "32-true"
     phases: list[Phase] = field(default_factory=list)
@@ -176,5 +180,6 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "optimizer": (lambda word: word in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
     "schedule": (lambda word: word in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
     "precision": (lambda word: word in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+    "class_weights": (lambda word: word in CLASS_WEIGHTS, f"null or one of {', '.join(CLASS_WEIGHTS)}"),
     "init": (lambda word: word in INITS, f"one of {', '.join(INITS)}"),
 }

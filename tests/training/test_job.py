@@ -28,7 +28,7 @@ def recipes() -> dict[str, dict[str, Any]]:
     return {
         "fast": FAST,
         "paper": PAPER | {"lr": 0.01},
-        "dropout": FAST | {"dropout": 0.5, "accumulate": 3, "momentum": 0.8},
+        "dropout": FAST | {"dropout": 0.5, "accumulate": 3, "momentum": 0.8, "class_weights": "balanced"},
     }
 
 
