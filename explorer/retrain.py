@@ -51,6 +51,7 @@ def main(config: DictConfig) -> int:
             result = retraining.retrain(record, trial, seeds, staging, launcher, facts, done)
         with working("writing weights and ONNX"):
             difference = retraining.save(record, trial, result, staging, facts, onnx)
+            retrained.draw_confusion(record, trial, result, staging)
     _log(record, trial, result, folder, config.tracking, console)
     retrained.show(console, record, trial, result, folder, difference)
     return 0 if result.reproduced else 1

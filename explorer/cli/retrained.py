@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.plots import confusion, style
 from explorer.results.conditions import differences
 from explorer.results.confusion import Confusion
 from explorer.results.record import StudyRecord, TrialRecord
@@ -22,6 +23,13 @@ def announce(console: Console, record: StudyRecord, trial: TrialRecord) -> None:
         f"study {record.name}, trial {trial.number}: val_acc {trial.accuracy:.4f}, {trial.params:,} params",
         highlight=False,
     )
+
+
+def draw_confusion(record: StudyRecord, trial: TrialRecord, result: Retrained, folder: Path) -> None:
+    """Writes the figure of which classes the exported network takes for which."""
+    title = f"{record.name}, trial {trial.number}, test split, seed {result.seeds[0]}"
+    figure = confusion.figure(Confusion(result.confusion, result.class_names), title)
+    (folder / files.CONFUSION).write_text(style.html(figure))
 
 
 def show(

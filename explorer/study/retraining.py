@@ -137,9 +137,6 @@ def save(
     """
     import yaml
 
-    from explorer.plots import style
-    from explorer.plots.confusion import figure as confusion_figure
-    from explorer.results.confusion import Confusion
     from explorer.training import export
     from explorer.training.job import weights
     from explorer.training.onnx_pictures import Pictures
@@ -150,9 +147,6 @@ def save(
     difference = export.save(architecture, trained, folder, pictures, onnx["batch"])
     config = {"study": record.name, "trial": trial.number, "metaparameters": trial.metaparameters, **record.config}
     (folder / files.CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
-    title = f"{record.name}, trial {trial.number}, test split, seed {result.seeds[0]}"
-    found = Confusion(result.confusion, result.class_names)
-    (folder / files.CONFUSION).write_text(style.html(confusion_figure(found, title)))
     (folder / files.OUTCOME).write_text(json.dumps(asdict(result), indent=1))
     (folder / files.MODEL_CARD).write_text(
         model_card(record, trial, result, pictures.words, pictures.class_names, difference)
