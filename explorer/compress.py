@@ -27,12 +27,14 @@ def main(config: DictConfig) -> int:
     from explorer.cli.console import open_console
     from explorer.results import selection
     from explorer.storage import study_store
+    from explorer.study.retraining import check_own_code
 
     options.check(config)
     console = open_console()
     if config.weights is not None:
         return _given(config, console)
     record = study_store.load(config.storage, config.study)
+    check_own_code(record, config.data.get("target"))
     if config.trial == "front":
         return _front(config, record, console)
     trial = selection.find(record, str(config.trial), config.within)

@@ -1,6 +1,7 @@
 """Data sets, one a file: each has a function `load` whose keyword arguments are the keys of conf/data/NAME.yaml.
 
-A config names its data set, it never carries a Python path. Nothing heavy is imported until a data set is loaded.
+A config names its data set; `module` alone carries a Python path, which is the user's own. Nothing heavy is imported
+until a data set is loaded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from explorer.data.module import DataModule
 
 NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet", "arrays")
+OWN = "module"
+"""Data of the user's own code."""
 GROUP = "explorer.data"
 """Entry points of installed packages: `NAME = "module"`, with a function `load` as ours have it."""
 EXPECTED = {
@@ -66,14 +69,14 @@ def load(data: Mapping[str, Any]) -> DataModule:
 
 def _function(name: object) -> Callable[..., DataModule]:
     """The `load` of a data set, ours or an installed package's."""
-    if name in NAMES:
-        ours: Callable[..., DataModule] = import_module(f"explorer.data.{name}").load
+    if name in (*NAMES, OWN):
+        ours: Callable[..., DataModule] = import_module(f"explorer.data.{'own_module' if name == OWN else name}").load
         return ours
     from importlib.metadata import entry_points
 
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
-        raise DataError(f"data is {name!r}, expected one of {', '.join([*NAMES, *sorted(found)])}")
+        raise DataError(f"data is {name!r}, expected one of {', '.join([*NAMES, OWN, *sorted(found)])}")
     entry = found[str(name)]
     try:
         theirs: Callable[..., DataModule] = entry.load().load

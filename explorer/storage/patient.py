@@ -24,9 +24,9 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 
+from explorer.alone import alone
 from explorer.redaction import redact
 from explorer.storage.bulk_read import read_trials
-from explorer.storage.lock import alone
 
 T = TypeVar("T")
 

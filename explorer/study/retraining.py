@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.arch import Architecture, cost
+from explorer.data import OWN
 from explorer.launchers import Launcher, WorkerDied
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
@@ -39,16 +40,26 @@ def with_data_at(record: StudyRecord, places: Mapping[str, str | None]) -> Study
 
     Args:
         record: the study.
-        places: `dir` and `labels`; None: where they lay.
+        places: `dir` and `labels`, None: where they lay; and `target`, the user's code that makes them.
 
     Raises:
-        StudyError: if its data have no such place.
+        StudyError: if its data have no such place, or are code that is not named: a study comes from anywhere.
     """
+    check_own_code(record, places.get("target"))
     data, moved = record.config["data"], {key: place for key, place in places.items() if place is not None}
     for key, place in moved.items():
         if key not in data:
             raise StudyError(f"data.{key} is {place!r}, but the data of study {record.name}, {data['name']}, have none")
     return replace(record, config=record.config | {"data": data | moved}) if moved else record
+
+
+def check_own_code(record: StudyRecord, target: str | None) -> None:
+    """Raises StudyError if a study's data are made by code that the command line does not name."""
+    data = record.config["data"]
+    if data["name"] == OWN and target is None:
+        raise StudyError(
+            f"the data of study {record.name} are code, {data['target']}, which runs only if it is named: data.target="
+        )
 
 
 def check_data(record: StudyRecord, launcher: Launcher) -> dict[str, Any]:

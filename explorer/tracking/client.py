@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from explorer.storage.lock import alone
+from explorer.alone import alone
 from explorer.tracking.address import resolve, sqlite_path, sqlite_uri
 
 if TYPE_CHECKING:

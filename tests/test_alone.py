@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.storage.lock import LockError, alone
+from explorer.alone import LockError, alone
 
 
 @pytest.fixture
