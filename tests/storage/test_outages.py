@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 OUTAGE_SECONDS = 30.0
-TRIALS, EPOCHS = 10, 12
+TRIALS, EPOCHS = 8, 12
 """Enough that the search is still at it when both are away."""
 
 
