@@ -99,10 +99,10 @@ def retrain(
     """
     jobs = [_job(record, trial, seed, "train", _folder(folder, "recorded", seed)) for seed in trial.seeds]
     jobs += [_job(record, trial, seed, "trainval", _folder(folder, "fresh", seed)) for seed in seeds]
-    results = _train_all(jobs, launcher, done)
+    results = _done([(train, asdict(job)) for job in jobs], launcher, done)
     recorded, fresh = results[: len(trial.seeds)], results[len(trial.seeds) :]
     exported = str(_folder(folder, "fresh", seeds[0]))
-    counts = launcher.submit(0, confusion, trial.architecture, record.config["data"], exported, "test").result()
+    (counts,) = _done([(confusion, trial.architecture, record.config["data"], exported, "test")], launcher)
     return Retrained(
         study=record.name,
         trial=trial.number,
@@ -194,18 +194,20 @@ def _job(record: StudyRecord, trial: TrialRecord, seed: int, split: str, folder:
     )
 
 
-def _train_all(jobs: Sequence[Job], launcher: Launcher, done: Callable[[int], None]) -> list[dict[str, Any]]:
-    """Results of the jobs, in their order, trained on all slots; a job whose worker died is started again."""
-    tries = [0] * len(jobs)
+def _done(
+    calls: Sequence[tuple[Any, ...]], launcher: Launcher, done: Callable[[int], None] = lambda _: None
+) -> list[Any]:
+    """Results of (function, argument, ...), in their order, from all slots; one whose worker died is started again."""
+    tries = [0] * len(calls)
     free = list(range(len(launcher.slots)))
-    waiting = deque(range(len(jobs)))
-    running: dict[Future[dict[str, Any]], tuple[int, int]] = {}  # job and slot
-    results: dict[int, dict[str, Any]] = {}
+    waiting = deque(range(len(calls)))
+    running: dict[Future[Any], tuple[int, int]] = {}  # call and slot
+    results: dict[int, Any] = {}
     while waiting or running:
         while waiting and free:
             number, slot = waiting.popleft(), free.pop(0)
             tries[number] += 1
-            running[launcher.submit(slot, train, asdict(jobs[number]))] = number, slot
+            running[launcher.submit(slot, *calls[number])] = number, slot
         ended, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in ended:
             number, slot = running.pop(future)
@@ -215,4 +217,4 @@ def _train_all(jobs: Sequence[Job], launcher: Launcher, done: Callable[[int], No
                 continue
             results[number] = future.result()
             done(1)
-    return [results[number] for number in range(len(jobs))]
+    return [results[number] for number in range(len(calls))]
