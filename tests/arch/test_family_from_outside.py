@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from explorer.arch import Architecture, cost
+from tests.support import warm
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "families.md").read_text()
@@ -34,10 +35,16 @@ def install(folder: Path, module: str, code: str, pyproject: str) -> Path:
 
 
 def run(folder: Path, site: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
-    command = [sys.executable, *words]
+    path = os.pathsep.join([str(site), str(ROOT)])
+    if words[0] == "-m":
+        return warm.command(*words[1:], cwd=folder, PYTHONPATH=path)
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support import warm
 from tests.support.browser_pages import DOCS, ROOT, Command, blocks, consoles, unlike
 from tests.support.mlflow_server import free_port, server
 
@@ -29,7 +31,10 @@ pytestmark = [
 
 
 def run(folder: Path, command: Command) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a shell that finds this environment first."""
+    """Runs a command of ours as it is typed; another one in a shell that finds this environment first."""
+    words = shlex.split(command.line)
+    if words[:2] == ["python", "-m"] and words[2].startswith("explorer."):
+        return warm.command(*words[2:], cwd=folder, timeout=900, PYTHONIOENCODING="utf-8")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(

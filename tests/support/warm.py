@@ -27,7 +27,7 @@ def command(
     Args:
         words: the module and its arguments.
         cwd: the folder; this process's own by default.
-        environment: more variables; none that Python, torch or MLflow reads when it is imported.
+        environment: more variables; PYTHONPATH, but nothing else that Python, torch or MLflow reads at its start.
         timeout: seconds after which it is killed, with all that it started.
 
     Raises:

@@ -120,11 +120,14 @@ def place(descriptors: dict[int, int]) -> None:
 
 
 def settle(request: dict[str, Any]) -> None:
-    """Folder and environment of a process."""
+    """Folder and environment of a process; of what Python reads at its start, PYTHONPATH counts."""
+    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     sys.path[0] = process.ORIGINAL_DIR = request["folder"]
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [place for place in places if place and place not in before]
 
 
 def wait() -> tuple[int, socket.socket] | None:
