@@ -97,6 +97,12 @@ def cost(architecture: Architecture) -> Cost:
     return Cost(tuple(rows), output_shape)
 
 
+def norm_of_one_number(costs: Cost) -> str | None:
+    """The first batch normalisation on a map of 1x1, which a batch of one image cannot train; None: there is none."""
+    norms = (row for row in costs.layers if row.type == "BatchNorm2d")
+    return next((row.name for row in norms if row.output_shape[1:] == (1, 1)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """What a network costs for one image, in all; see `Cost`."""

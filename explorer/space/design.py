@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Cost, Shape, Totals, cost
+from explorer.arch.cost import norm_of_one_number
 from explorer.space.domain import Domain
 from explorer.space.parameter import SpaceError
 
@@ -71,8 +72,12 @@ class DesignSpace(Domain, ABC):
                 return f"{getattr(costs, key):,} {key} is over the limit of {limit:,}"
         return None
 
-    def check(self, input_shape: Shape, classes: int) -> None:
+    def check(self, input_shape: Shape, classes: int, batch: int = 2) -> None:
         """Looks for impossible networks and for limits that no point meets, at the points of `probes`.
+
+        Args:
+            input_shape, classes: of the data.
+            batch: images of the smallest batch that is trained on.
 
         Raises:
             SpaceError: naming the point or the limit.
@@ -83,8 +88,15 @@ class DesignSpace(Domain, ABC):
             try:
                 costs = cost(self.architecture(params, input_shape, classes))
             except ArchitectureError as error:
-                point = ", ".join(f"{key}={value}" for key, value in params.items())
-                raise self._error("search", f"{point} on {input_shape} builds an impossible network: {error}") from None
+                raise self._error(
+                    "search", f"{_words(params)} on {input_shape} builds an impossible network: {error}"
+                ) from None
+            if batch < 2 and (layer := norm_of_one_number(costs)) is not None:
+                raise self._error(
+                    "search",
+                    f"{_words(params)} has batch normalisation on a 1x1 map ({layer}), which a batch of one image "
+                    "cannot train; give recipe.batch_size=2 or more",
+                )
             met = met or self.over_limit(costs) is None
             smallest = {key: min(least, getattr(costs, key)) for key, least in smallest.items()}
         if not met:
@@ -95,3 +107,7 @@ class DesignSpace(Domain, ABC):
 
     def _error(self, key: str, what: str) -> SpaceError:
         return SpaceError(f"space {self.name}: {key}: {what}")
+
+
+def _words(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in params.items())

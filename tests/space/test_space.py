@@ -174,6 +174,15 @@ def test_an_impossible_network_is_found_and_named() -> None:
         parse("wild", data).check(DIGITS, 10)
 
 
+def test_batch_normalisation_of_one_number_is_found_before_it_is_trained() -> None:
+    space = load_space("regnet")
+    space.check((3, 1, 1), 10, batch=2)
+    line = r"space regnet: search: depth=2, .* has batch normalisation on a 1x1 map \(stem.1\), which a batch of one "
+    with pytest.raises(SpaceError, match=line + "image cannot train; give recipe.batch_size=2 or more"):
+        space.check((3, 1, 1), 10, batch=1)
+    space.check((3, 32, 32), 10, batch=1)
+
+
 def test_a_continuous_space_has_no_grid() -> None:
     space = parse("x", space_with(search={"pct_3x3": {"type": "float", "low": 0.1, "high": 0.9}}))
     assert space.size == float("inf")
