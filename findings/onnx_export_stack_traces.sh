@@ -3,10 +3,9 @@
 # Behaviour: torch.onnx.export(..., dynamo=True) writes into every node of the model a Python stack trace, with the absolute paths
 #   and source lines of whoever exported it, and beside it the names of the torch modules, as metadata that no runtime reads.
 #   external_data=False, verbose=False and optimize=True all keep them; no argument of the function leaves them out.
-# Seen: twelve small convolutions, 6,672 bytes of weights: a file of 32,796 bytes, 4.9 times the weights (it grows with the
-#   length of the paths); the path of the
-#   author's script stands in it in clear. Without metadata_props and value_info it has 10,226 bytes, and onnxruntime gives
-#   the same outputs to the last bit.
+# Seen: twelve small convolutions, 6,672 bytes of weights: a file of 32,796 bytes, 4.9 times the weights (the length of the
+#   paths counts); the path of the author's script stands in it in clear. Without metadata_props and value_info it has 10,226
+#   bytes, and onnxruntime gives the same outputs to the last bit.
 # Why it matters: for networks that are counted in kilobytes the file's size says nothing about the network, and a published
 #   model tells its author's folders and code.
 set -euo pipefail
