@@ -59,7 +59,7 @@ def show(
         line = f"what would reproduce it: {'; '.join(how for _, how in found)}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"test_acc {test_words(result)}", highlight=False)
-    for line in Confusion(result.confusion, result.class_names).lines() if result.confusion else ():
+    for line in Confusion(result.confusion, result.class_names).lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(luck_words(record, result), highlight=False)
     console.print(f"ONNX equals torch within {difference:.1e} of the logits' scale", highlight=False)

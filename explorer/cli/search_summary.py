@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from explorer.cli.terminal import front_table
+from explorer.results.majority import WORSE, majority
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,11 +43,9 @@ def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
         f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
     )
     console.print(notes, style="dim", highlight=False)
-    if (majority := record.facts.get("majority")) and "val" in majority:
-        best = max(trial.accuracy or 0.0 for trial in record.finished)
-        words = f"always saying {majority['class']!r} would be val_acc {majority['val']:.4f}"
-        useless = best <= majority["val"]
-        words += "; no network is better than that" if useless else ""
-        console.print(words, style="yellow" if useless else "dim", highlight=False, markup=False, soft_wrap=True)
+    if (always := majority(record)) is not None:
+        words = f"always saying {always.name!r} would be val_acc {always.val_acc:.4f}" + WORSE * (not always.beaten)
+        style = "dim" if always.beaten else "yellow"
+        console.print(words, style=style, highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n{look}", highlight=False, soft_wrap=True)
     console.print("python -m explorer.retrain best", highlight=False)

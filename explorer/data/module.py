@@ -186,8 +186,10 @@ class DataModule(LightningDataModule):
 
     def majority(self) -> dict[str, Any]:
         """The class with the most training images, and its share of each part: what always saying it would reach."""
-        number = int(self.class_counts("train").argmax())
         counts = {part: self.class_counts(part) for part, images in self.images.items() if images}
+        if "train" not in counts:
+            return {}
+        number = int(counts["train"].argmax())
         shares = {part: float(held[number] / held.sum()) for part, held in counts.items()}
         return {"class": self.class_names[number] if self.class_names else str(number), **shares}
 

@@ -58,7 +58,7 @@ class OwnDataModule(DataModule):
             found = f"{images.dtype} {tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}"
             raise DataError(f"data.target={target}: a batch is {found}, expected float (N, C, H, W) and whole (N,)")
         shape = (images.shape[1], images.shape[2], images.shape[3])
-        sizes = {part: len(loader.dataset) for part, loader in loaders.items()}  # type: ignore[arg-type]
+        sizes = {part: len(Items([loader.dataset], 0)) for part, loader in loaders.items()}
         super().__init__("module", shape, classes, tuple(names), sizes)
 
     def _first(self, target: str, part: str) -> tuple[Tensor, Tensor]:
@@ -83,8 +83,8 @@ class OwnDataModule(DataModule):
 
     def _loader(self, part: str, items: Dataset[Any], **more: Any) -> DataLoader[Any]:
         theirs = self.loaders[part]
-        workers = {"num_workers": theirs.num_workers, "generator": torch.Generator()}  # else it draws from torch's own
-        return DataLoader(items, collate_fn=theirs.collate_fn, **workers, **more)  # type: ignore[arg-type]
+        more |= {"num_workers": theirs.num_workers, "generator": torch.Generator()}  # else it draws from torch's own
+        return DataLoader(items, collate_fn=theirs.collate_fn, **more)
 
     def fingerprint(self) -> str:
         """Of the sizes of the parts, and of the first, the middle and the last item of each."""

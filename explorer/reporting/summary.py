@@ -9,6 +9,7 @@ from html import escape
 from explorer.plots.labels import si
 from explorer.reporting import baseline
 from explorer.reporting.commands import Commands
+from explorer.results.majority import WORSE, majority
 from explorer.results.pareto import front_trials, study_hypervolume
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.spent import duration, spent
@@ -98,12 +99,10 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
 
 def _majority(record: StudyRecord) -> str:
     """What always saying the commonest class would reach; studies of earlier versions do not tell."""
-    found = record.facts.get("majority")
-    if not found or "val" not in found:
+    always = majority(record)
+    if always is None:
         return "unknown"
-    best = max((trial.accuracy or 0.0 for trial in record.finished), default=0.0)
-    more = "; no network is better than that" if record.finished and best <= found["val"] else ""
-    return f"val_acc {found['val']:.4f} by {found['class']!r}{more}"
+    return f"val_acc {always.val_acc:.4f} by {always.name!r}" + WORSE * (not always.beaten)
 
 
 def _score(record: StudyRecord, trial: TrialRecord | None) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
+from typing import Any
 
 from explorer.results.record import StudyRecord, TrialRecord
-
-PREPARATION = ("resize", "side", "crop", "order", "mean", "std")
-"""Keys of a data set's config that say how a picture becomes what the network sees."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def model_card(
     trial: TrialRecord,
     result: Retrained,
     takes: str,
-    class_names: Sequence[str],
+    facts: Mapping[str, Any],
     difference: float,
 ) -> str:
     """A model card in Markdown.
@@ -78,7 +76,7 @@ def model_card(
         record, trial: the network.
         result: of retraining it.
         takes: what the ONNX model takes, in words.
-        class_names: in the order of their numbers.
+        facts: of the data: `class_names` and `preparation`.
         difference: of the ONNX model's logits, relative to their scale.
     """
     data, recipe = record.config["data"], record.config["recipe"]
@@ -107,8 +105,8 @@ def model_card(
         "device": result.device,
         "versions": ", ".join(f"{key} {value}" for key, value in record.facts["versions"].items()),
         "ONNX": f"model.onnx takes `images`, {takes}; its logits equal torch's within {difference:.1e} of their scale",
-        "preparation": "; ".join(f"{key} {data[key]}" for key in PREPARATION if data.get(key) is not None) or "none",
-        "classes": ", ".join(class_names) or f"{classes}, without names",
+        "preparation": "; ".join(f"{key} {value}" for key, value in facts["preparation"].items()) or "none",
+        "classes": ", ".join(facts["class_names"]) or f"{classes}, without names",
     }
     lines += [f"| {key} | {value} |" for key, value in rows.items()]
     lines += ["", "Limits: measured on the test split of the data set above alone; not checked on any other data.", ""]

@@ -159,9 +159,7 @@ def save(
     config = {"study": record.name, "trial": trial.number, "metaparameters": trial.metaparameters, **record.config}
     (folder / files.CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
     (folder / files.OUTCOME).write_text(json.dumps(asdict(result), indent=1))
-    (folder / files.MODEL_CARD).write_text(
-        model_card(record, trial, result, pictures.words, pictures.class_names, difference)
-    )
+    (folder / files.MODEL_CARD).write_text(model_card(record, trial, result, pictures.words, facts, difference))
     return difference
 
 

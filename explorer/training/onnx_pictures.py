@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from explorer.data.memory import Pixels
+from explorer.data.preparation import Preparation
+
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
@@ -55,15 +58,12 @@ class Pictures:
         """What the network sees of an example, as the data set would make it."""
         if not self.preparation:
             return images
-        seen = images.float()
-        if "crop" in self.preparation:
-            crop = self.preparation["crop"]
-            top = round((self.preparation["side"] - crop) / 2)
-            seen = seen[..., top : top + crop, top : top + crop]
-        if self.preparation.get("order") == "bgr":
-            seen = seen.flip(1)
-        mean, std = (torch.tensor(self.preparation[key]).view(-1, 1, 1) for key in ("mean", "std"))
-        return (seen - mean) / std
+        if "resize" in self.preparation:
+            how = Preparation(**self.preparation, mirror=False)
+            windows = [torch.from_numpy(how.window(image, None).copy()) for image in images.numpy()]
+            return how.values(torch.stack(windows))
+        mean, std = Pixels(**self.preparation).on(images.device)
+        return (images.float() - mean) / std
 
 
 def work_alone(model: ModelProto, pictures: Pictures) -> None:

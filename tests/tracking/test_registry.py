@@ -57,7 +57,8 @@ def retrained(record: StudyRecord, trial: TrialRecord, folder: Path, seed: int =
     torch.manual_seed(seed)
     architecture = Architecture.from_json(trial.architecture)
     network = build(architecture).eval()
-    pictures = Pictures(DIGITS.preparation_facts(), NAMES)
+    facts: dict[str, Any] = {"preparation": DIGITS.preparation_facts(), "class_names": NAMES}
+    pictures = Pictures(facts["preparation"], NAMES)
     difference = save(architecture, network.state_dict(), folder, pictures)
     again = trial.accuracies
     outcome = Retrained(
@@ -65,7 +66,7 @@ def retrained(record: StudyRecord, trial: TrialRecord, folder: Path, seed: int =
         (1000,), (0.9,), 360,
     )  # fmt: skip
     record = replace(record, config=record.config | {"data": {"name": "digits"}})
-    (folder / "MODEL_CARD.md").write_text(model_card(record, trial, outcome, pictures.words, NAMES, difference))
+    (folder / "MODEL_CARD.md").write_text(model_card(record, trial, outcome, pictures.words, facts, difference))
     (folder / "config.yaml").write_text("{}")
     (folder / "outcome.json").write_text(json.dumps(asdict(outcome)))
     return network, asdict(outcome) | {"reproduced": outcome.reproduced}
