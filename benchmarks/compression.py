@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -19,13 +20,15 @@ import yaml
 
 from explorer import data as datasets
 from explorer import load_space
-from explorer.arch import cost
+from explorer.arch import Architecture, cost
 from explorer.cli.config import folder
 from explorer.compression import deep
 from explorer.compression.codec import container
-from explorer.compression.decoded import val_accuracy
+from explorer.compression.decoded import decoded_network
+from explorer.data.module import DataModule
 from explorer.training import job
 from explorer.training import recipe as recipes
+from explorer.training.evaluation import evaluate
 
 POINTS: tuple[dict[str, Any], ...] = (
     {"base_e": 32, "incr_e": 32, "freq": 2, "pct_3x3": 0.5, "squeeze_ratio": 0.25},
@@ -61,7 +64,7 @@ def lost(point: dict[str, Any], ratios: list[float], recipe: dict[str, Any], opt
             place, epochs = str(Path(home) / str(seed)), recipe["epochs"]
             job.run(job.Job(network.to_json(), recipe, options, seed, 0, epochs, epochs, place))
             weights = job.weights(place)
-            before = val_accuracy(network, {name: value.numpy() for name, value in weights.items()}, data)
+            before = _val_acc(network, {name: value.numpy() for name, value in weights.items()}, data)
             for ratio in ratios:
                 settings = deep.CompressionSettings(int(fp32 / ratio), epochs=EPOCHS)
                 tensors = deep.compress(network, weights, data, recipes.read(recipe), settings, seed)
@@ -69,7 +72,7 @@ def lost(point: dict[str, Any], ratios: list[float], recipe: dict[str, Any], opt
                 size = container.write(file, network, tensors)
                 decoded, values = container.read(file)
                 kept = sum(int((value != 0).sum()) for value in values.values() if value.ndim > 1)
-                after = val_accuracy(decoded, values, data)
+                after = _val_acc(decoded, values, data)
                 rows[ratio].append((size, kept, before, after))
                 head = f"{settings.budget:>9,}{size:>9,}{fp32 / size:>8.1f}x"
                 print(f"{head}{kept:>9,}{before:>9.4f}{after:>9.4f}", flush=True)
@@ -81,6 +84,10 @@ def lost(point: dict[str, Any], ratios: list[float], recipe: dict[str, Any], opt
         print(f"{head}{kept:>9,.0f}{before:>9.4f}{after:>9.4f}{points_lost:>18}", flush=True)
         worst = max(worst, mean(points)) if fp32 / size >= 15 else worst
     return worst
+
+
+def _val_acc(network: Architecture, tensors: Mapping[str, Any], data: DataModule) -> float:
+    return evaluate(decoded_network(network, tensors), data, "val").top1
 
 
 if __name__ == "__main__":

@@ -34,15 +34,15 @@ def main(config: DictConfig) -> int:
     if config.weights is not None:
         return _given(config, console)
     record = study_store.load(config.storage, config.study)
-    check_own_code(record, config.data.get("target"))
+    check_own_code(record, config.data.get("target"), config.metric)
     if config.trial == "front":
         return _front(config, record, console)
     trial = selection.find(record, str(config.trial), config.within)
     if config.trial == "smallest":
         best = selection.find(record, "best")
         console.print(
-            f"smallest is trial {trial.number}: the fewest params whose val_acc ({trial.accuracy:.4f}) is within "
-            f"{config.within:g} of the best ({best.accuracy:.4f}); within= decides"
+            f"smallest is trial {trial.number}: the fewest params whose {record.metric} ({trial.accuracy:.4f}) is "
+            f"within {config.within:g} of the best ({best.accuracy:.4f}); within= decides"
         )
     folder = Path(str(config.output or f"compressed/{record.name}-{trial.number}"))
     _compress(config, record, trial, folder, console)

@@ -35,7 +35,7 @@ def main(config: DictConfig) -> int:
     asked = {f"onnx.{key}": value for key, value in config.onnx.items()}
     batch = None if asked["onnx.batch"] is None else whole(asked, "onnx.batch", 1)
     onnx = {"raw": flag(asked, "onnx.raw"), "batch": batch}
-    record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data))
+    record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data), config.metric)
     trial = selection.find(record, str(config.trial), config.within)
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
     console = open_console()

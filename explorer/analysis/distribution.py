@@ -48,7 +48,7 @@ class Sample:
 
     @property
     def errors(self) -> Array:
-        """1 - val_acc of each, shape (n,)."""
+        """1 - the metric of each, shape (n,)."""
         return np.array([1 - (trial.accuracy or 0.0) for trial in self.trials])
 
     @property

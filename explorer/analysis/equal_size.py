@@ -79,11 +79,13 @@ class Importances:
         ranked: empty where there are too few networks.
         networks: that were looked at.
         uniform: whether they are uniform draws; else all that finished.
+        metric: what the study maximises.
     """
 
     ranked: tuple[Importance, ...]
     networks: int
     uniform: bool
+    metric: str
 
 
 def relative(sizes: Sequence[float], accuracies: Sequence[float]) -> Relative:

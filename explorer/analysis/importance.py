@@ -46,7 +46,7 @@ def importances(record: StudyRecord, space: DesignSpace, sample: Sample, seed: i
     uniform = len(sample.trials) >= LARGE
     trials = [trial for trial in (sample.trials if uniform else record.finished) if inside(space, trial)]
     if len(trials) < LEAST:
-        return Importances((), len(trials), uniform)
+        return Importances((), len(trials), uniform, record.metric)
     held = relative([trial.params for trial in trials], [trial.accuracy or 0.0 for trial in trials])
     rng = np.random.default_rng(seed)
     shuffled = [rng.permutation(held.scores) for _ in range(SHUFFLES)]
@@ -65,7 +65,7 @@ def importances(record: StudyRecord, space: DesignSpace, sample: Sample, seed: i
         )
         for name, value in raw.items()
     ]
-    return Importances(tuple(sorted(found, key=lambda one: -one.share)), len(trials), uniform)
+    return Importances(tuple(sorted(found, key=lambda one: -one.share)), len(trials), uniform, record.metric)
 
 
 def _ped_anova(space: DesignSpace, trials: Sequence[TrialRecord], columns: Sequence[Column]) -> list[dict[str, float]]:

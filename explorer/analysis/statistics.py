@@ -48,10 +48,12 @@ class Distribution:
     """The distribution functions of one sample or of two.
 
     Attributes:
+        metric: whose shortfall from 1 is the error.
         normalised: whether sizes weigh so that they are uniform over bins of log params.
         curves: one a study, two at most.
     """
 
+    metric: str
     normalised: bool
     curves: tuple[Curve, ...]
 
@@ -101,8 +103,8 @@ def space_statistics(record: StudyRecord, other: StudyRecord | None = None) -> S
     points = draws(space, (shape[0], shape[1], shape[2]), record.facts["classes"])
     return SpaceStatistics(
         samples=tuple(samples),
-        as_drawn=_distribution(samples, normalised=False),
-        at_equal_size=_distribution(samples, normalised=True),
+        as_drawn=_distribution(record.metric, samples, normalised=False),
+        at_equal_size=_distribution(record.metric, samples, normalised=True),
         differences=_differences(samples),
         unlike=_unlike(record.config, other.config) if other else (),
         importances=importances(record, space, sample),
@@ -111,16 +113,17 @@ def space_statistics(record: StudyRecord, other: StudyRecord | None = None) -> S
     )
 
 
-def _distribution(samples: Sequence[Sample], normalised: bool) -> Distribution:
+def _distribution(metric: str, samples: Sequence[Sample], normalised: bool) -> Distribution:
     """The functions of one sample or of two; a sample that is too small, or without a size in common, has none."""
     held = [sample for sample in samples if sample.enough]
     if not normalised:
-        return Distribution(False, tuple(Curve(own.study, len(own.trials), edf(own.errors)) for own in held))
+        return Distribution(metric, False, tuple(Curve(own.study, len(own.trials), edf(own.errors)) for own in held))
     if len(held) == 2:
         found = [*shared(held[0].sizes, held[1].sizes)]
     else:
         found = [places(own.sizes, bins(own.sizes)) for own in held]
     return Distribution(
+        metric,
         True,
         tuple(
             Curve(own.study, int((bin_of >= 0).sum()), edf(own.errors, bin_of))

@@ -72,7 +72,7 @@ class LiveView:
         """What fits into the terminal: no line too long, one line fewer than it has, never lower than before."""
         width, height = self.console.size
         head = self._head(controller, record, ended, width)
-        slots = self._slots(controller, width)
+        slots = self._slots(controller, record, width)
         lines: list[RenderableType] = [*head, Text(""), slots, *_others(controller), Text("")]
         count = len(lines) - 1 + slots.row_count
         room = height - 3 - count  # the table's heading, the last line, and one of the terminal's own
@@ -109,7 +109,7 @@ class LiveView:
             self._volumes = list(hypervolume_history(points, reference_point(record)))
         return self._volumes
 
-    def _slots(self, controller: Controller, width: int) -> Table:
+    def _slots(self, controller: Controller, record: StudyRecord, width: int) -> Table:
         """A line a slot: its trial, how far it is, its accuracy and size."""
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
         busy = {flight.slot: flight for flight in controller.in_flight.values()}
@@ -121,7 +121,7 @@ class LiveView:
                 table.add_row(name, Text("idle", style="dim"))
                 continue
             flight = busy[i]
-            epoch, accuracy = _progress(Path(flight.job.folder), flight.job.first_epoch)
+            epoch, accuracy = _progress(Path(flight.job.folder), flight.job.first_epoch, record.metric)
             done = min(round(BAR * epoch / controller.epochs), BAR)
             bar = Text("━" * done, style="green") + Text("┄" * (BAR - done), style="dim")
             table.add_row(
@@ -146,17 +146,17 @@ def _others(controller: Controller) -> list[Text]:
 
 def line(trial: TrialRecord) -> str:
     """A trial in one line."""
-    result = f"val_acc {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
+    result = f"{trial.metric} {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
     spent = f"{trial.params:>9,} params  {trial.seconds:5.1f} s"
     return f"trial {trial.number:>3} {trial.state:<8} {result}  {spent}  {point_name(trial)}"
 
 
-def _progress(folder: Path, first_epoch: int) -> tuple[int, str]:
-    """(epoch, val_acc) of a training under way, from the lines its worker writes."""
+def _progress(folder: Path, first_epoch: int, metric: str) -> tuple[int, str]:
+    """(epoch, metric) of a training under way, from the lines its worker writes."""
     last: dict[str, float] = {}
     for epoch in _lines(folder / files.PROGRESS):
         last = epoch
-    return int(last.get("epoch", first_epoch)), f"{last['val_acc']:.3f}" if "val_acc" in last else ""
+    return int(last.get("epoch", first_epoch)), f"{last[metric]:.3f}" if metric in last else ""
 
 
 def _lines(path: Path) -> Iterator[dict[str, float]]:

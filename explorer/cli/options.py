@@ -54,14 +54,14 @@ def share(config: Options, key: str) -> float:
 
 
 def within(config: Options) -> float:
-    """The option `within`: val_acc that `smallest` may give up against the best network, in [0, 1).
+    """The option `within`: what of the metric `smallest` may give up against the best network, in [0, 1).
 
     Raises:
         ConfigError: if it is no such number.
     """
     value = config["within"]
     if not (_is_number(value) and 0 <= value < 1):
-        refuse("within", value, "val_acc to give up, from 0 to 1")
+        refuse("within", value, "what of the metric to give up, from 0 to 1")
     return float(value)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def announce(console: Console, record: StudyRecord, trial: TrialRecord) -> None:
     """Which network is trained again."""
     console.print(
-        f"study {record.name}, trial {trial.number}: val_acc {trial.accuracy:.4f}, {trial.params:,} params",
+        f"study {record.name}, trial {trial.number}: {record.metric} {trial.accuracy:.4f}, {trial.params:,} params",
         highlight=False,
     )
 
@@ -46,9 +46,9 @@ def show(
     """
     for seed, recorded, again in zip(trial.seeds, result.recorded, result.again, strict=True):
         same = "the same" if recorded == again else f"NOT the recorded {recorded!r}"
-        console.print(f"seed {seed}: val_acc {again!r}, {same}", highlight=False)
+        console.print(f"seed {seed}: {record.metric} {again!r}, {same}", highlight=False)
     if result.reproduced:
-        line = f"reproduced exactly: val_acc, {result.params:,} params, identity {result.identity}"
+        line = f"reproduced exactly: {record.metric}, {result.params:,} params, identity {result.identity}"
         console.print(line, style="green", highlight=False)
     else:
         found = differences(result.recorded_device, result.device, record.facts.get("versions", {}), versions())
@@ -58,9 +58,9 @@ def show(
         console.print(f"NOT reproduced: {why}", style="red", highlight=False, markup=False, soft_wrap=True)
         line = f"what would reproduce it: {'; '.join(how for _, how in found)}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"test_acc {test_words(result)}", highlight=False)
+    console.print(f"test_{result.metric} {test_words(result)}", highlight=False)
     for line in Confusion(result.confusion, result.class_names).lines():
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print(luck_words(record, result), highlight=False)
+    console.print(luck_words(record, trial, result), highlight=False)
     console.print(f"ONNX equals torch within {difference:.1e} of the logits' scale", highlight=False)
     console.print(f"saved in {folder}; {files.CONFUSION} shows which classes it takes for which", highlight=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from explorer.cli.config import plain, space_choice, space_files, space_of
 from explorer.cli.options import ConfigError, flag, positive, share, whole
+from explorer.results import metric
 from explorer.results.budget import Budget
 from explorer.study import stopping
 from explorer.study.options import SearchOptions
@@ -17,7 +18,7 @@ from explorer.training import recipe
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-STORED = ("data", "recipe", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
+STORED = ("data", "recipe", "metric", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
 """Keys that are stored with the study."""
 LONGEST = 200
 """Bytes of a study's name, which becomes that of a folder."""
@@ -27,7 +28,7 @@ def read(config: DictConfig) -> SearchOptions:
     """Checks the options.
 
     Raises:
-        ConfigError, RecipeError, SpaceError, StoppingError: naming what is wrong.
+        ConfigError, MetricError, RecipeError, SpaceError, StoppingError: naming what is wrong.
     """
     name = space_choice()
     if name is None:
@@ -41,6 +42,7 @@ def read(config: DictConfig) -> SearchOptions:
         raise ConfigError(f"study is {study[:20]!r}... of {len(study.encode())} bytes, expected {LONGEST} at most")
     settings = {key: plain(config[key]) for key in STORED}
     recipe.read(settings["recipe"])
+    metric.check(settings["metric"])
     return SearchOptions(
         study=study,
         space=space,

@@ -40,11 +40,14 @@ def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
         return
     console.print(front_table(record, None, console.width))
     notes = (
-        f"± standard error of val_acc ({record.val_images} validation images); /NAME: times smaller than that network"
+        f"± standard error of {record.metric} ({record.val_images} validation images); "
+        "/NAME: times smaller than that network"
     )
     console.print(notes, style="dim", highlight=False)
     if (always := majority(record)) is not None:
-        words = f"always saying {always.name!r} would be val_acc {always.val_acc:.4f}" + WORSE * (not always.beaten)
+        words = f"always saying {always.name!r} would be {record.metric} {always.value:.4f}" + WORSE * (
+            not always.beaten
+        )
         style = "dim" if always.beaten else "yellow"
         console.print(words, style=style, highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n{look}", highlight=False, soft_wrap=True)

@@ -50,7 +50,7 @@ def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | No
     """The study that another is compared with: the options KEY and KEY_storage, beside `storage`.
 
     Raises:
-        StudyError, ConfigError: if there is none, or if it is the study itself.
+        StudyError, ConfigError: if there is none, if it is the study itself, or if it maximises another metric.
     """
     from explorer.storage import study_store
 
@@ -61,4 +61,8 @@ def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | No
         return None
     if str(name) == record.name and str(elsewhere or storage) == storage:
         raise ConfigError(f"{key} is {name}, the study itself; expected another, or another {key}_storage")
-    return study_store.load(str(elsewhere or storage), str(name))
+    other = study_store.load(str(elsewhere or storage), str(name))
+    if other.metric != record.metric:
+        both = f"study {record.name} maximises {record.metric}, {other.name} {other.metric}"
+        raise ConfigError(f"{both}: they cannot be compared; expected two of one metric")
+    return other

@@ -59,7 +59,7 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
     canonical = next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
     both = {trial.number: trial for trial in [*front, *([canonical] if canonical else [])]}
     shown = sorted(both.values(), key=lambda trial: trial.params)
-    columns = [("trial", 5), ("val_acc", 7), ("±", 6), ("params", 9)]
+    columns = [("trial", 5), (record.metric, max(7, len(record.metric))), ("±", 6), ("params", 9)]
     columns += [("/SqueezeNet", 11)] if width >= SQUEEZENET_FROM else []
     columns += [("/AlexNet", 8)] if width >= ALEXNET_FROM else []
     room = width - sum(wide + 2 for _, wide in columns) - 1  # where only ASCII is to be had, ± takes two

@@ -9,7 +9,8 @@ import torch
 from explorer.arch import Architecture
 from explorer.compression.codec.coded import Floats
 from explorer.data.module import DataModule
-from explorer.training.evaluation import evaluate
+from explorer.training.evaluation import answers
+from explorer.training.metric import Metric
 from explorer.training.network import Network, build
 
 
@@ -20,6 +21,7 @@ def decoded_network(architecture: Architecture, tensors: Mapping[str, Floats]) -
     return network
 
 
-def val_accuracy(architecture: Architecture, tensors: Mapping[str, Floats], data: DataModule) -> float:
-    """val_acc of a network with decoded tensors."""
-    return evaluate(decoded_network(architecture, tensors), data, "val").top1
+def measured(network: Network, data: DataModule, metric: Metric) -> tuple[float, float | None]:
+    """A metric of a network on the validation images, and its error where there is no formula for it."""
+    logits, labels = map(torch.cat, zip(*answers(network, data, "val"), strict=True))
+    return metric(logits, labels), metric.error(logits, labels)

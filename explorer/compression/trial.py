@@ -15,14 +15,16 @@ from explorer import data as datasets
 from explorer.arch import Architecture
 from explorer.compression import deep
 from explorer.compression.codec import container
-from explorer.compression.decoded import val_accuracy
+from explorer.compression.decoded import decoded_network, measured
 from explorer.data.module import DataModule
 from explorer.results.compressed import Compressed
+from explorer.results.metric import metric_of
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.storage import attributes
 from explorer.training import job
 from explorer.training import recipe as recipes
 from explorer.training.checkpoint import CheckpointError
+from explorer.training.metric import Metric
 
 FRESH = 1000
 """Seeds beyond the study's start so far above them."""
@@ -35,17 +37,21 @@ class OneSeed:
     Attributes:
         bytes: of its file.
         nonzero: weights that are not zero.
-        before, after: val_acc as trained, and as decoded from the file.
+        before, after: the study's metric as trained, and as decoded from the file.
+        error: of `after`, over the images; None where it is binomial.
+        metric: its name.
     """
 
     bytes: int
     nonzero: int
     before: float
     after: float
+    error: float | None
+    metric: str
 
     def words(self) -> str:
         """One line for people."""
-        return f"{self.bytes:,} bytes, {self.nonzero:,} weights, val_acc {self.before:.4f} -> {self.after:.4f}"
+        return f"{self.bytes:,} bytes, {self.nonzero:,} weights, {self.metric} {self.before:.4f} -> {self.after:.4f}"
 
 
 class TrialCompression:
@@ -68,6 +74,7 @@ class TrialCompression:
         self._architecture = Architecture.from_json(trial.architecture)
         self._recipe: dict[str, Any] = record.config["recipe"] | trial.adjusted
         self._data: DataModule = datasets.load(record.config["data"])
+        self._metric = Metric(metric_of(record.config), self._data.classes)
 
     def seeds(self, count: int) -> list[int]:
         """The trial's own seeds, then fresh ones: so many in all."""
@@ -86,7 +93,8 @@ class TrialCompression:
         size = container.write(file, self._architecture, tensors)
         decoded, values = container.read(file)
         nonzero = sum(int((value != 0).sum()) for value in values.values() if value.ndim > 1)
-        return OneSeed(size, nonzero, before, val_accuracy(decoded, values, self._data))
+        after, error = measured(decoded_network(decoded, values), self._data, self._metric)
+        return OneSeed(size, nonzero, before, after, error, self._record.metric)
 
     def keep(self, results: Mapping[int, OneSeed], plan: str, storage: str) -> Compressed:
         """Keeps the results by seed, in the folder and with the study; `plan` are the settings in words."""
@@ -103,26 +111,29 @@ class TrialCompression:
             after=tuple(row.after for row in rows),
             nonzero=tuple(row.nonzero for row in rows),
             val_images=self._data.images["val"],
+            metric=self._record.metric,
+            errors=tuple(row.error for row in rows),
         )
         (self._folder / "compressed.json").write_text(json.dumps(result.plain(), indent=1))
         attributes.keep_compressed(storage, result)
         return result
 
     def _trained(self, seed: int) -> tuple[dict[str, Tensor], float]:
-        """Weights after the study's training with a seed, and their val_acc; trained once, then kept."""
+        """Weights after the study's training with a seed, and their metric; trained once, then kept."""
         epochs, folder = self._record.config["epochs"], self._trainings / str(seed)
+        name, metric = self._record.metric, metric_of(self._record.config)
         facts: dict[str, Any] = {"identity": self._trial.identity, "recipe": self._recipe, "epochs": epochs}
         facts |= {"data": self._record.config["data"], "seed": seed}
-        file = folder / "val_acc.json"
+        file = folder / f"{name}.json"
         try:
             kept = json.loads(file.read_text())
             if kept["facts"] == json.loads(json.dumps(facts)):
-                return job.weights(folder), float(kept["val_acc"])
+                return job.weights(folder), float(kept[name])
         except (OSError, ValueError, KeyError, CheckpointError):
             pass  # not trained yet, or torn
-        trained = job.run(
-            job.Job(self._trial.architecture, self._recipe, facts["data"], seed, 0, epochs, epochs, str(folder))
+        asked = job.Job(
+            self._trial.architecture, self._recipe, facts["data"], seed, 0, epochs, epochs, str(folder), metric=metric
         )
-        accuracy = trained.curve[-1]["val_acc"]
-        file.write_text(json.dumps({"facts": facts, "val_acc": accuracy}))
-        return job.weights(folder), accuracy
+        reached = job.run(asked).curve[-1][name]
+        file.write_text(json.dumps({"facts": facts, name: reached}))
+        return job.weights(folder), reached

@@ -184,14 +184,9 @@ class DataModule(LightningDataModule):
         labels = [batch.cpu() for part in parts for _, batch in self.evaluation(part)]
         return torch.bincount(torch.cat(labels), minlength=self.classes)
 
-    def majority(self) -> dict[str, Any]:
-        """The class with the most training images, and its share of each part: what always saying it would reach."""
-        counts = {part: self.class_counts(part) for part, images in self.images.items() if images}
-        if "train" not in counts:
-            return {}
-        number = int(counts["train"].argmax())
-        shares = {part: float(held[number] / held.sum()) for part, held in counts.items()}
-        return {"class": self.class_names[number] if self.class_names else str(number), **shares}
+    def part_counts(self) -> dict[str, Tensor]:
+        """Images of each class, (classes,), in each part that has images; empty if counting them takes long."""
+        return {part: self.class_counts(part) for part, images in self.images.items() if images}
 
     def preparation_facts(self) -> dict[str, Any]:
         """From a picture to what the network sees, as plain data; empty if that is unknown.

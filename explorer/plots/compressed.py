@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from explorer.plots.labels import published_name
 from explorer.plots.markers import Marker, front_of, with_front
-from explorer.plots.scatter import BYTES, Heading, Series, Step
+from explorer.plots.scatter import BYTES, Heading, Series, Step, validation
 from explorer.plots.scatter import figure as scatter
 from explorer.plots.style import BLUE, INK, SLATE, VERMILLION, faded
 from explorer.plots.style import html as html
@@ -32,6 +32,7 @@ class CompressedInfo:
 
     study: str
     images: int
+    metric: str
     dense: tuple[Marker, ...]
     compressed: tuple[tuple[Marker, Marker], ...]
 
@@ -49,19 +50,19 @@ def info(record: StudyRecord, found: list[Compressed]) -> CompressedInfo:
     every = with_front([*dense, *map(_compressed, results)])
     by_trial = {marker.trial: marker for marker in every[: len(dense)]}
     pairs = ((by_trial[small.trial], small) for small in every[len(dense) :])
-    return CompressedInfo(record.name, record.val_images, every[: len(dense)], tuple(pairs))
+    return CompressedInfo(record.name, record.val_images, record.metric, every[: len(dense)], tuple(pairs))
 
 
 def _dense(trial: TrialRecord, accuracy: float, images: int) -> Marker:
     name = f", {published_name(trial.anchor)}" if trial.anchor else ""
-    text = f"<b>trial {trial.number}{name}</b>, fp32<br>{trial.bytes:,} bytes<br>val_acc {accuracy:.2%}"
+    text = f"<b>trial {trial.number}{name}</b>, fp32<br>{trial.bytes:,} bytes<br>{trial.metric} {accuracy:.2%}"
     return Marker(trial.number, trial.bytes, accuracy, trial.error(images), text)
 
 
 def _compressed(one: Compressed) -> Marker:
     text = (
         f"<b>trial {one.trial}</b>, {escape(one.plan)}<br>{one.size:,.0f} bytes, {one.ratio:.1f} times smaller<br>"
-        f"val_acc {one.accuracy:.2%} ({len(one.seeds)} seeds)"
+        f"{one.metric} {one.accuracy:.2%} ({len(one.seeds)} seeds)"
     )
     return Marker(one.trial, one.size, one.accuracy, one.error, text)
 
@@ -99,7 +100,7 @@ def figure(info: CompressedInfo) -> Figure:
         Series("compressed", small, VERMILLION, 11, "diamond"),
     ]
     heading = Heading(info.study, tuple(lines[: 1 + bool(small)]), "bars: ± 1 standard error")
-    figure = scatter(BYTES, drawn, heading, info.images)
+    figure = scatter(BYTES, drawn, heading, validation(info.metric, info.images))
     _tie(figure, info)
     return figure
 

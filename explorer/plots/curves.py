@@ -1,4 +1,4 @@
-"""Learning curves of a study: val_acc over the epochs, those stopped early shown as such."""
+"""Learning curves of a study: its metric over the epochs, those stopped early shown as such."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ MOST = 400
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """Trials by how they are drawn; `left_out` curves of dominated networks are not."""
+    """Trials by how they are drawn, with the study's metric; `left_out` curves of dominated networks are not."""
 
     front: tuple[TrialRecord, ...]
     anchors: tuple[TrialRecord, ...]
     dominated: tuple[TrialRecord, ...]
     stopped: tuple[TrialRecord, ...]
     left_out: int
+    metric: str
 
 
 def info(record: StudyRecord) -> LearningCurves:
@@ -44,7 +45,7 @@ def info(record: StudyRecord) -> LearningCurves:
     dominated = [trial for trial in rest if trial.state == "COMPLETE"]
     kept = [spaced(each, MOST) for each in (dominated, stopped)]
     left_out = len(dominated) + len(stopped) - sum(map(len, kept))
-    return LearningCurves(on_front, anchors, tuple(kept[0]), tuple(kept[1]), left_out)
+    return LearningCurves(on_front, anchors, tuple(kept[0]), tuple(kept[1]), left_out, record.metric)
 
 
 def figure(info: LearningCurves) -> Figure:
@@ -57,7 +58,7 @@ def figure(info: LearningCurves) -> Figure:
         mode="markers",
         marker={"symbol": "x-thin", "size": 7, "line": {"color": SLATE, "width": 1.5}},
         customdata=[f"trial {trial.number} {trial.reason}" for trial in info.stopped],
-        hovertemplate="%{customdata}<br>val_acc %{y:.1%}<extra></extra>",
+        hovertemplate=f"%{{customdata}}<br>{info.metric} %{{y:.1%}}<extra></extra>",
         showlegend=False,
     )
     canonical = [trial for trial in info.anchors if trial.anchor == CANONICAL]
@@ -70,7 +71,7 @@ def figure(info: LearningCurves) -> Figure:
         _trace("published", others, GREEN, 1.8, "dash", named=True),
         _trace(published_name(CANONICAL), canonical, VERMILLION, 2.6, "solid", named=True),
     ]
-    figure = go.Figure([trace for trace in traces if trace.x], layout("val_acc, mean over the seeds", "epoch"))
+    figure = go.Figure([trace for trace in traces if trace.x], layout(f"{info.metric}, mean over the seeds", "epoch"))
     figure.update_yaxes(AXIS | {"tickformat": ".0%"})
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
     figure.update_layout(showlegend=True, legend=legend, height=430, margin={"l": 58, "r": 18, "t": 36, "b": 100})

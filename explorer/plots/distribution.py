@@ -50,7 +50,7 @@ def _layout(distribution: Distribution) -> dict[str, Any]:
     title = "at equal size" if distribution.normalised else "as drawn"
     legend = {"orientation": "h", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}
     legend["traceorder"] = "normal"
-    common = layout(title, "error, 1 - val_acc (log scale)")
+    common = layout(title, f"error, 1 - {distribution.metric} (log scale)")
     return common | {
         "margin": {"l": 62, "r": 18, "t": 62, "b": 50},
         "height": 380,

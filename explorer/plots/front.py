@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from explorer.plots.markers import Marker, accuracy_range, front_of, markers
-from explorer.plots.scatter import PARAMS, Heading, Series, Step
+from explorer.plots.scatter import PARAMS, Heading, Series, Step, validation
 from explorer.plots.scatter import figure as scatter
 from explorer.plots.style import BLUE, GREEN, SLATE, VERMILLION
 from explorer.plots.style import html as html
@@ -27,6 +27,7 @@ class ParetoInfo:
     Attributes:
         study: its name.
         images: size of the validation split.
+        metric: what the study maximises.
         markers: by trial number, the networks with an accuracy that are drawn; see `explorer.plots.markers`.
         networks: number of networks with an accuracy.
         failed: number of trials that ended without one.
@@ -34,6 +35,7 @@ class ParetoInfo:
 
     study: str
     images: int
+    metric: str
     markers: tuple[Marker, ...]
     networks: int
     failed: int
@@ -68,7 +70,7 @@ def info(record: StudyRecord, index: TrialIndex | None = None) -> ParetoInfo:
     """
     index = index or TrialIndex(record)
     shown = markers(record, index)
-    return ParetoInfo(record.name, record.val_images, shown, len(index.measured), index.failed)
+    return ParetoInfo(record.name, record.val_images, record.metric, shown, len(index.measured), index.failed)
 
 
 def figure(info: ParetoInfo) -> Figure:
@@ -86,7 +88,7 @@ def figure(info: ParetoInfo) -> Figure:
         Series("SqueezeNet", canonical, VERMILLION, 22, "star", named=True),
         Series("published networks", others, GREEN, 13, "diamond-open", named=True),
     ]
-    return scatter(PARAMS, drawn, Heading(info.study, (_counts(info),), BARS), info.images)
+    return scatter(PARAMS, drawn, Heading(info.study, (_counts(info),), BARS), validation(info.metric, info.images))
 
 
 def _counts(info: ParetoInfo) -> str:

@@ -25,11 +25,13 @@ class HypervolumeHistory:
         study: its name.
         epochs: trained by all trials when each finished one ended.
         volumes: the hypervolume then.
+        metric: what the study maximises.
     """
 
     study: str
     epochs: tuple[int, ...]
     volumes: tuple[float, ...]
+    metric: str
 
 
 def histories(records: Sequence[StudyRecord]) -> tuple[HypervolumeHistory, ...]:
@@ -48,7 +50,8 @@ def histories(records: Sequence[StudyRecord]) -> tuple[HypervolumeHistory, ...]:
                 epochs.append(spent)
                 finished.append(point(trial))
         if finished:
-            found.append(HypervolumeHistory(record.name, tuple(epochs), tuple(hypervolume_history(finished, corner))))
+            volumes = tuple(hypervolume_history(finished, corner))
+            found.append(HypervolumeHistory(record.name, tuple(epochs), volumes, record.metric))
     return tuple(found)
 
 
@@ -67,7 +70,8 @@ def figure(drawn: Sequence[HypervolumeHistory]) -> Figure:
         )
         for line, (colour, dash) in zip(drawn, COLOURS, strict=False)
     ]
-    figure = go.Figure(traces, layout("hypervolume, decades of params times val_acc", "epochs trained, all trials"))
+    title = f"hypervolume, decades of params times {drawn[0].metric}"
+    figure = go.Figure(traces, layout(title, "epochs trained, all trials"))
     figure.update_xaxes(AXIS | {"rangemode": "tozero"})
     if len(drawn) > 1:
         figure.update_layout(showlegend=True, legend={"x": 1, "xanchor": "right", "y": 0, "yanchor": "bottom"})

@@ -69,7 +69,7 @@ def effects_figure(importances: Importances) -> Figure:
         (f"<b>{escape(one.name)}</b>  " if i in firsts else "") + f"{escape(effect.values)} "
         for i, (one, effect) in enumerate(rows)
     ]
-    figure = go.Figure(trace, _layout("gain in val_acc at equal size, by value", len(rows)))
+    figure = go.Figure(trace, _layout(f"gain in {importances.metric} at equal size, by value", len(rows)))
     figure.update_xaxes(AXIS | {"tickformat": "+.1%", "zeroline": True, "zerolinecolor": GREY, "zerolinewidth": 1.5})
     figure.update_yaxes(AXIS | {"tickvals": list(range(len(rows))), "ticktext": names, "ticks": "", "automargin": True})
     figure.update_yaxes(range=[len(rows) - 0.4, -0.6], showgrid=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from explorer.plots.history import COLOURS
 from explorer.plots.markers import Marker, front_of, markers, with_front
-from explorer.plots.scatter import MILLISECONDS, Heading, Series, Step
+from explorer.plots.scatter import MILLISECONDS, Heading, Series, Step, validation
 from explorer.plots.scatter import figure as scatter
 from explorer.plots.style import html as html
 from explorer.results.latency import RUNTIMES, Latency, Timed
@@ -28,12 +28,14 @@ class LatencyInfo:
     Attributes:
         study: its name.
         images: size of the validation split.
+        metric: what the study maximises.
         conditions: of the measurement, in words.
         markers: by runtime, the networks over the median latency of a call in ms, from its 10th to its 90th percentile.
     """
 
     study: str
     images: int
+    metric: str
     conditions: str
     markers: dict[str, tuple[Marker, ...]]
 
@@ -50,7 +52,7 @@ def info(record: StudyRecord, found: Sequence[Timed]) -> LatencyInfo:
         runtime: with_front([_timed(marker, runtime, one.latencies[runtime]) for one, marker in timed])
         for runtime in RUNTIMES
     }
-    return LatencyInfo(record.name, record.val_images, found[0].conditions if found else "", shown)
+    return LatencyInfo(record.name, record.val_images, record.metric, found[0].conditions if found else "", shown)
 
 
 def _timed(marker: Marker, runtime: str, latency: Latency) -> Marker:
@@ -79,7 +81,7 @@ def figure(info: LatencyInfo) -> Figure:
         ]
     lines = (info.conditions, f"{len(info.markers[RUNTIMES[0]])} networks")
     note = "bars: 10th to 90th percentile; ± 1 standard error"
-    return scatter(MILLISECONDS, drawn, Heading(info.study, lines, note), info.images)
+    return scatter(MILLISECONDS, drawn, Heading(info.study, lines, note), validation(info.metric, info.images))
 
 
 def verdict(info: LatencyInfo) -> list[str]:

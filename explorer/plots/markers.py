@@ -25,7 +25,7 @@ class Marker:
     Attributes:
         trial: its number.
         x: what the accuracy is drawn over: params, bytes, milliseconds.
-        accuracy: val_acc in [0, 1], the mean over its seeds.
+        accuracy: the study's metric, 1 at most, the mean over its seeds.
         error: standard error of `accuracy`.
         text: what the pointer shows, lines separated by <br>.
         anchor: name of the published network, or None.
@@ -110,7 +110,7 @@ def accuracy_range(markers: Sequence[Marker]) -> tuple[float, float]:
     low = min(marker.accuracy - marker.error for marker in whole if marker.accuracy >= fence)
     high = max(min(1.0, marker.accuracy + marker.error) for marker in markers)
     margin = max(0.06 * (high - low), 0.004)
-    return max(low - margin, 0.0), high + margin
+    return (max(low - margin, 0.0) if low >= 0 else low - margin), high + margin
 
 
 def _marker(trial: TrialRecord, images: int, on_front: bool) -> Marker:
@@ -134,7 +134,7 @@ def _text(trial: TrialRecord, accuracy: float, error: float, images: int, on_fro
     source = f"{seeds} seeds" if seeds > 1 else f"{images} images"
     lines = [
         f"<b>{head}</b>" + (", on the front" if on_front else ""),
-        f"val_acc {accuracy:.2%} ± {error:.2%} ({source})",
+        f"{trial.metric} {accuracy:.2%} ± {error:.2%} ({source})",
         f"params {trial.params:,}   macs {trial.macs:,}",
         f"epochs {trial.epochs}" + (f" ({escape(trial.reason)})" if trial.reason else ""),
     ]

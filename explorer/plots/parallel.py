@@ -60,9 +60,9 @@ def info(record: StudyRecord) -> Parallel:
     axes = [_axis(name, [trial.metaparameters.get(name) for trial in trials]) for name in names]
     if trials:
         axes.append(_numbers("params", [float(trial.params) for trial in trials], log=True))
-        axes.append(_numbers("val_acc", [trial.accuracy or 0.0 for trial in trials], log=False))
+        axes.append(_numbers(record.metric, [trial.accuracy or 0.0 for trial in trials], log=False, share=True))
     front = {trial.number for trial in front_trials(record)}
-    return Parallel(tuple(axes), _shares(trials, front))
+    return Parallel(tuple(axes), _shares(record.metric, trials, front))
 
 
 def figure(info: Parallel) -> Figure:
@@ -124,7 +124,7 @@ def _rounded(place: float | None) -> float | None:
     return None if place is None else round(place, 4)
 
 
-def _shares(trials: Sequence[TrialRecord], front: set[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def _shares(metric: str, trials: Sequence[TrialRecord], front: set[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """The lower half by accuracy, the next four tenths, the best tenth, and the front, which counts as that alone."""
     order = sorted(
         (i for i, trial in enumerate(trials) if trial.number not in front), key=lambda i: _accuracy(trials[i])
@@ -132,7 +132,7 @@ def _shares(trials: Sequence[TrialRecord], front: set[int]) -> tuple[tuple[str, 
     half, most = len(order) // 2, len(order) * 9 // 10
     on_front = tuple(i for i, trial in enumerate(trials) if trial.number in front)
     return (
-        ("lower half by val_acc", tuple(order[:half])),
+        (f"lower half by {metric}", tuple(order[:half])),
         ("next 40 %", tuple(order[half:most])),
         ("best 10 %", tuple(order[most:])),
         ("front", on_front),
@@ -156,7 +156,7 @@ def _axis(name: str, values: Sequence[Any]) -> Axis:
     return Axis(name, tuple((y, word) for word, y in place.items()), places)
 
 
-def _numbers(name: str, values: Sequence[float | None], *, log: bool) -> Axis:
+def _numbers(name: str, values: Sequence[float | None], *, log: bool, share: bool = False) -> Axis:
     known = [value for value in values if value is not None]
     scale = math.log10 if log else float
     low, high = scale(min(known)), scale(max(known))
@@ -166,5 +166,5 @@ def _numbers(name: str, values: Sequence[float | None], *, log: bool) -> Axis:
 
     distinct = sorted(set(known))
     shown = distinct if len(distinct) <= FEW else [distinct[0], distinct[-1]]
-    ticks = tuple((place(value), f"{value:.1%}" if name == "val_acc" else si(value)) for value in shown)
+    ticks = tuple((place(value), f"{value:.1%}" if share else si(value)) for value in shown)
     return Axis(name, ticks, tuple(None if value is None else place(value) for value in values))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from explorer.plots.labels import ABOVE, ASIDE, label_places, published_name
 from explorer.plots.markers import Marker, accuracy_range
 from explorer.plots.style import AXIS, FONT, GREY, INK, SLATE, faded, size_ticks
+from explorer.results.record import ACCURACY
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -93,14 +94,14 @@ WORDS_APART = 0.12
 """Least distance of two texts beside each other, as a share of the figure: of "10% to 42%" on a phone."""
 
 
-def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, images: int | None = None) -> Figure:
+def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, accuracy: str) -> Figure:
     """Draws series and fronts, the first at the bottom.
 
     Args:
         axis: what the accuracy is drawn over.
         drawn: what there is to see; a series without a network stays out of the legend.
         heading: words around it.
-        images: size of the validation split, for the title of the accuracy axis.
+        accuracy: title of the accuracy axis; see `validation`.
     """
     from plotly import graph_objects as go
 
@@ -114,10 +115,16 @@ def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, images:
                for stopped in (True, False)]  # fmt: skip
     figure = go.Figure(traces)
     figure.update_traces(selector=lambda trace: not trace.x, visible=False)
-    figure.update_layout(_layout(axis, heading, images, place))
+    figure.update_layout(_layout(axis, heading, accuracy, place))
     steps = [one for one in drawn if isinstance(one, Step)]
     figure.update_layout(annotations=[*_note(heading.note), *_names(series, steps, every, place)])
     return figure
+
+
+def validation(metric: str, images: int | None = None) -> str:
+    """The title of the accuracy axis, of a study's metric on so many validation images."""
+    name = "validation accuracy" if metric == ACCURACY else metric
+    return name + (f" ({images:,} images)" if images is not None else "")
 
 
 def on_page(figure: Figure) -> Figure:
@@ -240,11 +247,10 @@ def _ends(axis: Axis, values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _layout(axis: Axis, heading: Heading, images: int | None, place: _Place) -> dict[str, Any]:
+def _layout(axis: Axis, heading: Heading, accuracy: str, place: _Place) -> dict[str, Any]:
     floor, ceiling = place.y
     lines = "<br>".join(map(escape, heading.lines))
     title = f"<b>{escape(heading.title)}</b><br><span style='font-size:13px;color:{SLATE}'>{lines}</span>"
-    accuracy = "validation accuracy" + (f" ({images:,} images)" if images is not None else "")
     return {
         "template": "plotly_white",
         "font": {"family": FONT, "size": 14, "color": INK},

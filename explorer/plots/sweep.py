@@ -32,7 +32,7 @@ class SweepPoint:
     Attributes:
         values: of the metaparameter; several where they build the same network (on small images a pool may be dropped).
         trial: its number.
-        by_seed: {seed: val_acc}, each from a training of its own.
+        by_seed: {seed: the study's metric}, each from a training of its own.
         accuracy: their mean.
         error: standard error of `accuracy`: over the seeds, or binomial if there is one.
         params, macs, activation_bytes, peak_activation_bytes: see `explorer.arch.cost.Cost`.
@@ -228,7 +228,7 @@ def _point(values: tuple[Any, ...], trial: TrialRecord, images: int) -> SweepPoi
     return SweepPoint(
         values=values,
         trial=trial.number,
-        by_seed={seed: curve[-1]["val_acc"] for seed, curve in zip(trial.seeds, trial.curves, strict=True) if curve},
+        by_seed={seed: curve[-1][trial.metric] for seed, curve in zip(trial.seeds, trial.curves, strict=True) if curve},
         accuracy=trial.accuracy,
         error=trial.error(images),
         params=counted.params,

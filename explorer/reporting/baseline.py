@@ -21,7 +21,7 @@ class TradeOff:
     Attributes:
         trial: the network's.
         ratio: its params over the canonical network's.
-        gain: its val_acc minus the canonical network's.
+        gain: its metric minus the canonical network's.
         error: standard error of `gain`, as if the two had been measured independently.
     """
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FEW = 6
 """Networks below the axis up to which their accuracy stands beside them."""
 BARS = (
-    "Bars: ± 1 standard error of val_acc, over the seeds, or over the images where there is one; networks whose bars "
+    "Bars: ± 1 standard error of {metric}, over the seeds, or over the images where there is one; networks whose bars "
     "overlap are not told apart. Networks stopped early are on no front."
 )
 CHOICE = '<p class="screen"><label>network <select aria-label="network"></select></label></p>'
@@ -45,7 +45,7 @@ def front_section(place: int, record: StudyRecord) -> str:
         [
             f'<section id="pareto{place}" class="long"><h2>The front: accuracy over size</h2>{words}',
             f'<div class="picks">{document.figure_html(f"pareto{place}", _figure(record, place))}</div>',
-            f'<p class="note">{escape(BARS)} A click on a network shows it below.</p>',
+            f'<p class="note">{escape(BARS.format(metric=record.metric))} A click on a network shows it below.</p>',
             f'<div class="panel" id="panel_{place}" data-first="{first}">{CHOICE}<div class="body"></div></div>',
             _table(record, place) if front else "<p>No trial has finished yet.</p>",
             *templates,
@@ -71,7 +71,7 @@ def _table(record: StudyRecord, place: int) -> str:
     front = front_trials(record)
     other = baseline.canonical(record)
     shown = {trial.number: trial for trial in [*front, *([other] if other else [])]}
-    heads = ["trial", "network", "val_acc", "params", f"/ {baseline.name()}", "/ AlexNet"]
+    heads = ["trial", "network", record.metric, "params", f"/ {baseline.name()}", "/ AlexNet"]
     classes = ["word", "word", "", "", "", ""]
     rows = []
     for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):

@@ -23,7 +23,7 @@ def section(record: StudyRecord, found: Sequence[Timed]) -> Section:
     shown = sorted(found, key=lambda one: one.latencies[RUNTIMES[-1]].median)
     rows = tuple((one.network, f"{one.macs:,}", *_milliseconds(one)) for one in shown)
     where = f"Measured on {found[0].conditions}; load average {max(one.load for one in found):.1f} at most."
-    note = "Bars: 10th to 90th percentile of the calls; ± 1 standard error of val_acc."
+    note = f"Bars: 10th to 90th percentile of the calls; ± 1 standard error of {record.metric}."
     figures = (on_page(latency.figure(info)),)
     lines = (where, *latency.verdict(info))
     return Section("latency", "Accuracy over latency", lines, heads, rows, figures=figures, width=900, note=note)

@@ -53,7 +53,7 @@ def detail(record: StudyRecord, trial: TrialRecord, options: str) -> dict[str, A
     whole = trial.state == "COMPLETE"
     score = f"{100 * (trial.accuracy or 0):.2f} ± {100 * trial.error(record.val_images):.2f} %"
     facts = [
-        ["val_acc", score + ("" if whole else f" when it stopped, {trial.reason or trial.state}")],
+        [trial.metric, score + ("" if whole else f" when it stopped, {trial.reason or trial.state}")],
         ["params", f"{trial.params:,}"],
         ["bytes", f"{trial.bytes:,} in fp32"],
         ["macs", f"{trial.macs:,}"],
@@ -71,7 +71,7 @@ def detail(record: StudyRecord, trial: TrialRecord, options: str) -> dict[str, A
         "title": title(trial),
         "facts": facts,
         "layers": layers(trial),
-        "curves": [[round(epoch["val_acc"], 4) for epoch in curve] for curve in trial.curves],
+        "curves": [[round(epoch[trial.metric], 4) for epoch in curve] for curve in trial.curves],
         "stopped": not whole,
         "command": f"python -m explorer.retrain {trial.number} {options}".strip() if whole else "",
     }

@@ -18,7 +18,7 @@ TOLD = {"significant": "told"}
 """Names in the data where they differ from those in the code."""
 
 ERRORS_NOTE = (
-    "Error: 1 - val_acc of networks drawn uniformly from the space and trained to the end. Bands and intervals: 95 % "
+    "Error: 1 - {metric} of networks drawn uniformly from the space and trained to the end. Bands and intervals: 95 % "
     "by bootstrap over the networks. At equal size: log params is cut into up to 10 bins, and each that holds "
     "networks (of both studies, where there are two) weighs the same (arXiv:1905.13214)."
 )
@@ -118,7 +118,7 @@ def _errors(found: SpaceStatistics) -> Section:
         rows=tuple(rows),
         figures=tuple(distribution.figure(info) for info in _infos(found) if info.curves),
         width=420,
-        note=ERRORS_NOTE if rows else "",
+        note=ERRORS_NOTE.format(metric=found.as_drawn.metric) if rows else "",
     )
 
 
@@ -178,7 +178,7 @@ def _importance(found: SpaceStatistics) -> Section:
             "metaparameter",
             "importance",
             "by chance up to",
-            "mean val_acc above what is usual at the size, points",
+            f"mean {info.metric} above what is usual at the size, points",
         ),
         rows=rows,
         words=(0, 3),

@@ -22,7 +22,10 @@ def tiles(record: StudyRecord) -> str:
     if front:
         best = front[-1]
         shown.append(
-            (f"{100 * (best.accuracy or 0):.1f} %", f"best val_acc (trial {best.number}, {si(best.params)} params)")
+            (
+                f"{100 * (best.accuracy or 0):.1f} %",
+                f"best {record.metric} (trial {best.number}, {si(best.params)} params)",
+            )
         )
     found = [one for one in baseline.best_trade_offs(record) if one.gain >= -one.error]
     if found:
@@ -87,7 +90,7 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
         ["epochs saved by stopping", *(f"{one.saved:,}" for one in took)],
         ["training time", *(duration(one.seconds) for one in took)],
         ["networks on the front", *(f"{len(front_trials(record)):,}" for record in records)],
-        ["best val_acc", *(_score(record, best) for record, best in zip(records, bests, strict=True))],
+        [f"best {records[0].metric}", *(_score(record, best) for record, best in zip(records, bests, strict=True))],
         [same, *(f"{one.trial.params:,} ({one.size})" if one else "none" for one in smaller)],
         [
             "hypervolume, from one corner",
@@ -102,7 +105,7 @@ def _majority(record: StudyRecord) -> str:
     always = majority(record)
     if always is None:
         return "unknown"
-    return f"val_acc {always.val_acc:.4f} by {always.name!r}" + WORSE * (not always.beaten)
+    return f"{record.metric} {always.value:.4f} by {always.name!r}" + WORSE * (not always.beaten)
 
 
 def _score(record: StudyRecord, trial: TrialRecord | None) -> str:

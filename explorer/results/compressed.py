@@ -18,9 +18,11 @@ class Compressed:
         params: of the network.
         seeds: of the trainings.
         bytes: of each seed's file.
-        before, after: val_acc of each seed's network as trained, and as decoded from its file.
+        before, after: the study's metric of each seed's network as trained, and as decoded from its file.
         nonzero: weights of each seed's network that are not zero.
         val_images: size of the validation split.
+        metric: its name.
+        errors: of `after` over the images; None where they are binomial.
     """
 
     study: str
@@ -34,6 +36,8 @@ class Compressed:
     after: tuple[float, ...]
     nonzero: tuple[int, ...]
     val_images: int
+    metric: str = "val_acc"
+    errors: tuple[float | None, ...] = ()
 
     @property
     def size(self) -> float:
@@ -47,7 +51,7 @@ class Compressed:
 
     @property
     def accuracy(self) -> float:
-        """Mean val_acc of the decoded networks."""
+        """Mean metric of the decoded networks."""
         return mean(self.after)
 
     @property
@@ -55,11 +59,13 @@ class Compressed:
         """Standard error of `accuracy`: of the seeds, or, of a single one, the images'."""
         if len(self.after) > 1:
             return stdev(self.after) / math.sqrt(len(self.after))
+        if self.errors and self.errors[0] is not None:
+            return self.errors[0]
         return math.sqrt(self.accuracy * (1 - self.accuracy) / self.val_images)
 
     @property
     def lost(self) -> tuple[float, float]:
-        """Mean loss of val_acc over the seeds and its standard error (0 for a single seed)."""
+        """Mean loss of the metric over the seeds and its standard error (0 for a single seed)."""
         differences = [old - new for old, new in zip(self.before, self.after, strict=True)]
         spread = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
         return mean(differences), spread
@@ -80,6 +86,6 @@ class Compressed:
         many = len(self.seeds) > 1
         points = f"{100 * lost:+.2f}" + (f" ± {100 * error:.2f}" if many else "")
         return (
-            f"{self.size:,.0f} bytes, {self.ratio:.1f} times below fp32; val_acc {mean(self.before):.4f} -> "
+            f"{self.size:,.0f} bytes, {self.ratio:.1f} times below fp32; {self.metric} {mean(self.before):.4f} -> "
             f"{self.accuracy:.4f}, {points} points lost ({f'mean of {len(self.seeds)} seeds' if many else 'one seed'})"
         )

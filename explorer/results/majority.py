@@ -15,12 +15,12 @@ class Majority:
 
     Attributes:
         name: of the class.
-        val_acc: what it reaches.
+        value: what it reaches, in the metric of the study.
         beaten: whether a finished network is better; true as well where none has finished.
     """
 
     name: str
-    val_acc: float
+    value: float
     beaten: bool
 
 

@@ -129,7 +129,7 @@ def knee(points: Sequence[Point]) -> int:
 
 
 def point(trial: TrialRecord) -> Point:
-    """(params, val_acc) of a trial that has an accuracy."""
+    """(params, metric) of a trial that has an accuracy."""
     if trial.accuracy is None:
         raise FrontError(f"trial {trial.number} has no accuracy: it is {trial.state}")
     return trial.params, trial.accuracy

@@ -14,13 +14,16 @@ from functools import cached_property
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from explorer.results.metric import metric_of, short_name
+
 if TYPE_CHECKING:
     import optuna
 
 PLACES = ("dir", "labels", "cache", "workers")
 """Keys of a study's data that say where they lie and how they are read, and may change while the data do not."""
-EARLIER = {"data.draft": False, "data.unreadable": "stop"}
+EARLIER = {"data.draft": False, "data.unreadable": "stop", "metric": "accuracy"}
 """Values of keys that studies of earlier versions do not have."""
+ACCURACY = "val_acc"
 REQUIRED = {"identity": str, "params": int, "bytes": int, "macs": int, "architecture": str, "seeds": list}
 """Attributes of every trial, and their types."""
 
@@ -34,13 +37,14 @@ class TrialRecord:
         state: Optuna's state: RUNNING, COMPLETE, PRUNED (stopped early) or FAIL.
         metaparameters: the point of the space; empty for an anchor from outside it.
         anchor: name of the published network, or None.
+        metric: what the study maximises, by its name in the curves.
         uniform: whether it belongs to the sample for statistics: drawn uniformly whatever the sampler, never stopped.
         identity: of the architecture.
         params, bytes, macs: exact cost.
         architecture: its JSON.
         seeds: one training each.
         curves: for each seed, in the same order, one dict an epoch: epoch (from 1), train_loss, val_loss, val_acc, lr,
-            seconds.
+            seconds; and the study's metric, where it is another, and after the last epoch of a rung its error.
         device: where it trained, in words.
         devices: how many devices it trained on at once.
         started, ended: seconds since 1970; ended is 0 while it runs.
@@ -66,11 +70,12 @@ class TrialRecord:
     adjusted: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     uniform: bool = False
+    metric: str = ACCURACY
 
     @cached_property
     def mean_curve(self) -> tuple[float, ...]:
-        """Mean val_acc over the seeds after each epoch that all of them have finished."""
-        curves = [[epoch["val_acc"] for epoch in curve[: self.epochs]] for curve in self.curves]
+        """Mean `metric` over the seeds after each epoch that all of them have finished."""
+        curves = [[epoch[self.metric] for epoch in curve[: self.epochs]] for curve in self.curves]
         return tuple(curves[0]) if len(curves) == 1 else tuple(map(mean, zip(*curves, strict=True)))
 
     @cached_property
@@ -80,12 +85,12 @@ class TrialRecord:
 
     @cached_property
     def accuracies(self) -> tuple[float, ...]:
-        """val_acc of each seed after its last epoch."""
-        return tuple(curve[-1]["val_acc"] for curve in self.curves if curve)
+        """`metric` of each seed after its last epoch."""
+        return tuple(curve[-1][self.metric] for curve in self.curves if curve)
 
     @cached_property
     def accuracy(self) -> float | None:
-        """Mean val_acc over the seeds of a finished trial; None while it runs, and if it failed."""
+        """Mean `metric` over the seeds of a finished trial; None while it runs, and if it failed."""
         return mean(self.accuracies) if self.state in ("COMPLETE", "PRUNED") and self.accuracies else None
 
     @cached_property
@@ -94,9 +99,13 @@ class TrialRecord:
         return sum(epoch.get("seconds", 0.0) for curve in self.curves for epoch in curve)
 
     def error(self, images: int) -> float:
-        """Standard error of `accuracy`: over the seeds if there are several, else binomial over `images`."""
+        """Standard error of `accuracy`: over the seeds if there are several, else over `images`: binomial, or where the
+        metric is no share of them as the training's bootstrap found it."""
         if len(self.accuracies) > 1:
             return stdev(self.accuracies) / math.sqrt(len(self.accuracies))
+        last = next((curve[-1] for curve in self.curves if curve), {})
+        if f"{self.metric}_error" in last:
+            return last[f"{self.metric}_error"]
         p = self.accuracies[0] if self.accuracies else 0.0
         # Wilson's centre keeps the error above zero at an accuracy of 0 or 1.
         centre = (p * images + 2) / (images + 4)
@@ -109,7 +118,8 @@ class StudyRecord:
 
     Attributes:
         name: of the study.
-        config: what defines it, as plain data: space, data, recipe, sampler, stopping, seed, seeds, epochs.
+        config: what defines it, as plain data: space, data, recipe, metric, sampler, stopping, seed, seeds,
+            epochs.
         facts: data set and machine: input_shape, classes, images (of train, val and test), fingerprint (of the data),
             versions, git_commit, key (16 random hex digits, by which other programs know the study). Studies of earlier
             versions lack fingerprint and key.
@@ -126,6 +136,11 @@ class StudyRecord:
         """Size of the validation split."""
         return int(self.facts["images"]["val"])
 
+    @property
+    def metric(self) -> str:
+        """What it maximises, by its name in the curves: val_acc, or another."""
+        return f"val_{short_name(metric_of(self.config))}"
+
     @cached_property
     def finished(self) -> tuple[TrialRecord, ...]:
         """Trials trained to their last epoch."""
@@ -140,18 +155,20 @@ class TrialError(ValueError):
     """A trial that another program made, or that has lost something: why it is left out."""
 
 
-def read_trials(trials: Iterable[optuna.trial.FrozenTrial]) -> tuple[list[TrialRecord], dict[int, str]]:
-    """The trials that can be read, and why the others cannot, by number."""
+def read_trials(
+    trials: Iterable[optuna.trial.FrozenTrial], metric: str = ACCURACY
+) -> tuple[list[TrialRecord], dict[int, str]]:
+    """The trials of a study with this metric that can be read, and why the others cannot, by number."""
     records, left_out = [], {}
     for trial in trials:
         try:
-            records.append(read_trial(trial))
+            records.append(read_trial(trial, metric))
         except TrialError as error:
             left_out[trial.number] = str(error)
     return records, left_out
 
 
-def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
+def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY) -> TrialRecord:
     """Reads one trial; one that was taken over and does not run yet counts as running.
 
     Raises:
@@ -167,7 +184,7 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         if not isinstance(attributes.get(name), kind):
             raise TrialError(f"has {'a broken' if name in attributes else 'no'} {name}")
     state = "RUNNING" if trial.state.name == "WAITING" else trial.state.name
-    curves = tuple(_curve(attributes, seed) for seed in attributes["seeds"])
+    curves = tuple(_curve(attributes, seed, metric) for seed in attributes["seeds"])
     if state == "COMPLETE" and not all(curves):
         lost = next(seed for seed, curve in zip(attributes["seeds"], curves, strict=True) if not curve)
         raise TrialError(f"has no curve_{lost}")
@@ -190,13 +207,14 @@ def read_trial(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         adjusted=attributes.get("adjusted", {}),
         reason=attributes.get("reason", ""),
         uniform=attributes.get("uniform", False),
+        metric=metric,
     )
 
 
-def _curve(attributes: Mapping[str, Any], seed: Any) -> tuple[dict[str, float], ...]:
+def _curve(attributes: Mapping[str, Any], seed: Any, metric: str) -> tuple[dict[str, float], ...]:
     curve = attributes.get(f"curve_{seed}", ())
     try:
-        if all(isinstance(epoch["val_acc"], int | float) for epoch in curve):
+        if all(isinstance(epoch[metric], int | float) for epoch in curve):
             return tuple(curve)
     except (TypeError, KeyError):
         pass

@@ -17,11 +17,13 @@ class Retrained:
 
     Attributes:
         study, trial, identity, params: which network.
-        recorded, again: val_acc of each recorded seed, in the study and now.
+        recorded, again: the study's metric of each recorded seed, in the study and now.
         recorded_device, device: where each was trained.
         same_params, same_identity: whether the network built from the study's metaparameters is the recorded one.
         seeds: the fresh seeds, trained on train and val.
         test_acc: of each fresh seed.
+        metric: the study's, by its name behind `test_`; test: of each fresh seed.
+        test_errors: standard errors of `test` over the images; None where they are binomial.
         test_images: size of the test split.
         confusion: of the first fresh seed's network on the test split; see `explorer.results.confusion.Confusion`.
         class_names: in the order of their numbers; empty if unknown.
@@ -39,6 +41,9 @@ class Retrained:
     same_identity: bool
     seeds: tuple[int, ...]
     test_acc: tuple[float, ...]
+    metric: str
+    test: tuple[float, ...]
+    test_errors: tuple[float | None, ...]
     test_images: int
     confusion: Sequence[Sequence[int]] = ()
     class_names: Sequence[str] = ()
@@ -50,16 +55,16 @@ class Retrained:
 
     @property
     def test_error(self) -> float:
-        """Standard error of the mean test_acc, over test images and seeds."""
-        p = mean(self.test_acc)
-        images = p * (1 - p) / self.test_images
-        seeds = stdev(self.test_acc) ** 2 / len(self.test_acc) if len(self.test_acc) > 1 else 0.0
+        """Standard error of the mean of `test`, over test images and seeds."""
+        p, given = mean(self.test), [error for error in self.test_errors if error is not None]
+        images = mean(given) ** 2 if given else p * (1 - p) / self.test_images
+        seeds = stdev(self.test) ** 2 / len(self.test) if len(self.test) > 1 else 0.0
         return math.sqrt(images + seeds)
 
     @property
     def luck(self) -> float:
-        """val_acc in the search less the mean test_acc of fresh seeds: the optimism of choosing by val_acc."""
-        return mean(self.recorded) - mean(self.test_acc)
+        """The metric in the search less the mean on the test images of fresh seeds: the optimism of choosing by it."""
+        return mean(self.recorded) - mean(self.test)
 
 
 def model_card(
@@ -97,8 +102,8 @@ def model_card(
         "identity": trial.identity,
         "params": f"{trial.params:,} ({trial.bytes:,} bytes in fp32)",
         "MACs": f"{trial.macs:,} an image",
-        "test_acc": test_words(result),
-        "val_acc in the search": f"{mean(result.recorded):.4f}, chosen among {len(record.finished)} networks",
+        f"test_{result.metric}": test_words(result),
+        f"{record.metric} in the search": f"{mean(result.recorded):.4f}, chosen among {len(record.finished)} networks",
         "reproduced": "yes, exactly" if result.reproduced else "no",
         "weights": f"seed {result.seeds[0]}, trained on train and val ({images:,} images)",
         "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
@@ -114,16 +119,19 @@ def model_card(
 
 
 def test_words(result: Retrained) -> str:
-    """test_acc with its error, in words."""
-    spread = f", standard deviation {stdev(result.test_acc):.4f}" if len(result.test_acc) > 1 else ""
-    over = f"mean of {len(result.test_acc)} fresh seeds{spread}, {result.test_images:,} images"
-    return f"{mean(result.test_acc):.4f} ± {result.test_error:.4f} ({over})"
+    """The metric on the test images with its error, in words."""
+    spread = f", standard deviation {stdev(result.test):.4f}" if len(result.test) > 1 else ""
+    over = f"mean of {len(result.test)} fresh seeds{spread}, {result.test_images:,} images"
+    accuracy = "" if result.metric == "acc" else f"; test_acc {mean(result.test_acc):.4f}"
+    return f"{mean(result.test):.4f} ± {result.test_error:.4f} ({over}){accuracy}"
 
 
-def luck_words(record: StudyRecord, result: Retrained) -> str:
-    """How much of the search's val_acc was luck, with its error."""
+def luck_words(record: StudyRecord, trial: TrialRecord, result: Retrained) -> str:
+    """How much of what a trial reached in the search was luck, with its error."""
     p = mean(result.recorded)
-    error = math.sqrt(p * (1 - p) / record.val_images + result.test_error**2)
+    images = p * (1 - p) / record.val_images if result.metric == "acc" else trial.error(record.val_images) ** 2
+    error = math.sqrt(images + result.test_error**2)
     points, within = 100 * result.luck, 100 * error
     verdict = "within the error" if abs(points) <= 2 * within else "more than twice the error"
-    return f"luck in the search's val_acc: {points:+.2f} ± {within:.2f} points (val_acc less test_acc, {verdict})"
+    less = f"{record.metric} less test_{result.metric}"
+    return f"luck in the search's {record.metric}: {points:+.2f} ± {within:.2f} points ({less}, {verdict})"

@@ -20,10 +20,10 @@ def find(record: StudyRecord, target: str, within: float = 0.01) -> TrialRecord:
 
     Args:
         record: the study.
-        target: `best` (highest val_acc on the front, of equals the one with the fewest params), `knee` (where the
-            front bends), `smallest` (fewest params within `within` of the best val_acc), `canonical` (SqueezeNet
+        target: `best` (highest metric on the front, of equals the one with the fewest params), `knee` (where the
+            front bends), `smallest` (fewest params within `within` of the best metric), `canonical` (SqueezeNet
             v1.0), a trial number, or the beginning of an identity (6 digits or more).
-        within: val_acc that `smallest` may give up, between 0 and 1.
+        within: what of the metric `smallest` may give up, between 0 and 1.
 
     Raises:
         TargetError: if it names none.

@@ -8,7 +8,7 @@ from typing import Any
 from explorer.results.record import EARLIER, PLACES
 from explorer.storage.patient import StudyError
 
-DEFINING = ("space", "data", "recipe", "epochs", "seed", "seeds")
+DEFINING = ("space", "data", "recipe", "metric", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
 
 
@@ -24,7 +24,7 @@ def check_config(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any],
     Raises:
         StudyError: naming a key that differs, and both values.
     """
-    old, new = (dict(_flat({key: config.get(key) for key in DEFINING})) for config in (stored, asked))
+    old, new = (dict(_flat({key: config[key] for key in DEFINING if key in config})) for config in (stored, asked))
     places = {f"data.{key}" for key in PLACES} if "fingerprint" in facts else set()
     for key in sorted((old.keys() | new.keys()) - places):
         then, now = (config.get(key, EARLIER.get(key)) for config in (old, new))

@@ -27,8 +27,6 @@ from explorer.samplers.shadow import DIRECTIONS
 from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, there, why
 from explorer.storage.same_study import check_config, check_data
 
-OBJECTIVES = ("val_acc", "params")
-"""Names of a trial's two values in Optuna's tools."""
 SAID = 5
 """Trials that are left out of which a line says why."""
 RESTORE = "put back a copy of the database, or search on under another name with study=NAME"
@@ -54,9 +52,10 @@ def load(url: str, name: str | None) -> StudyRecord:
         attributes = _attributes(storage, studies[name], name)
         if "facts" not in attributes:
             raise StudyError(f"study {name} was not made by explorer, or is being made now")
-        trials, left_out = read_trials(storage.get_all_trials(studies[name], deepcopy=False))
+        record = StudyRecord(name, attributes["config"], attributes["facts"])
+        trials, left_out = read_trials(storage.get_all_trials(studies[name], deepcopy=False), record.metric)
         _say_left_out(name, left_out)
-        return StudyRecord(name, attributes["config"], attributes["facts"], tuple(trials))
+        return replace(record, trials=tuple(trials))
     except DATABASE_ERRORS as error:
         raise StudyError(f"the storage cannot be read: {why(error, url)}") from None
 
@@ -135,7 +134,9 @@ class StudyStore:
         elif self.storage.get_n_trials(self.study_id):
             raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
         else:  # new, or cut off while it was being made
-            self.storage.set_study_system_attr(self.study_id, "study:metric_names", list(OBJECTIVES))
+            self.storage.set_study_system_attr(
+                self.study_id, "study:metric_names", [StudyRecord(name, config, facts).metric, "params"]
+            )
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
@@ -177,7 +178,7 @@ class StudyStore:
         self.frozen |= {trial.number: trial for trial in found}
         self._ids |= {trial.number: trial._trial_id for trial in found}
         self.next_number += len(found)
-        own, left_out = read_trials(found)
+        own, left_out = read_trials(found, self._base.metric)
         self.left_out |= left_out
         self.enqueued |= {
             number: dict(self.frozen[number].system_attrs["fixed_params"])
@@ -219,7 +220,7 @@ class StudyStore:
         template.number = self.next_number
         self.next_number += 1
         self._unwritten.append(partial(self._write_new, template))
-        return self._keep(read_trial(template))
+        return self._keep(read_trial(template, self._base.metric))
 
     def take_over(self, number: int, proposal: Proposal, attributes: Mapping[str, Any]) -> TrialRecord:
         """Makes an enqueued trial one of the study's, which runs; arguments as of `create`."""
@@ -236,7 +237,7 @@ class StudyStore:
         self.storage.set_trial_state_values(trial_id, TrialState.RUNNING)
         self.frozen[number] = self.storage.get_trial(trial_id)
         del self.enqueued[number], self.left_out[number]
-        trial = self._keep(read_trial(self.frozen[number]))
+        trial = self._keep(read_trial(self.frozen[number], self._base.metric))
         self.trials = dict(sorted(self.trials.items()))
         return trial
 

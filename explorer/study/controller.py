@@ -19,6 +19,7 @@ from typing import Any
 from explorer.arch import Architecture, Totals, totals
 from explorer.launchers import Launcher
 from explorer.results.budget import Budget
+from explorer.results.metric import metric_of
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Candidate, Proposal, Proposer
 from explorer.samplers.distributions import distributions
@@ -87,6 +88,7 @@ class Controller:
         self.recovery = Recovery(store, launcher, runs, timeout)
         config, facts = store.record.config, store.record.facts
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
+        self.metric = metric_of(config)
         self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
         self.input_shape: tuple[int, int, int] = tuple(facts["input_shape"])
         self.classes = int(facts["classes"])
@@ -298,6 +300,7 @@ class Controller:
             last_epoch=self.loop.next_rung(first),
             epochs=self.epochs,
             folder=str(training_folder(self.runs, number, trial.seeds[at])),
+            metric=self.metric,
         )
         future = self.launcher.submit(slot, train, asdict(job))
         self.in_flight[future] = InFlight(number, job, slot, tries + 1, time.time())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from explorer.launchers import Launcher, WorkerDied
+from explorer.results.metric import metric_of
 from explorer.study.recovery import TRIES
 from explorer.training.worker import data_facts
 
@@ -19,24 +20,29 @@ Counted: TypeAlias = Callable[[int, int], None]
 
 
 def ask_facts(
-    launcher: Launcher, data: dict[str, Any], check: bool, progress: Path | None = None, counted: Counted | None = None
+    launcher: Launcher,
+    config: Mapping[str, Any],
+    check: bool,
+    progress: Path | None = None,
+    counted: Counted | None = None,
 ) -> dict[str, Any]:
     """Facts of a data set, from the first worker; one that dies is started again.
 
     Args:
         launcher: where the workers are.
-        data: see `explorer.data.load`.
+        config: of the study.
         check: whether it looks at every image.
         progress: a file in which it counts them meanwhile.
         counted: called now and then with how many it has looked at, and how many there are.
 
     Raises:
         DataError: if the data are absent or an image cannot be read.
+        MetricError: if the metric cannot be made, or gives no number.
     """
     file = None if progress is None else str(progress.absolute())
     try:
         for attempt in count(1):
-            asked = launcher.submit(0, data_facts, data, check, file)
+            asked = launcher.submit(0, data_facts, config["data"], check, file, metric_of(config))
             while progress and counted and wait([asked], timeout=0.2).not_done:
                 with suppress(OSError, ValueError):
                     done, total = map(int, progress.read_text().split())
@@ -49,6 +55,7 @@ def ask_facts(
     raise AssertionError
 
 
-def read_elsewhere(launcher: Launcher, data: dict[str, Any]) -> Reading:
+def read_elsewhere(launcher: Launcher, config: Mapping[str, Any]) -> Reading:
     """Has the other workers read the data meanwhile."""
-    return {launcher.submit(slot, data_facts, data): slot for slot in range(1, len(launcher.slots))}
+    asked = config["data"], False, None, metric_of(config)
+    return {launcher.submit(slot, data_facts, *asked): slot for slot in range(1, len(launcher.slots))}

@@ -23,7 +23,7 @@ OUT_OF_MEMORY_MESSAGES = ("DefaultCPUAllocator: can't allocate memory", "CUDA er
 """Messages of others: torch's allocator for the CPU, and CUDA itself."""
 
 
-COMMON = ("DataError", "RecipeError", "ImportError", "ModuleNotFoundError")
+COMMON = ("DataError", "MetricError", "RecipeError", "ImportError", "ModuleNotFoundError")
 """Types of error that every trial would meet; so it would the operating system's (OSError)."""
 ALIKE = 3
 """Trials that fail in the same way, before any has finished, after which it is taken for every trial's failure."""

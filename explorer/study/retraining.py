@@ -13,6 +13,7 @@ from typing import Any
 from explorer.arch import Architecture, cost
 from explorer.data import OWN
 from explorer.launchers import Launcher, WorkerDied
+from explorer.results.metric import metric_of, own_code, short_name
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
 from explorer.space import parse
@@ -35,17 +36,18 @@ def fresh_seeds(trial: TrialRecord, count: int) -> tuple[int, ...]:
     return tuple(max(trial.seeds) + FRESH + k for k in range(count))
 
 
-def with_data_at(record: StudyRecord, places: Mapping[str, str | None]) -> StudyRecord:
+def with_data_at(record: StudyRecord, places: Mapping[str, str | None], metric: str | None = None) -> StudyRecord:
     """The study, its data taken from where they lie now.
 
     Args:
         record: the study.
         places: `dir` and `labels`, None: where they lay; and `target`, the user's code that makes them.
+        metric: the user's code that measures.
 
     Raises:
         StudyError: if its data have no such place, or are code that is not named: a study comes from anywhere.
     """
-    check_own_code(record, places.get("target"))
+    check_own_code(record, places.get("target"), metric)
     data, moved = record.config["data"], {key: place for key, place in places.items() if place is not None}
     for key, place in moved.items():
         if key not in data:
@@ -53,13 +55,18 @@ def with_data_at(record: StudyRecord, places: Mapping[str, str | None]) -> Study
     return replace(record, config=record.config | {"data": data | moved}) if moved else record
 
 
-def check_own_code(record: StudyRecord, target: str | None) -> None:
-    """Raises StudyError if a study's data are made by code that the command line does not name."""
+def check_own_code(record: StudyRecord, target: str | None, metric: str | None) -> None:
+    """Raises StudyError if a study's data or metric are code that the command line does not name."""
     data = record.config["data"]
     if data["name"] == OWN and target is None:
         raise StudyError(
             f"the data of study {record.name} are code, {data['target']}, which runs only if it is named: data.target="
         )
+    needed = metric_of(record.config)
+    if own_code(needed) and metric != needed:
+        raise StudyError(f"the metric of study {record.name} is code, which runs only if it is named: metric={needed}")
+    if metric not in (None, needed):
+        raise StudyError(f"metric is {metric}, but study {record.name} maximises {needed}")
 
 
 def check_data(record: StudyRecord, launcher: Launcher) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def check_data(record: StudyRecord, launcher: Launcher) -> dict[str, Any]:
         DataError, StudyError: saying what is amiss.
     """
     unchecked = "fingerprint" not in record.facts
-    facts = ask_facts(launcher, record.config["data"], unchecked)
+    facts = ask_facts(launcher, record.config, unchecked)
     same_study.check_data(record.name, record.facts, facts)
     return facts
 
@@ -102,6 +109,7 @@ def retrain(
     results = _done([(train, asdict(job)) for job in jobs], launcher, done)
     recorded, fresh = results[: len(trial.seeds)], results[len(trial.seeds) :]
     exported = str(_folder(folder, "fresh", seeds[0]))
+    name = short_name(metric_of(record.config))
     (counts,) = _done([(confusion, trial.architecture, record.config["data"], exported, "test")], launcher)
     return Retrained(
         study=record.name,
@@ -109,7 +117,7 @@ def retrain(
         identity=trial.identity,
         params=trial.params,
         recorded=trial.accuracies,
-        again=tuple(result["curve"][-1]["val_acc"] for result in recorded),
+        again=tuple(result["curve"][-1][record.metric] for result in recorded),
         recorded_device=trial.device,
         device=recorded[0]["device"],
         same_params=cost(Architecture.from_json(trial.architecture)).params == trial.params,
@@ -119,6 +127,9 @@ def retrain(
         test_images=int(record.facts["images"]["test"]),
         confusion=counts,
         class_names=facts["class_names"],
+        metric=name,
+        test=tuple(result["curve"][-1][f"test_{name}"] for result in fresh),
+        test_errors=tuple(result["curve"][-1].get(f"test_{name}_error") for result in fresh),
     )
 
 
@@ -189,6 +200,7 @@ def _job(record: StudyRecord, trial: TrialRecord, seed: int, split: str, folder:
         epochs=record.config["epochs"],
         folder=str(folder),
         split=split,
+        metric=metric_of(record.config),
     )
 
 

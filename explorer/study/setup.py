@@ -25,7 +25,8 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
         counted: see `ask_facts`.
 
     Raises:
-        DataError, SamplerError, SpaceError, StudyError: naming what is wrong. The study is made when all is well.
+        DataError, MetricError, SamplerError, SpaceError, StudyError: naming what is wrong. The study is made when
+            all is well.
     """
     lag = len(launcher.slots) if options.deterministic else None
     config = options.config
@@ -33,8 +34,8 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
     stored = stored_attributes(options.storage, options.study)
     if stored is not None:
         check_config(options.study, stored["config"], config, stored["facts"])
-    reading = read_elsewhere(launcher, config["data"])
-    facts = ask_facts(launcher, config["data"], stored is None, options.folder / PROGRESS, counted)
+    reading = read_elsewhere(launcher, config)
+    facts = ask_facts(launcher, config, stored is None, options.folder / PROGRESS, counted)
     if stored is None:
         images, batch_size = int(facts["images"]["train"]), int(config["recipe"]["batch_size"])
         smallest = images // max(1, -(-images // batch_size))  # the batches of an epoch differ by an image at most

@@ -61,9 +61,13 @@ def _log(
     name = f"compress {trial.number}: {found.plan}"
     run = known[0] if known else client.create_run(mirror.experiment, tags=tags, run_name=name)
     lost, error = found.lost
-    metrics = {"params": float(found.params), "bytes": found.size, "ratio": found.ratio, "val_acc": found.accuracy}
-    metrics |= {"val_acc_before": mean(found.before), "val_acc_lost": lost, "val_acc_lost_error": error}
-    metrics |= {"val_acc_error": found.error, "nonzero": mean(found.nonzero)}
+    metrics = {"params": float(found.params), "bytes": found.size, "ratio": found.ratio, record.metric: found.accuracy}
+    metrics |= {
+        f"{record.metric}_before": mean(found.before),
+        f"{record.metric}_lost": lost,
+        f"{record.metric}_lost_error": error,
+    }
+    metrics |= {f"{record.metric}_error": found.error, "nonzero": mean(found.nonzero)}
     run_id, now = run.info.run_id, run.info.start_time
     with written(client, run):
         client.log_batch(

@@ -108,12 +108,14 @@ def _log(
     ]
     run = known[0] if known else client.create_run(mirror.experiment, tags=tags, run_name=f"retrain {trial.number}")
     run_id, now = run.info.run_id, run.info.start_time
-    tests = outcome["test_acc"]
+    name = outcome.get("metric", "acc")
+    tests = outcome.get("test") or outcome["test_acc"]
     metrics = {
         "params": float(trial.params),
-        "val_acc": mean(outcome["again"]),
-        "test_acc": mean(tests),
-        "test_acc_std": stdev(tests) if len(tests) > 1 else 0.0,
+        record.metric: mean(outcome["again"]),
+        "test_acc": mean(outcome["test_acc"]),
+        f"test_{name}": mean(tests),
+        f"test_{name}_std": stdev(tests) if len(tests) > 1 else 0.0,
         "luck": mean(outcome["recorded"]) - mean(tests),
     }
     with written(client, run):

@@ -22,7 +22,8 @@ from explorer.space import SpaceError
 
 # Optuna's state -> MLflow's status. A trial still RUNNING once the search has ended is KILLED.
 STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
-FRONT_COLUMNS = ("trial", "anchor", "params", "bytes", "macs", "val_acc", "error", "epochs", "seconds", "identity")
+FRONT_COLUMNS = ("trial", "anchor", "params", "bytes", "macs", "METRIC", "error", "epochs", "seconds", "identity")
+"""METRIC: what the study maximises, by its name."""
 FIGURES = (
     "The Pareto front as a figure: Artifacts > `pareto.html`. Once the search has ended, how it went (hypervolume, "
     "learning curves, metaparameters and accuracy) and what it says of the space (spread of errors, importance): "
@@ -104,6 +105,7 @@ class Progress:
     def __init__(self, record: StudyRecord) -> None:
         """Of a study with one trial at least."""
         self._covered, self._count, self._best = GrowingHypervolume(reference_point(record)), 0, 0.0
+        self._metric = record.metric
 
     def rows(self, ended: Iterable[TrialRecord]) -> list[tuple[TrialRecord, dict[str, float]]]:
         """The finished ones of trials that have ended since the last call, each with its row."""
@@ -112,14 +114,14 @@ class Progress:
             self._count += 1
             self._best = max(self._best, trial.accuracy or 0.0)
             row = {"trials_finished": float(self._count), "hypervolume": self._covered.add(point(trial))}
-            found.append((trial, row | {"best_val_acc": self._best}))
+            found.append((trial, row | {f"best_{self._metric}": self._best}))
         return found
 
 
 def front_files(record: StudyRecord, index: TrialIndex) -> dict[str, str]:
     """front.csv and front.json: the front by rising params, with all metaparameters."""
     rows = [_front_row(trial, record.val_images) for trial in index.front]
-    names = list(dict.fromkeys(name for row in rows for name in row)) or list(FRONT_COLUMNS)
+    names = list(dict.fromkeys(name for row in rows for name in row)) or _columns(record.metric)
     return {"front.csv": _csv(names, rows), "front.json": _json(rows)}
 
 
@@ -143,7 +145,7 @@ def note(record: StudyRecord, index: TrialIndex, links: Mapping[int, str] | None
     lines += [
         FIGURES,
         "",
-        "| trial | params | val_acc | network |",
+        f"| trial | params | {record.metric} | network |",
         "| ---: | ---: | ---: | :--- |",
     ]
     for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
@@ -176,9 +178,13 @@ def _linked(trial: TrialRecord, links: Mapping[int, str]) -> str:
 
 
 def _front_row(trial: TrialRecord, images: int) -> dict[str, Any]:
-    values = {"val_acc": trial.accuracy, "error": trial.error(images), "trial": trial.number}
-    row = {name: values[name] if name in values else getattr(trial, name) for name in FRONT_COLUMNS}
+    values = {trial.metric: trial.accuracy, "error": trial.error(images), "trial": trial.number}
+    row = {name: values[name] if name in values else getattr(trial, name) for name in _columns(trial.metric)}
     return row | trial.metaparameters
+
+
+def _columns(metric: str) -> list[str]:
+    return [metric if name == "METRIC" else name for name in FRONT_COLUMNS]
 
 
 def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from explorer.training import checkpoint as checkpoints
 from explorer.training import files
 from explorer.training.checkpoint import Checkpoint, CheckpointError
 from explorer.training.classifier import Classifier
+from explorer.training.metric import Metric
 from explorer.training.recipe import Recipe
 
 DEFAULTS = {one.name: one.default for one in fields(Recipe) if one.default is not MISSING}
@@ -31,12 +32,23 @@ class Recorder(Callback):
         curve: one dict for each epoch trained.
     """
 
-    def __init__(self, folder: str, facts: dict[str, Any], first_epoch: int, part: str) -> None:
-        """`facts` identify the training in its checkpoints; `part` of the data is evaluated: `val` or `test`."""
+    def __init__(
+        self, folder: str, facts: dict[str, Any], first_epoch: int, part: str, metric: Metric | None = None
+    ) -> None:
+        """Of a job.
+
+        Args:
+            folder: takes checkpoints and progress.
+            facts: identify the training in its checkpoints.
+            first_epoch: epochs trained before.
+            part: of the data that is evaluated: `val` or `test`.
+            metric: measured beside the accuracy.
+        """
         self.folder = Path(folder)
         self.facts = facts
         self.first_epoch = first_epoch
         self.part = part
+        self.metric = metric
         self.curve: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -57,12 +69,22 @@ class Recorder(Callback):
         numbers: dict[str, float] = {"epoch": classifier.epoch + 1, **classifier.trained()}
         if classifier.images_evaluated:
             numbers |= classifier.evaluated(self.part)
+            if self.metric is not None:
+                last = trainer.current_epoch + 1 == trainer.max_epochs
+                numbers |= self._measured(self.metric, classifier.answers(), last)
         numbers["seconds"] = round(time.perf_counter() - self.started, 4)
         self.curve.append(numbers)
         if not trainer.is_global_zero:
             return
         with (self.folder / files.PROGRESS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(numbers) + "\n")
+
+    def _measured(self, metric: Metric, answers: tuple[Tensor, Tensor], last: bool) -> dict[str, float]:
+        """The metric; after the job's last epoch, its error as well, which takes longer."""
+        name = f"{self.part}_{metric.name}"
+        numbers = {name: metric(*answers)}
+        error = metric.error(*answers) if last else None
+        return numbers | ({} if error is None else {f"{name}_error": error})
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:

@@ -12,6 +12,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from explorer.arch import Architecture
 from explorer.data.module import generator
@@ -45,6 +46,7 @@ class Classifier(LightningModule):
         *,
         whole_epochs: bool = False,
         class_counts: Tensor | None = None,
+        keep_logits: bool = False,
     ) -> None:
         """Builds the network and draws its weights.
 
@@ -56,6 +58,7 @@ class Classifier(LightningModule):
             epoch_steps: optimizer steps of an epoch.
             whole_epochs: whether the training loader gives one item an epoch: an iterable over its batches.
             class_counts: training images of each class, (classes,); needed for `Recipe.class_weights` alone.
+            keep_logits: whether an evaluation keeps every image's, for `answers`.
         """
         super().__init__()
         self.automatic_optimization = not whole_epochs
@@ -70,6 +73,9 @@ class Classifier(LightningModule):
         self.epoch = 0
         self.lr = 0.0
         self._trained = self.images_evaluated = 0
+        self._keep_logits = keep_logits
+        self._logits: list[Tensor] = []
+        self._labels: list[Tensor] = []
         self._sums = _zeros(torch.device("cpu"))
         self._totals = self._sums
         self._take_step: Callable[..., None] = self._step
@@ -134,6 +140,9 @@ class Classifier(LightningModule):
         self._sums[1].add_(F.cross_entropy(logits, labels, reduction="sum"))
         self._sums[2].add_((logits.argmax(1) == labels).sum())
         self.images_evaluated += len(labels)
+        if self._keep_logits:
+            self._logits.append(logits)
+            self._labels.append(labels)
 
     def on_fit_start(self) -> None:
         if self.class_weights is not None:
@@ -203,6 +212,14 @@ class Classifier(LightningModule):
             self._totals = (sums[0], sums[1], sums[2])
             self._trained, self.images_evaluated = int(sums[3]), int(sums[4])
 
+    def answers(self) -> tuple[Tensor, Tensor]:
+        """Logits (images, classes) and labels (images,) of the evaluation in the epoch that ended, over all ranks."""
+        held = torch.cat(self._logits), torch.cat(self._labels)
+        if self.trainer.world_size == 1:
+            return held
+        logits, labels = (torch.cat(gather_all_tensors(tensor.contiguous())) for tensor in held)
+        return logits, labels
+
     def trained(self) -> dict[str, float]:
         """Numbers of the training epoch that ended."""
         return {"train_loss": self._finite("training", self._totals[0], self._trained), "lr": self.lr}
@@ -221,6 +238,7 @@ class Classifier(LightningModule):
     def _clear(self) -> None:
         self.lr = 0.0
         self._trained = self.images_evaluated = 0
+        self._logits, self._labels = [], []
         if self._sums[0].device != self.device:
             self._sums = _zeros(self.device)
         for total in self._sums:  # in place, because a recorded step is bound to them

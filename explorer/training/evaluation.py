@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,27 +92,44 @@ def evaluate(network: Network, data: DataModule, part: str, advance: Callable[[i
     import torch
     from torch.nn import functional as F
 
-    from explorer.data import DataError
     from explorer.training.job import device_name
-    from explorer.training.network import channels_last
 
-    images = data.images[part]
-    if not images:
-        raise DataError(f"data {data.name} has no images in its part {part}")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network.to(device).eval()
     losses, hits, started = [], [], time.perf_counter()
-    with torch.inference_mode():
-        for batch, labels in data.evaluation(part):
-            logits = network(channels_last(batch.to(device))).cpu()
-            losses.append(F.cross_entropy(logits, labels, reduction="none").double())
-            hits.append(logits.topk(min(5, logits.shape[1])).indices == labels[:, None])
-            advance(len(labels))
+    for logits, labels in answers(network, data, part):
+        losses.append(F.cross_entropy(logits, labels, reduction="none").double())
+        hits.append(logits.topk(min(5, logits.shape[1])).indices == labels[:, None])
+        advance(len(labels))
     seconds = time.perf_counter() - started
     hit = torch.cat(hits).double()
     (top1, top1_error), (top5, top5_error) = _mean(hit[:, 0]), _mean(hit.sum(1))
     loss, loss_error = _mean(torch.cat(losses))
-    return Scores(images, top1, top5, loss, top1_error, top5_error, loss_error, seconds, device_name(device))
+    device = device_name(next(network.parameters()).device)
+    return Scores(data.images[part], top1, top5, loss, top1_error, top5_error, loss_error, seconds, device)
+
+
+def answers(network: Network, data: DataModule, part: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """What a network says of a part: batches of logits (N, classes) and labels (N,), on the CPU.
+
+    Args:
+        network: moved to the GPU if there is one, and left in evaluation mode.
+        data: the images.
+        part: train, val or test.
+
+    Raises:
+        DataError: if the part is empty, or an image cannot be read.
+    """
+    import torch
+
+    from explorer.data import DataError
+    from explorer.training.network import channels_last
+
+    if not data.images[part]:
+        raise DataError(f"data {data.name} has no images in its part {part}")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device).eval()
+    for batch, labels in data.evaluation(part):
+        with torch.inference_mode():
+            yield network(channels_last(batch.to(device))).cpu(), labels
 
 
 def _mean(values: Tensor) -> tuple[float, float]:

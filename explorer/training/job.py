@@ -41,6 +41,7 @@ class Job:
         epochs: full length, for which the schedule is laid out.
         folder: takes checkpoints and `progress.jsonl`.
         split: `train` (evaluated on val, every epoch) or `trainval` (evaluated on test, after the last epoch alone).
+        metric: measured beside the accuracy; see `explorer.training.metric.Metric`.
         devices: number of devices that train together. They share the recipe's batch_size, so that the training is the
             same but for rounding and for the dropout's draws. A worker sets it to what its slot has.
     """
@@ -54,6 +55,7 @@ class Job:
     epochs: int
     folder: str
     split: str = "train"
+    metric: str = "accuracy"
     devices: int = 1
 
 
@@ -63,7 +65,8 @@ class Result:
 
     Attributes:
         curve: one dict for each epoch trained: epoch (from 1), train_loss, lr (of its last step), seconds, and
-            val_loss and val_acc; with the split `trainval`, in its last epoch test_loss and test_acc instead.
+            val_loss, val_acc, val_METRIC and, in the last, val_METRIC_error where that is no accuracy; with the split
+            `trainval`, in its last epoch test_... instead.
         device: in words.
     """
 
@@ -80,6 +83,7 @@ def run(job: Job) -> Result:
     Raises:
         ArchitectureError, RecipeError, DataError: if the job asks for what does not exist.
         CheckpointError: if the checkpoint to go on from is absent, torn, or another training's.
+        MetricError: if the metric cannot be made, or gives no number.
         TrainingError: if a loss is no longer finite, or there are no such epochs.
         RankDied: if, with several devices, one of their processes is lost.
     """
@@ -104,10 +108,12 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     from explorer.data.module import WholeEpochs
     from explorer.training.callback import Recorder
     from explorer.training.classifier import Classifier, revive
+    from explorer.training.metric import Metric
 
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
     facts |= {"split": job.split, "seed": job.seed, "epochs": job.epochs}
-    recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test")
+    metric = None if job.metric == "accuracy" else Metric(job.metric, data.classes)
+    recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test", metric)
     whole_epochs = ranks == 1 and data.whole_epochs
     trainer = _trainer(job, recipe, recorder, 1 if whole_epochs else recipe.accumulate)
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
@@ -119,7 +125,14 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     steps = -(-data.batches // recipe.accumulate)
     counts = data.class_counts(*data.fit_parts) if recipe.class_weights else None
     classifier = Classifier(
-        architecture, recipe, job.seed, job.epochs, steps, whole_epochs=whole_epochs, class_counts=counts
+        architecture,
+        recipe,
+        job.seed,
+        job.epochs,
+        steps,
+        whole_epochs=whole_epochs,
+        class_counts=counts,
+        keep_logits=metric is not None,
     )
     if recipe.revive and not job.first_epoch:
         revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())  # the whole batch, on every rank

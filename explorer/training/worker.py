@@ -35,29 +35,36 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
         os._exit(1)  # whoever looks after the worker starts another and tries again
 
 
-def data_facts(data: dict[str, Any], check: bool = False, progress: str | None = None) -> dict[str, Any]:
+def data_facts(
+    data: dict[str, Any], check: bool = False, progress: str | None = None, metric: str = "accuracy"
+) -> dict[str, Any]:
     """What a study keeps of a data set; a worker reads it, so that the controller never imports torch.
 
     Args:
         data: see `explorer.data.load`.
         check: whether to look at every image.
         progress: a file that says how many were looked at and how many there are, while that goes on.
+        metric: of the study, which is tried as well.
 
     Returns:
         input_shape, classes, class_names, images (their number in train, val and test), preparation, majority (the
-        class with the most training images, and its share of each part), fingerprint, and summary, in words.
+        class with the most training images, and what always saying it would reach in each part), fingerprint, and
+        summary, in words.
 
     Raises:
         DataError: if the data are absent, or an image cannot be read.
+        MetricError: if the metric cannot be made, or gives no number.
     """
     from explorer.training.job import read_data
+    from explorer.training.metric import Metric
 
     module = read_data(data)
+    measured = Metric(metric, module.classes)
     if check:
         module.check_images(_counter(progress, sum(module.images.values())))
     facts = {"input_shape": list(module.input_shape), "classes": module.classes, "images": dict(module.images)}
     facts |= {"class_names": list(module.class_names), "preparation": module.preparation_facts()}
-    facts |= {"majority": module.majority()}
+    facts |= {"majority": measured.majority(module.part_counts(), module.class_names)}
     return facts | {"fingerprint": module.fingerprint(), "summary": module.summary()}
 
 
@@ -76,19 +83,17 @@ def confusion(architecture: str, data: dict[str, Any], folder: str, part: str) -
     import torch
 
     from explorer.arch import Architecture
+    from explorer.training.evaluation import answers
     from explorer.training.job import read_data, weights
-    from explorer.training.network import build, channels_last
+    from explorer.training.network import build
 
     module = read_data(data)
     module.arrange("train")
     network = build(Architecture.from_json(architecture))
     network.load_state_dict(weights(folder))
-    network.eval()
     counts = torch.zeros(module.classes * module.classes, dtype=torch.long)
-    with torch.inference_mode():
-        for images, labels in module.evaluation(part):
-            pairs = labels * module.classes + network(channels_last(images)).argmax(1)
-            counts += torch.bincount(pairs, minlength=len(counts))
+    for logits, labels in answers(network, module, part):
+        counts += torch.bincount(labels * module.classes + logits.argmax(1), minlength=len(counts))
     rows: list[list[int]] = counts.view(module.classes, module.classes).tolist()
     return rows
 

@@ -63,7 +63,7 @@ def retrained(record: StudyRecord, trial: TrialRecord, folder: Path, seed: int =
     again = trial.accuracies
     outcome = Retrained(
         record.name, trial.number, trial.identity, trial.params, again, again, "cpu", "cpu", True, True,
-        (1000,), (0.9,), 360,
+        (1000,), (0.9,), "acc", (0.9,), (None,), 360,
     )  # fmt: skip
     record = replace(record, config=record.config | {"data": {"name": "digits"}})
     (folder / "MODEL_CARD.md").write_text(model_card(record, trial, outcome, pictures.words, facts, difference))

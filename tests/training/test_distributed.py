@@ -45,7 +45,7 @@ RECIPE = {
 def job(folder: Path, first: int, last: int, devices: int, **changes: Any) -> Job:
     """Epochs of one training; 1,082 images in 17 batches of 63 and 64, and 355 to evaluate on: halves are unequal."""
     data = {"name": "digits", "val": 355}
-    asked = Job(NETWORK.to_json(), RECIPE, data, 3, first, last, 2, str(folder), devices=devices)
+    asked = Job(NETWORK.to_json(), RECIPE, data, 3, first, last, 2, str(folder), devices=devices, metric="f1_macro")
     return replace(asked, **changes)
 
 
@@ -81,6 +81,7 @@ def test_two_devices_train_as_one(trained: tuple[Path, dict[str, Result]]) -> No
         assert two["val_loss"] == pytest.approx(one["val_loss"], rel=1e-5)
         assert two["val_acc"] == one["val_acc"]
         assert two["lr"] == one["lr"]
+        assert two["val_f1_macro"] == one["val_f1_macro"]  # of the answers of both
         assert two["val_acc"] * 355 == pytest.approx(round(two["val_acc"] * 355), abs=1e-9)
     assert results["two"].device == f"2 x {results['one'].device}"
     lines = (folder / "two" / "progress.jsonl").read_text().splitlines()
