@@ -71,6 +71,7 @@ def detail(record: StudyRecord, trial: TrialRecord, options: str) -> dict[str, A
         "title": title(trial),
         "facts": facts,
         "layers": layers(trial),
+        "metric": trial.metric,
         "curves": [[round(epoch[trial.metric], 4) for epoch in curve] for curve in trial.curves],
         "stopped": not whole,
         "command": f"python -m explorer.retrain {trial.number} {options}".strip() if whole else "",

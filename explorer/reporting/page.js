@@ -27,7 +27,7 @@ function show(study, number, scroll) {
   for (const [name, value] of network.facts) facts.append(text('dt', name), text('dd', value));
   one.append(facts);
   if (network.curves.some(each => each.length))
-    one.append(text('span', 'val_acc by epoch' + (network.curves.length > 1 ? ', each seed' : ''), 'note'),
+    one.append(text('span', network.metric + ' by epoch' + (network.curves.length > 1 ? ', each seed' : ''), 'note'),
       curve(network));
   if (network.command)
     one.append(text('span', 'train it again, bit for bit', 'note'), text('div', network.command, 'command'));

@@ -12,7 +12,7 @@ from explorer.reporting import document, network_details, search_page, statistic
 from explorer.reporting.commands import Commands
 from explorer.reporting.document import Section
 from explorer.reporting.front_section import BARS, front_section
-from explorer.results.record import StudyRecord
+from explorer.results.record import ACCURACY, StudyRecord
 from explorer.results.spent import spent, within
 from explorer.space import SpaceError
 
@@ -62,8 +62,9 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
     sections = [replace(section, key=f"{section.key}{place}") for section in sections]
     links = [(f"pareto{place}", "front"), *((s.key, s.title.lower()) for s in sections), (f"made{place}", "again")]
     nav = " ".join(f'<a href="#{escape(key)}">{escape(words)}</a>' for key, words in links)
+    judged = "accuracy" if record.metric == ACCURACY else record.metric
     about = (
-        f"A search among networks for {images}, judged by accuracy on {record.val_images:,} validation images and by "
+        f"A search among networks for {images}, judged by {judged} on {record.val_images:,} validation images and by "
         "their number of parameters."
     )
     return "\n".join(
