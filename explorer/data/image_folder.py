@@ -32,6 +32,8 @@ def load(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     mirror: bool = True,
     draft: bool = False,
+    zoom: float = 1.0,
+    jitter: float = 0.0,
     unreadable: str = "stop",
     cache: str | None = None,
     workers: int = 2,
@@ -44,7 +46,7 @@ def load(
         classes: their number, where it is more than the labels show.
         val, test: images carved off, as a number or a fraction; the float 1.0 takes all.
         split_seed: decides which.
-        resize, side, crop, order, mean, std, mirror, draft: see Preparation.
+        resize, side, crop, order, mean, std, mirror, draft, zoom, jitter: see Preparation.
         unreadable: `stop`, or `skip` to leave out files that cannot be read.
         cache: a folder for what is decoded; null: it is decoded in every epoch.
         workers: loader processes, without a cache.
@@ -52,7 +54,7 @@ def load(
     folder = Path(dir)
     if unreadable not in UNREADABLE:
         raise DataError(f"data.unreadable is {unreadable!r}, expected one of {', '.join(UNREADABLE)}")
-    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft)
+    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft, zoom, jitter)
     place = Place(folder, None if cache is None else Path(cache), workers)
     found = scan(folder) if labels is None else Found(listed(folder, Path(labels)))
     samples, names = found.samples, found.classes

@@ -25,6 +25,8 @@ def load(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     mirror: bool = False,
     draft: bool = False,
+    zoom: float = 1.0,
+    jitter: float = 0.0,
     cache: str | None = None,
     workers: int = 8,
 ) -> FilesDataModule:
@@ -37,7 +39,7 @@ def load(
     train, held_out = carve([label for _, label in fit.samples], val, split_seed, "data.val")
     parts = {part: [fit.samples[i] for i in chosen] for part, chosen in (("train", train), ("val", held_out))}
     parts["test"] = tested.samples
-    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft)
+    preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft, zoom, jitter)
     place = Place(folder, None if cache is None else Path(cache), workers)
     skipped = fit.skipped + tested.skipped
     return FilesDataModule("imagenet", parts, len(fit.classes), fit.classes, preparation, place, skipped)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from explorer.data import DataError
+from explorer.data.augmentation import part, recoloured
 from explorer.data.cache import Pixels
 from explorer.data.picture import Frame, read
 
@@ -31,6 +32,8 @@ class Preparation:
         order: of the channels, `bgr` (Caffe) or `rgb`.
         mean, std: one number a channel, in that order, for values in 0..255.
         mirror: whether a training image is mirrored by chance.
+        zoom: least share of the picture that a training image shows, resized to `crop`; 1: `crop` pixels of any place.
+        jitter: by which share a training image's brightness, contrast and saturation may change; 0: not at all.
         draft: whether large JPEGs are decoded at a fraction of their size; see `explorer.data.picture.read`.
     """
 
@@ -42,6 +45,8 @@ class Preparation:
     std: tuple[float, ...]
     mirror: bool
     draft: bool = False
+    zoom: float = 1.0
+    jitter: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises DataError for an impossible value."""
@@ -50,6 +55,10 @@ class Preparation:
                 raise DataError(f"data.{key} is {value!r}, expected one of {', '.join(options)}")
         if not 0 < self.crop <= self.side:
             raise DataError(f"data.crop is {self.crop}, expected 1 to data.side, {self.side}")
+        if not 0 < self.zoom <= 1:
+            raise DataError(f"data.zoom is {self.zoom}, expected a share of the picture above 0, 1 at most")
+        if not 0 <= self.jitter < 1:
+            raise DataError(f"data.jitter is {self.jitter}, expected 0 or more and less than 1")
         if len(self.mean) != 3 or len(self.std) != 3:
             raise DataError("data.mean and data.std need three numbers each, in data.order")
 
@@ -75,13 +84,16 @@ class Preparation:
         return {"resize": self.resize, "side": self.side, "draft": self.draft, "Pillow": PIL.__version__}
 
     def window(self, pixels: Pixels, chance: torch.Generator | None) -> Pixels:
-        """A view of the part (3, crop, crop) of a resized image (3, H, W) that the network sees, varied by `chance`."""
-        free = [n - self.crop for n in pixels.shape[1:]]
-        if chance is None:
-            top, left = (round(n / 2) for n in free)
+        """The part (3, crop, crop) of a resized image (3, H, W) that the network sees, varied by `chance`."""
+        if chance is not None and self.zoom < 1:
+            seen = part(pixels, self.zoom, self.crop, chance)
         else:
-            top, left = (int(torch.randint(n + 1, (), generator=chance)) for n in free)
-        seen = pixels[:, top : top + self.crop, left : left + self.crop]
+            free = [n - self.crop for n in pixels.shape[1:]]
+            centre = chance is None
+            top, left = (round(n / 2) if centre else int(torch.randint(n + 1, (), generator=chance)) for n in free)
+            seen = pixels[:, top : top + self.crop, left : left + self.crop]
+        if chance is not None and self.jitter:
+            seen = recoloured(seen, self.jitter, chance)
         if chance is not None and self.mirror and torch.rand((), generator=chance) < 0.5:
             seen = seen[:, :, ::-1]
         return seen[::-1] if self.order == "bgr" else seen

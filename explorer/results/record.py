@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PLACES = ("dir", "labels", "cache", "workers")
 """Keys of a study's data that say where they lie and how they are read, and may change while the data do not."""
-EARLIER = {"data.draft": False, "data.unreadable": "stop", "metric": "accuracy"}
+EARLIER = {"data.draft": False, "data.zoom": 1.0, "data.jitter": 0.0, "data.unreadable": "stop", "metric": "accuracy"}
 """Values of keys that studies of earlier versions do not have."""
 ACCURACY = "val_acc"
 REQUIRED = {"identity": str, "params": int, "bytes": int, "macs": int, "architecture": str, "seeds": list}

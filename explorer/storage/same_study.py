@@ -45,6 +45,11 @@ def check_data(name: str, stored: Mapping[str, Any], now: Mapping[str, Any]) -> 
     Raises:
         StudyError: saying what differs.
     """
+    if stored.get("init") != now.get("init"):
+        raise StudyError(
+            f"the weights that recipe.init names have changed since study {name} was made; put the former ones back, "
+            "or search from these as another study=NAME"
+        )
     then_words, now_words = _words(stored), _words(now)
     if then_words == now_words:
         if stored.get("fingerprint") in (None, now.get("fingerprint")):

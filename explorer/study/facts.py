@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from explorer.launchers import Launcher, WorkerDied
 from explorer.results.metric import metric_of
 from explorer.study.recovery import TRIES
+from explorer.training.init_files import init_digest
 from explorer.training.worker import data_facts
 
 Reading: TypeAlias = Mapping[Future[dict[str, Any]], int]
@@ -38,17 +39,19 @@ def ask_facts(
     Raises:
         DataError: if the data are absent or an image cannot be read.
         MetricError: if the metric cannot be made, or gives no number.
+        RecipeError: if the weights to start from cannot be read, or have seen the validation images.
     """
+    init = init_digest(config["recipe"], config["data"])
     file = None if progress is None else str(progress.absolute())
     try:
         for attempt in count(1):
-            asked = launcher.submit(0, data_facts, config["data"], check, file, metric_of(config))
+            asked = launcher.submit(0, data_facts, *_asked(config, check, file))
             while progress and counted and wait([asked], timeout=0.2).not_done:
                 with suppress(OSError, ValueError):
                     done, total = map(int, progress.read_text().split())
                     counted(done, total)
             if not isinstance(asked.exception(), WorkerDied) or attempt >= TRIES:
-                return asked.result()
+                return asked.result() | ({"init": init} if init else {})
     finally:
         if progress:
             progress.unlink(missing_ok=True)
@@ -57,5 +60,11 @@ def ask_facts(
 
 def read_elsewhere(launcher: Launcher, config: Mapping[str, Any]) -> Reading:
     """Has the other workers read the data meanwhile."""
-    asked = config["data"], False, None, metric_of(config)
-    return {launcher.submit(slot, data_facts, *asked): slot for slot in range(1, len(launcher.slots))}
+    return {
+        launcher.submit(slot, data_facts, *_asked(config, False, None)): slot for slot in range(1, len(launcher.slots))
+    }
+
+
+def _asked(config: Mapping[str, Any], check: bool, progress: str | None) -> tuple[Any, ...]:
+    """Arguments of `data_facts` for a study."""
+    return config["data"], check, progress, metric_of(config), config["recipe"].get("init")

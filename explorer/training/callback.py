@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from explorer.results.record import PLACES
+from explorer.results.record import EARLIER, PLACES
 from explorer.training import checkpoint as checkpoints
 from explorer.training import files
 from explorer.training.checkpoint import Checkpoint, CheckpointError
@@ -21,6 +21,8 @@ from explorer.training.metric import Metric
 from explorer.training.recipe import Recipe
 
 DEFAULTS = {one.name: one.default for one in fields(Recipe) if one.default is not MISSING}
+WITHOUT = {key.removeprefix("data."): value for key, value in EARLIER.items() if key.startswith("data.")}
+"""Values of keys that the recipe and the data of earlier versions did not have."""
 
 
 class Recorder(Callback):
@@ -58,6 +60,9 @@ class Recorder(Callback):
             restore(checkpoint, cast("Classifier", pl_module), trainer.optimizers[0])
         if trainer.is_global_zero:
             self._clear_later()
+            about = self.folder / files.ARCHITECTURE  # a later training may start from these weights
+            if not about.exists():
+                about.write_text(cast("Classifier", pl_module).network.architecture.to_json())
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         cast("Classifier", pl_module).epoch = self.first_epoch + trainer.current_epoch
@@ -146,7 +151,8 @@ def check_facts(checkpoint: Checkpoint, facts: dict[str, Any], file: Path) -> No
         found = checkpoint.facts.get(key)
         if key == "recipe" and isinstance(found, dict):  # of an earlier version, which had fewer keys
             found = DEFAULTS | found
-        if key == "data" and isinstance(found, dict):  # it may lie elsewhere now
+        if key == "data" and isinstance(found, dict):  # the same, and it may lie elsewhere now
+            found = {key: value for key, value in WITHOUT.items() if key in expected} | found
             found = found | {place: expected[place] for place in PLACES if place in expected}
         if found != expected:
             raise CheckpointError(f"{file}: another training's, its {key} is {found!r}, not {expected!r}")

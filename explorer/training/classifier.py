@@ -301,14 +301,14 @@ def initialise(network: Network, recipe: Recipe, generator: torch.Generator) -> 
     for layer in layers:
         fan_in = layer.weight[0].numel()
         match recipe.init:
-            case "he":
-                nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / fan_in), generator=generator)
             case "xavier":
                 nn.init.uniform_(layer.weight, -math.sqrt(3 / fan_in), math.sqrt(3 / fan_in), generator=generator)
             case "orthogonal":
                 nn.init.orthogonal_(layer.weight, math.sqrt(2), generator=generator)
-            case _:
+            case "torch":
                 nn.init.kaiming_uniform_(layer.weight, math.sqrt(5), generator=generator)
+            case _:  # he, and what a file of weights lacks
+                nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / fan_in), generator=generator)
         if layer.bias is not None:
             bound = 1 / math.sqrt(fan_in) if recipe.init == "torch" else 0.0
             nn.init.uniform_(layer.bias, -bound, bound, generator=generator)

@@ -16,6 +16,7 @@ from explorer.arch import Architecture, cost
 from explorer.training import files
 from explorer.training import recipe as recipes
 from explorer.training.distributed import together
+from explorer.training.init_files import from_weights
 from explorer.training.recipe import TrainingError
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     from explorer.training.callback import Recorder
     from explorer.training.classifier import Classifier, revive
     from explorer.training.metric import Metric
+    from explorer.training.transfer import take, trained_network
 
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
     facts |= {"split": job.split, "seed": job.seed, "epochs": job.epochs}
@@ -136,6 +138,8 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     )
     if recipe.revive and not job.first_epoch:
         revive(classifier.network, next(iter(data.train_dataloader()))[0].cpu())  # the whole batch, on every rank
+    if from_weights(recipe.init) and not job.first_epoch:
+        take(classifier.network, trained_network(recipe.init))
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, data.device, rank, ranks)
     with warnings.catch_warnings():
         # Lightning 2.6 uses a name that torch 2.14 deprecates.

@@ -56,7 +56,9 @@ class Recipe:
         power: of the polynomial.
         clip: largest norm of the gradient, null for none.
         init: `he` (normal, variance 2 / fan in), `xavier` (Caffe's: uniform, variance 1 / fan in), `orthogonal`, or
-            `torch` (its default); biases start from 0 but for `torch`.
+            `torch` (its default); biases start from 0 but for `torch`. Or a file of trained weights, .safetensors or
+            .npz, with its architecture.json beside it, or a folder of a training: the network takes what fits, see
+            `explorer.training.transfer`, the rest is as `he`.
         revive: whether filters that are dead for the whole first batch are turned around before the training; see
             `explorer.training.classifier.revive`.
         last_std: standard deviation of the normal the last layer starts from, null for `init`.
@@ -181,5 +183,8 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "schedule": (lambda word: word in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
     "precision": (lambda word: word in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
     "class_weights": (lambda word: word in CLASS_WEIGHTS, f"null or one of {', '.join(CLASS_WEIGHTS)}"),
-    "init": (lambda word: word in INITS, f"one of {', '.join(INITS)}"),
+    "init": (
+        lambda word: word in INITS or "/" in word or word.endswith((".safetensors", ".npz")),
+        f"one of {', '.join(INITS)}, or FILE.safetensors, FILE.npz, FOLDER/ of a training",
+    ),
 }

@@ -36,7 +36,11 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def data_facts(
-    data: dict[str, Any], check: bool = False, progress: str | None = None, metric: str = "accuracy"
+    data: dict[str, Any],
+    check: bool = False,
+    progress: str | None = None,
+    metric: str = "accuracy",
+    init: str | None = None,
 ) -> dict[str, Any]:
     """What a study keeps of a data set; a worker reads it, so that the controller never imports torch.
 
@@ -45,6 +49,7 @@ def data_facts(
         check: whether to look at every image.
         progress: a file that says how many were looked at and how many there are, while that goes on.
         metric: of the study, which is tried as well.
+        init: of the recipe; where that is a file of weights, they are read as well.
 
     Returns:
         input_shape, classes, class_names, images (their number in train, val and test), preparation, majority (the
@@ -54,10 +59,15 @@ def data_facts(
     Raises:
         DataError: if the data are absent, or an image cannot be read.
         MetricError: if the metric cannot be made, or gives no number.
+        RecipeError: if the weights to start from cannot be read.
     """
+    from explorer.training.init_files import from_weights
     from explorer.training.job import read_data
     from explorer.training.metric import Metric
+    from explorer.training.transfer import trained_network
 
+    if init is not None and from_weights(init):
+        trained_network(init)
     module = read_data(data)
     measured = Metric(metric, module.classes)
     if check:

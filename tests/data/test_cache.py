@@ -54,10 +54,17 @@ def batches(data: FilesDataModule, **arranged: Any) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("resize", ["warp", "short_side"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_batches_are_the_same_bits_with_the_cache_and_without(photos: Path, resize: str, rank: int) -> None:
+@pytest.mark.parametrize("varied", [{}, {"zoom": 0.3, "jitter": 0.4}])
+def test_batches_are_the_same_bits_with_the_cache_and_without(
+    photos: Path, resize: str, rank: int, varied: dict[str, Any]
+) -> None:
     kept, decoded = (
-        batches(module(photos, resize=resize, **more), rank=rank, ranks=2) for more in ({}, {"cache": None})
+        batches(module(photos, resize=resize, **varied, **more), rank=rank, ranks=2) for more in ({}, {"cache": None})
     )
+    plain = batches(module(photos, resize=resize), rank=rank, ranks=2)
+    same = [torch.equal(one, other) for one, other in zip(kept, plain, strict=True)]
+    assert all(same) is not bool(varied)
+    assert all(same[-2:])  # what is evaluated is never varied
     assert len(kept) == len(decoded) > 8
     assert all(torch.equal(one, other) for one, other in zip(kept, decoded, strict=True))
 

@@ -220,4 +220,4 @@ def test_a_worker_that_dies_while_it_reads_is_asked_again() -> None:
             return super().submit(slot, function, *arguments)
 
     data = yaml.safe_load((folder("conf") / "data/digits.yaml").read_text())
-    assert ask_facts(Dies(), {"data": data}, check=True)["images"] == FACTS["images"]
+    assert ask_facts(Dies(), {"data": data, "recipe": {}}, check=True)["images"] == FACTS["images"]
