@@ -45,8 +45,9 @@ OPTIONS = (
 )  # fmt: skip
 """Hydra's."""
 TEXTS = (
-    "study", "trial", "target", "other", "against", "file", "weights", "output", "out", "svg", "data.dir", "data.labels",
-    "recipe.init", "storage", "other_storage", "against_storage", "tracking", "runs", "compressed", "retrained",
+    "study", "trial", "target", "other", "against", "file", "weights", "output", "out", "svg", "recipe.init",
+    "data.dir", "data.labels", "storage", "other_storage", "against_storage", "tracking", "runs", "compressed",
+    "retrained",
 )  # fmt: skip
 """Keys whose values are names, paths and URLs: text, also where it looks like a number or holds a comma."""
 PACKAGE = Path(__file__).parents[1]

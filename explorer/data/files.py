@@ -99,6 +99,7 @@ class FilesDataModule(DataModule):
         self.cache = cache_of(place, preparation)
         self.whole_epochs = self.cache is not None
         self.skipped = skipped
+        self.animated = 0
 
     def training(self, parts: tuple[str, ...]) -> DataLoader[Any] | CachedLoader:
         samples = [sample for part in parts for sample in self.parts[part]]
@@ -140,12 +141,14 @@ class FilesDataModule(DataModule):
         words = f"{sum(sizes.values()):,} pictures, {self.classes} classes"
         words += f" (smallest {min(sizes.values()):,}, largest {max(sizes.values()):,})"
         words += f", train / val / test {' / '.join(f'{len(held):,}' for held in self.parts.values())}"
+        words += f"; {self.animated:,} animated (first frame)" if self.animated else ""
         skipped = ", ".join(f"{count:,} {what}" for what, count in sorted(self.skipped.items()) if count)
         return words + (f"; skipped: {skipped}" if skipped else "")
 
     def check_images(self, done: Callable[[int], None] = lambda _: None) -> None:
         files = [file for held in self.parts.values() for file, _ in held]
-        if unreadable := unreadable_of(files, self.preparation, self.cache, done):
+        unreadable, self.animated = looked_at(files, self.preparation, self.cache, done)
+        if unreadable:
             raise DataError(unreadable_words(unreadable, len(files)))
 
     def _cached(self, samples: Sequence[Sample], batch_size: int, order: Order | None) -> CachedLoader:
@@ -170,24 +173,26 @@ def cache_of(place: Place, preparation: Preparation) -> Cache | None:
     return Cache(place.cache, place.folder, preparation.decoded, preparation.decoding)
 
 
-def unreadable_of(
+def looked_at(
     files: Sequence[str],
     preparation: Preparation,
     cache: Cache | None,
     done: Callable[[int], None] = lambda _: None,
-) -> dict[str, str]:
-    """Files that cannot be read, and why; every one that no cache holds is decoded, over all cores."""
+) -> tuple[dict[str, str], int]:
+    """Files that cannot be read, and why; and how many others are animated. All cores decode what no cache holds."""
     if cache is not None:
-        return cache.readable(files, done)[1]
+        pictures, unreadable = cache.readable(files, done)
+        return unreadable, pictures.animated
 
-    def why(file: str) -> str:
+    def look(file: str) -> str | bool:
         try:
-            preparation.decoded(file)
+            return preparation.decoded(file).animated
         except DataError as error:
             return str(error)
         finally:
             done(1)
-        return ""
 
     with ThreadPoolExecutor(joblib.cpu_count()) as pool:  # Pillow decodes without Python's lock
-        return {file: words for file, words in zip(files, pool.map(why, files), strict=True) if words}
+        found = dict(zip(files, pool.map(look, files), strict=True))
+    unreadable = {file: words for file, words in found.items() if isinstance(words, str)}
+    return unreadable, sum(one for one in found.values() if one is True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from explorer.data import DataError
 from explorer.data.cache import unreadable_words
-from explorer.data.files import FilesDataModule, Place, cache_of, unreadable_of
+from explorer.data.files import FilesDataModule, Place, cache_of, looked_at
 from explorer.data.folder import Found, Sample, listed, scan
 from explorer.data.preparation import Preparation
 from explorer.data.split import carve
@@ -80,7 +80,7 @@ def load(
 def _readable(samples: Sequence[Sample], place: Place, preparation: Preparation, skipped: Counter[str]) -> list[Sample]:
     """Without those whose file cannot be read, which are counted."""
     files = [file for file, _ in dict.fromkeys(samples)]
-    unreadable = unreadable_of(files, preparation, cache_of(place, preparation))
+    unreadable, _ = looked_at(files, preparation, cache_of(place, preparation))
     kept = [sample for sample in samples if sample[0] not in unreadable]
     if not kept:
         raise DataError(unreadable_words(unreadable, len(files)))

@@ -69,6 +69,17 @@ def test_batches_are_the_same_bits_with_the_cache_and_without(
     assert all(torch.equal(one, other) for one, other in zip(kept, decoded, strict=True))
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_animated_pictures_are_counted(photos: Path, kept: bool) -> None:
+    frames = [Image.new("RGB", (30, 30), colour) for colour in ("red", "blue")]
+    frames[0].save(photos / "cat" / "turns.gif", save_all=True, append_images=frames[1:])
+    data = module(photos, **({} if kept else {"cache": None}))
+    data.check_images()
+    assert data.summary() == (
+        "25 pictures, 2 classes (smallest 12, largest 13), train / val / test 15 / 5 / 5; 1 animated (first frame)"
+    )
+
+
 class Counting:
     """Decodes files to pixels of their first byte, and counts."""
 
