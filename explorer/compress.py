@@ -41,8 +41,8 @@ def main(config: DictConfig) -> int:
     if config.trial == "smallest":
         best = selection.find(record, "best")
         console.print(
-            f"smallest is trial {trial.number}: the fewest params whose {record.metric} ({trial.accuracy:.4f}) is "
-            f"within {config.within:g} of the best ({best.accuracy:.4f}); within= decides"
+            f"smallest is trial {trial.number}: the least {record.size.name} whose {record.metric} "
+            f"({trial.accuracy:.4f}) is within {config.within:g} of the best ({best.accuracy:.4f}); within= decides"
         )
     folder = Path(str(config.output or f"compressed/{record.name}-{trial.number}"))
     _compress(config, record, trial, folder, console)

@@ -23,14 +23,14 @@ def main(config: DictConfig) -> int:
     from explorer.cli.options import flag
     from explorer.cli.output import check_file, write
     from explorer.cli.progress import working
-    from explorer.cli.target import compared
+    from explorer.cli.target import compared, looked_at
     from explorer.cli.terminal import WIDTH, show
     from explorer.storage import study_store
 
     if not flag(config, "text") and config.output is not None:
         check_file(Path(str(config.output)), overwrite=flag(config, "overwrite"))
     storages = [str(config.storage), str(config.other_storage or config.storage)]
-    record = study_store.load(storages[0], config.study)
+    record = looked_at(study_store.load(storages[0], config.study), config)
     other = compared(config, "other", record)
     records = [record, other] if other else [record]
     console = open_console(WIDTH)
@@ -48,7 +48,7 @@ def main(config: DictConfig) -> int:
     for record in records:
         show(record, console)
     console.print(f"\n{config.output} shows all of this, and opens without a network", highlight=False)
-    if config.tracking is not None:
+    if config.tracking is not None and config.size is None:
         from explorer.tracking import try_add_files
 
         tell(console, *try_add_files(record, {PAGE: text}, str(config.tracking)))

@@ -19,14 +19,14 @@ def main(config: DictConfig) -> int:
     from explorer.cli.console import open_console, tell
     from explorer.cli.options import choice, flag
     from explorer.cli.output import check_file, write
-    from explorer.cli.target import compared
+    from explorer.cli.target import compared, looked_at
     from explorer.storage import study_store
 
     choice(config, "format", "table", "json")
     if config.output is not None:
         check_file(Path(str(config.output)), overwrite=flag(config, "overwrite"))
     console = open_console(stderr=config.format == "json")
-    record = study_store.load(str(config.storage), config.study)
+    record = looked_at(study_store.load(str(config.storage), config.study), config)
     other = compared(config, "against", record)
     from explorer.analysis.statistics import space_statistics
     from explorer.cli.progress import working
@@ -45,7 +45,7 @@ def main(config: DictConfig) -> int:
     if config.output is not None:
         write(Path(str(config.output)), text)
         console.print(f"\n{config.output} shows all of this with the figures", highlight=False)
-    if config.tracking is not None:
+    if config.tracking is not None and config.size is None:
         from explorer.tracking import try_add_files
 
         tell(console, *try_add_files(record, {PAGE: text, DATA: data}, str(config.tracking)))

@@ -54,7 +54,7 @@ class Sample:
     @property
     def sizes(self) -> Array:
         """Params of each, shape (n,)."""
-        return np.array([float(trial.params) for trial in self.trials])
+        return np.array([trial.size for trial in self.trials])
 
 
 @dataclass(frozen=True)

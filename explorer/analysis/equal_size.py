@@ -95,7 +95,7 @@ def relative(sizes: Sequence[float], accuracies: Sequence[float]) -> Relative:
     Tukey's biweight of that distance (a local regression, Cleveland 1979), and kept within what they reached.
 
     Args:
-        sizes: params of each network, above zero; three at least.
+        sizes: of each network, above zero; three at least.
         accuracies: val_acc of each.
     """
     x, y = np.log10(np.asarray(sizes, dtype=np.float64)), np.asarray(accuracies, dtype=np.float64)

@@ -47,7 +47,7 @@ def importances(record: StudyRecord, space: DesignSpace, sample: Sample, seed: i
     trials = [trial for trial in (sample.trials if uniform else record.finished) if inside(space, trial)]
     if len(trials) < LEAST:
         return Importances((), len(trials), uniform, record.metric)
-    held = relative([trial.params for trial in trials], [trial.accuracy or 0.0 for trial in trials])
+    held = relative([trial.size for trial in trials], [trial.accuracy or 0.0 for trial in trials])
     rng = np.random.default_rng(seed)
     shuffled = [rng.permutation(held.scores) for _ in range(SHUFFLES)]
     with warnings.catch_warnings():

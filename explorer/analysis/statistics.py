@@ -49,11 +49,13 @@ class Distribution:
 
     Attributes:
         metric: whose shortfall from 1 is the error.
-        normalised: whether sizes weigh so that they are uniform over bins of log params.
+        size: whose logarithm is cut into bins.
+        normalised: whether sizes weigh so that they are uniform over bins of log size.
         curves: one a study, two at most.
     """
 
     metric: str
+    size: str
     normalised: bool
     curves: tuple[Curve, ...]
 
@@ -103,8 +105,8 @@ def space_statistics(record: StudyRecord, other: StudyRecord | None = None) -> S
     points = draws(space, (shape[0], shape[1], shape[2]), record.facts["classes"])
     return SpaceStatistics(
         samples=tuple(samples),
-        as_drawn=_distribution(record.metric, samples, normalised=False),
-        at_equal_size=_distribution(record.metric, samples, normalised=True),
+        as_drawn=_distribution(record, samples, normalised=False),
+        at_equal_size=_distribution(record, samples, normalised=True),
         differences=_differences(samples),
         unlike=_unlike(record.config, other.config) if other else (),
         importances=importances(record, space, sample),
@@ -113,17 +115,23 @@ def space_statistics(record: StudyRecord, other: StudyRecord | None = None) -> S
     )
 
 
-def _distribution(metric: str, samples: Sequence[Sample], normalised: bool) -> Distribution:
+def _distribution(record: StudyRecord, samples: Sequence[Sample], normalised: bool) -> Distribution:
     """The functions of one sample or of two; a sample that is too small, or without a size in common, has none."""
     held = [sample for sample in samples if sample.enough]
     if not normalised:
-        return Distribution(metric, False, tuple(Curve(own.study, len(own.trials), edf(own.errors)) for own in held))
+        return Distribution(
+            record.metric,
+            record.size.name,
+            False,
+            tuple(Curve(own.study, len(own.trials), edf(own.errors)) for own in held),
+        )
     if len(held) == 2:
         found = [*shared(held[0].sizes, held[1].sizes)]
     else:
         found = [places(own.sizes, bins(own.sizes)) for own in held]
     return Distribution(
-        metric,
+        record.metric,
+        record.size.name,
         True,
         tuple(
             Curve(own.study, int((bin_of >= 0).sum()), edf(own.errors, bin_of))

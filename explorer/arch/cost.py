@@ -84,6 +84,11 @@ class Cost:
         """
         return 4 * max((layer.live for layer in self.layers), default=0)
 
+    @property
+    def activations(self) -> int:
+        """The same, by the name that a size has."""
+        return self.peak_activation_bytes
+
 
 def cost(architecture: Architecture) -> Cost:
     """Counts parameters, multiply-accumulates and shapes.
@@ -109,11 +114,18 @@ class Totals:
 
     params: int
     macs: int
+    architecture: Architecture
 
     @property
     def bytes(self) -> int:
         """Size of the parameters in fp32."""
         return 4 * self.params
+
+    @property
+    def activations(self) -> int:
+        """See `Cost.peak_activation_bytes`; it is counted when it is asked for."""
+        tree, shape = self.architecture.tree, self.architecture.input_shape
+        return 4 * _peak(tree, shape, False)[0]
 
 
 def totals(architecture: Architecture) -> Totals:
@@ -127,7 +139,7 @@ def totals(architecture: Architecture) -> Totals:
     except L.ArchitectureError:
         cost(architecture)  # names it
         raise
-    return Totals(params, macs)
+    return Totals(params, macs, architecture)
 
 
 @lru_cache(maxsize=100_000)
@@ -143,6 +155,32 @@ def _sums(layer: L.Layer, shape: L.Shape) -> tuple[int, int, L.Shape]:
         case _:
             out, params, _, macs = _counts(layer, "", shape)
             return params, macs, out
+
+
+@lru_cache(maxsize=100_000)
+def _peak(layer: L.Layer, shape: L.Shape, kept: bool) -> tuple[int, L.Shape]:
+    """The most numbers in memory while a layer and all it holds run, and the shape it puts out; see `_visit`."""
+    most, held = 0, 0
+    match layer:
+        case L.Sequential():
+            for child in layer.layers:
+                own, out = _peak(child, shape, kept)
+                most = max(most, held + own)
+                if kept:
+                    held, kept = held + prod(shape), False
+                shape = out
+            return most, shape
+        case L.Concat() | L.Add() | L.Multiply():
+            outputs = []
+            needed = kept or IDENTITY in layer.branches
+            for i, branch in enumerate(layer.branches):
+                own, out = _peak(branch, shape, needed or i < len(layer.branches) - 1)
+                most, held = max(most, held + own), held + (0 if branch == IDENTITY else prod(out))
+                outputs.append(out)
+            return most, _merge(layer, "", outputs)
+        case _:
+            row = _leaf(layer, "", shape, 0, kept)
+            return row.live, row.output_shape
 
 
 def _one_after_the_other(layers: tuple[L.Layer, ...], shape: L.Shape) -> tuple[int, int, L.Shape]:

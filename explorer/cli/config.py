@@ -45,7 +45,7 @@ OPTIONS = (
 )  # fmt: skip
 """Hydra's."""
 TEXTS = (
-    "study", "trial", "target", "other", "against", "file", "weights", "output", "out", "svg", "recipe.init",
+    "study", "size", "trial", "target", "other", "against", "file", "weights", "output", "out", "svg", "recipe.init",
     "data.dir", "data.labels", "storage", "other_storage", "against_storage", "tracking", "runs", "compressed",
     "retrained",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from explorer.arch.size import shown as shown_size
 from explorer.cli.terminal import clock, cut, front_table, point_name, sparkline
 from explorer.results.pareto import by_end, hypervolume_history, point, reference_point
 from explorer.results.record import StudyRecord, TrialRecord
@@ -130,7 +131,7 @@ class LiveView:
                 bar,
                 f"{epoch}/{controller.epochs}",
                 f"{accuracy:>5}",
-                f"{controller.store.trials[flight.trial].params:>11,}",
+                f"{shown_size(controller.store.trials[flight.trial].size):>11}",
             )
         return table
 
@@ -147,7 +148,7 @@ def _others(controller: Controller) -> list[Text]:
 def line(trial: TrialRecord) -> str:
     """A trial in one line."""
     result = f"{trial.metric} {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
-    spent = f"{trial.params:>9,} params  {trial.seconds:5.1f} s"
+    spent = f"{shown_size(trial.size):>9} {trial.size_name}  {trial.seconds:5.1f} s"
     return f"trial {trial.number:>3} {trial.state:<8} {result}  {spent}  {point_name(trial)}"
 
 

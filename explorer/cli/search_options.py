@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.arch import size
 from explorer.cli.config import plain, space_choice, space_files, space_of
 from explorer.cli.options import ConfigError, flag, positive, share, whole
 from explorer.results import metric
@@ -18,7 +19,7 @@ from explorer.training import recipe
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-STORED = ("data", "recipe", "metric", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
+STORED = ("data", "recipe", "metric", "size", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
 """Keys that are stored with the study."""
 LONGEST = 200
 """Bytes of a study's name, which becomes that of a folder."""
@@ -28,7 +29,7 @@ def read(config: DictConfig) -> SearchOptions:
     """Checks the options.
 
     Raises:
-        ConfigError, MetricError, RecipeError, SpaceError, StoppingError: naming what is wrong.
+        ConfigError, MetricError, RecipeError, SizeError, SpaceError, StoppingError: naming what is wrong.
     """
     name = space_choice()
     if name is None:
@@ -43,6 +44,7 @@ def read(config: DictConfig) -> SearchOptions:
     settings = {key: plain(config[key]) for key in STORED}
     recipe.read(settings["recipe"])
     metric.check(settings["metric"])
+    settings["size"] = size.parse(settings["size"]).name
     return SearchOptions(
         study=study,
         space=space,

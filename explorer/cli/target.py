@@ -65,4 +65,13 @@ def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | No
     if other.metric != record.metric:
         both = f"study {record.name} maximises {record.metric}, {other.name} {other.metric}"
         raise ConfigError(f"{both}: they cannot be compared; expected two of one metric")
-    return other
+    return other.by_size(record.size.name)
+
+
+def looked_at(record: StudyRecord, config: Options) -> StudyRecord:
+    """A study by the option `size`: as it was made, or by another size.
+
+    Raises:
+        SizeError: if there is none of that name.
+    """
+    return record if config["size"] is None else record.by_size(str(config["size"]))

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from explorer.arch import Architecture
 from explorer.arch.layer_table import times_smaller_than_alexnet
+from explorer.arch.size import shown as shown_size
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.plots.markers import Marker, accuracy_range, markers
 from explorer.reporting.front_section import against_canonical
@@ -58,10 +59,16 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
     front = front_trials(record)
     canonical = next((trial for trial in record.finished if trial.anchor == CANONICAL), None)
     both = {trial.number: trial for trial in [*front, *([canonical] if canonical else [])]}
-    shown = sorted(both.values(), key=lambda trial: trial.params)
-    columns = [("trial", 5), (record.metric, max(7, len(record.metric))), ("±", 6), ("params", 9)]
+    shown = sorted(both.values(), key=lambda trial: trial.size)
+    columns = [
+        ("trial", 5),
+        (record.metric, max(7, len(record.metric))),
+        ("±", 6),
+        (record.size.name, max(9, len(record.size.name))),
+    ]
     columns += [("/SqueezeNet", 11)] if width >= SQUEEZENET_FROM else []
-    columns += [("/AlexNet", 8)] if width >= ALEXNET_FROM else []
+    alexnet = width >= ALEXNET_FROM and record.size.name == "params"
+    columns += [("/AlexNet", 8)] if alexnet else []
     room = width - sum(wide + 2 for _, wide in columns) - 1  # where only ASCII is to be had, ± takes two
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading, wide in columns:
@@ -74,11 +81,11 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
             str(trial.number),
             f"{trial.accuracy:.4f}",
             f"{trial.error(record.val_images):.4f}",
-            f"{trial.params:,}",
+            shown_size(trial.size),
         ]
         if width >= SQUEEZENET_FROM:
-            cells.append(f"{canonical.params / trial.params:.2f}x" if canonical else "")
-        if width >= ALEXNET_FROM:
+            cells.append(f"{canonical.size / trial.size:.2f}x" if canonical else "")
+        if alexnet:
             cells.append(f"{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}x")
         name = cut(name + ("" if trial in front else " (dominated)"), room)
         table.add_row(*cells, name, style="yellow" if star else "")
@@ -86,7 +93,7 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
 
 
 def plot(record: StudyRecord, width: int = 80, height: int = 16) -> str:
-    """Accuracy over params (log scale) in characters, no line longer than `width`.
+    """Accuracy over size (log scale) in characters, no line longer than `width`.
 
     Args:
         record: the study.
@@ -113,7 +120,7 @@ def plot(record: StudyRecord, width: int = 80, height: int = 16) -> str:
         label = f"{100 * value:.1f} %" if i % step == 0 else ""
         lines.append(f"{label:>{LABEL}}│{''.join(row)}".rstrip())
     lines.append(" " * LABEL + "└" + "─" * (columns - 1))
-    ends = [si(10**low), "params, log scale", si(10**high)]
+    ends = [si(10**low), f"{record.size.name}, log scale", si(10**high)]
     space = columns - sum(map(len, ends))
     lines.append(f"{' ' * (LABEL + 1)}{ends[0]}{' ' * (space // 2)}{ends[1]}{' ' * (space - space // 2)}{ends[2]}")
     names = ("dominated", "front", published_name(CANONICAL), "published")

@@ -1,12 +1,13 @@
-"""The Pareto figure: accuracy over parameters, the front as a step line, the published networks marked."""
+"""The Pareto figure: accuracy over size, the front as a step line, the published networks marked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from explorer.arch.size import Size
 from explorer.plots.markers import Marker, accuracy_range, front_of, markers
-from explorer.plots.scatter import PARAMS, Heading, Series, Step, validation
+from explorer.plots.scatter import Heading, Series, Step, of_size, validation
 from explorer.plots.scatter import figure as scatter
 from explorer.plots.style import BLUE, GREEN, SLATE, VERMILLION
 from explorer.plots.style import html as html
@@ -27,7 +28,7 @@ class ParetoInfo:
     Attributes:
         study: its name.
         images: size of the validation split.
-        metric: what the study maximises.
+        metric, size: what the study maximises and minimises.
         markers: by trial number, the networks with an accuracy that are drawn; see `explorer.plots.markers`.
         networks: number of networks with an accuracy.
         failed: number of trials that ended without one.
@@ -36,13 +37,14 @@ class ParetoInfo:
     study: str
     images: int
     metric: str
+    size: Size
     markers: tuple[Marker, ...]
     networks: int
     failed: int
 
     @property
     def front(self) -> list[Marker]:
-        """The front, by rising params."""
+        """The front, by rising size."""
         return front_of(self.markers)
 
     @property
@@ -70,7 +72,9 @@ def info(record: StudyRecord, index: TrialIndex | None = None) -> ParetoInfo:
     """
     index = index or TrialIndex(record)
     shown = markers(record, index)
-    return ParetoInfo(record.name, record.val_images, record.metric, shown, len(index.measured), index.failed)
+    return ParetoInfo(
+        record.name, record.val_images, record.metric, record.size, shown, len(index.measured), index.failed
+    )
 
 
 def figure(info: ParetoInfo) -> Figure:
@@ -88,7 +92,9 @@ def figure(info: ParetoInfo) -> Figure:
         Series("SqueezeNet", canonical, VERMILLION, 22, "star", named=True),
         Series("published networks", others, GREEN, 13, "diamond-open", named=True),
     ]
-    return scatter(PARAMS, drawn, Heading(info.study, (_counts(info),), BARS), validation(info.metric, info.images))
+    return scatter(
+        of_size(info.size), drawn, Heading(info.study, (_counts(info),), BARS), validation(info.metric, info.images)
+    )
 
 
 def _counts(info: ParetoInfo) -> str:

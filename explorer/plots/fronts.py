@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from explorer.plots.history import COLOURS
 from explorer.plots.markers import Marker, front_of, markers, of_study
-from explorer.plots.scatter import PARAMS, Heading, Series, Step, on_page, validation
+from explorer.plots.scatter import Heading, Series, Step, of_size, on_page, validation
 from explorer.plots.scatter import figure as scatter
 from explorer.results.record import StudyRecord
 from explorer.results.selection import CANONICAL
@@ -23,7 +23,11 @@ def figure(records: Sequence[StudyRecord]) -> Figure:
     every = [of_study(markers(record), i) for i, record in enumerate(records)]
     largest = max((marker.x for own in every for marker in own), default=1)
     drawn = [_drawn(i, record.name, own, largest) for i, (record, own) in enumerate(zip(records, every, strict=True))]
-    return on_page(scatter(PARAMS, [one for own in drawn for one in own], Heading(), validation(records[0].metric)))
+    return on_page(
+        scatter(
+            of_size(records[0].size), [one for own in drawn for one in own], Heading(), validation(records[0].metric)
+        )
+    )
 
 
 def _drawn(place: int, study: str, own: Sequence[Marker], largest: float) -> list[Series | Step]:

@@ -25,13 +25,14 @@ class HypervolumeHistory:
         study: its name.
         epochs: trained by all trials when each finished one ended.
         volumes: the hypervolume then.
-        metric: what the study maximises.
+        metric, size: what the study maximises and minimises.
     """
 
     study: str
     epochs: tuple[int, ...]
     volumes: tuple[float, ...]
     metric: str
+    size: str
 
 
 def histories(records: Sequence[StudyRecord]) -> tuple[HypervolumeHistory, ...]:
@@ -51,7 +52,7 @@ def histories(records: Sequence[StudyRecord]) -> tuple[HypervolumeHistory, ...]:
                 finished.append(point(trial))
         if finished:
             volumes = tuple(hypervolume_history(finished, corner))
-            found.append(HypervolumeHistory(record.name, tuple(epochs), volumes, record.metric))
+            found.append(HypervolumeHistory(record.name, tuple(epochs), volumes, record.metric, record.size.name))
     return tuple(found)
 
 
@@ -70,7 +71,7 @@ def figure(drawn: Sequence[HypervolumeHistory]) -> Figure:
         )
         for line, (colour, dash) in zip(drawn, COLOURS, strict=False)
     ]
-    title = f"hypervolume, decades of params times {drawn[0].metric}"
+    title = f"hypervolume, decades of {drawn[0].size} times {drawn[0].metric}"
     figure = go.Figure(traces, layout(title, "epochs trained, all trials"))
     figure.update_xaxes(AXIS | {"rangemode": "tozero"})
     if len(drawn) > 1:

@@ -24,7 +24,7 @@ class Marker:
 
     Attributes:
         trial: its number.
-        x: what the accuracy is drawn over: params, bytes, milliseconds.
+        x: what the accuracy is drawn over: size, bytes, milliseconds.
         accuracy: the study's metric, 1 at most, the mean over its seeds.
         error: standard error of `accuracy`.
         text: what the pointer shows, lines separated by <br>.
@@ -53,7 +53,7 @@ class Marker:
 
 
 def markers(record: StudyRecord, index: TrialIndex | None = None) -> tuple[Marker, ...]:
-    """The networks with an accuracy over params, by trial number: the front, the published ones, and others, of each
+    """The networks with an accuracy over size, by trial number: the front, the published ones, and others, of each
     kind half.
 
     Args:
@@ -118,7 +118,7 @@ def _marker(trial: TrialRecord, images: int, on_front: bool) -> Marker:
     error = trial.error(images)
     return Marker(
         trial=trial.number,
-        x=trial.params,
+        x=trial.size,
         accuracy=trial.accuracy,
         error=error,
         text=_text(trial, trial.accuracy, error, images, on_front),
@@ -135,7 +135,7 @@ def _text(trial: TrialRecord, accuracy: float, error: float, images: int, on_fro
     lines = [
         f"<b>{head}</b>" + (", on the front" if on_front else ""),
         f"{trial.metric} {accuracy:.2%} ± {error:.2%} ({source})",
-        f"params {trial.params:,}   macs {trial.macs:,}",
+        f"params {trial.params:,}   macs {trial.macs:,}   activations {trial.activations:,} bytes",
         f"epochs {trial.epochs}" + (f" ({escape(trial.reason)})" if trial.reason else ""),
     ]
     lines += [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"

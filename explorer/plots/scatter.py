@@ -1,4 +1,4 @@
-"""Accuracy over params, bytes or milliseconds: the one figure of every front.
+"""Accuracy over size, bytes or milliseconds: the one figure of every front.
 
 A figure is made of series of networks and of fronts as step lines. Networks far below the others stand as triangles on
 its lower edge.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from explorer.arch.size import Size
 from explorer.plots.labels import ABOVE, ASIDE, label_places, published_name
 from explorer.plots.markers import Marker, accuracy_range
 from explorer.plots.style import AXIS, FONT, GREY, INK, SLATE, faded, size_ticks
@@ -34,9 +35,13 @@ class Axis:
     usual: tuple[float, float]
 
 
-PARAMS = Axis("parameters (log scale)", (1_000, 1_000_000))
 BYTES = Axis("bytes: fp32 parameters, or the compressed file (log scale)", (1_000, 1_000_000))
 MILLISECONDS = Axis("median latency of a call, ms (log scale)", (0.1, 10))
+
+
+def of_size(size: Size) -> Axis:
+    """The axis of what a study minimises."""
+    return Axis(f"{size.words} (log scale)", (1_000, 1_000_000))
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from explorer.arch.size import SIZES
 from explorer.plots.labels import published_name
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.selection import CANONICAL
 from explorer.results.trial_index import TrialIndex
 
 NOTABLE = 0.95
-"""Times the params from which on a network of the same accuracy counts as smaller."""
+"""Times the size from which on a network of the same accuracy counts as smaller."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class TradeOff:
 
     Attributes:
         trial: the network's.
-        ratio: its params over the canonical network's.
+        ratio: its size over the canonical network's.
         gain: its metric minus the canonical network's.
         error: standard error of `gain`, as if the two had been measured independently.
     """
@@ -43,7 +44,8 @@ class TradeOff:
     def words(self) -> str:
         """Same accuracy at 0.31x the parameters (-0.3 ± 1.1 points: within the error)."""
         difference = f"{100 * self.gain:+.1f} ± {100 * self.error:.1f} points"
-        size = f"{self.size} the parameters"
+        name = self.trial.size_name
+        size = f"{self.size} the {SIZES['params'] if name == 'params' else name}"
         if self.same:
             return f"same accuracy at {size} ({difference}: within the error, which is all that can be said)"
         sure = "" if abs(self.gain) > 2 * self.error else "; below two standard errors, so no more than likely"
@@ -68,11 +70,11 @@ def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> Trad
     """One finished network against another."""
     gain = (trial.accuracy or 0.0) - (other.accuracy or 0.0)
     error = math.hypot(trial.error(record.val_images), other.error(record.val_images))
-    return TradeOff(trial, trial.params / other.params, gain, error)
+    return TradeOff(trial, trial.size / other.size, gain, error)
 
 
 def best_trade_offs(record: StudyRecord, index: TrialIndex | None = None) -> list[TradeOff]:
-    """The front's best trade-offs against canonical SqueezeNet, by rising params; none without it, or if none is left.
+    """The front's best trade-offs against canonical SqueezeNet, by rising size; none without it, or if none is left.
 
     The smallest network whose accuracy is the same within the error, the smallest that measured no less, and the most
     accurate one that is no larger.

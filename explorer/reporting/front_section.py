@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from explorer.arch import Architecture, architecture
 from explorer.arch.chain import chain
 from explorer.arch.layer_table import times_smaller_than_alexnet
+from explorer.arch.size import shown as shown_size
 from explorer.plots import front, network
 from explorer.plots.labels import published_name, shorthand
 from explorer.plots.markers import of_study
@@ -71,20 +72,21 @@ def _table(record: StudyRecord, place: int) -> str:
     front = front_trials(record)
     other = baseline.canonical(record)
     shown = {trial.number: trial for trial in [*front, *([other] if other else [])]}
-    heads = ["trial", "network", record.metric, "params", f"/ {baseline.name()}", "/ AlexNet"]
+    heads = ["trial", "network", record.metric, record.size.name, f"/ {baseline.name()}"]
+    heads += ["/ AlexNet"] if record.size.name == "params" else []
     classes = ["word", "word", "", "", "", ""]
     rows = []
-    for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
+    for trial in sorted(shown.values(), key=lambda trial: (trial.size, trial.number)):
         name = published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
         name += "" if trial in front else " (dominated)"
         button = f'<button class="trial" data-study="{place}" data-trial="{trial.number}">{trial.number}</button>'
-        smaller = f"{trial.params / other.params:.3f}x" if other else ""
+        smaller = f"{trial.size / other.size:.3f}x" if other else ""
         alexnet = f"1/{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}"
         score = f"{100 * (trial.accuracy or 0):.1f} ± {100 * trial.error(record.val_images):.1f} %"
-        cells = [button, escape(name), score, f"{trial.params:,}", smaller, alexnet]
-        row = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(classes, cells, strict=True))
+        cells = [button, escape(name), score, shown_size(trial.size), smaller, alexnet][: len(heads)]
+        row = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(classes, cells, strict=False))
         rows.append(f"<tr{' class=canonical' if trial.anchor == CANONICAL else ''}>{row}</tr>")
-    head = "".join(f'<th class="{kind}">{text}</th>' for kind, text in zip(classes, heads, strict=True))
+    head = "".join(f'<th class="{kind}">{text}</th>' for kind, text in zip(classes, heads, strict=False))
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
@@ -94,7 +96,7 @@ def against_canonical(record: StudyRecord) -> list[str]:
         return [f"{baseline.name()} was not trained in this study, so nothing is said against it."]
     found = baseline.best_trade_offs(record)
     if not found:
-        size = f"{baseline.NOTABLE} times the params of {baseline.name()}"
+        size = f"{baseline.NOTABLE} times the {record.size.name} of {baseline.name()}"
         return [f"No network below {size} reaches its accuracy within the error."]
     head = f"Against {baseline.name()}, trained the same way: "
     return [head + "; ".join(f"trial {one.trial.number}: {one.words()}" for one in found) + "."]

@@ -8,6 +8,7 @@ from typing import Any
 
 from explorer.arch import Architecture
 from explorer.arch.layer_table import rows
+from explorer.arch.size import SIZES, shown
 from explorer.plots.labels import published_name, shorthand
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord, TrialRecord
@@ -54,6 +55,7 @@ def detail(record: StudyRecord, trial: TrialRecord, options: str) -> dict[str, A
     score = f"{100 * (trial.accuracy or 0):.2f} ± {100 * trial.error(record.val_images):.2f} %"
     facts = [
         [trial.metric, score + ("" if whole else f" when it stopped, {trial.reason or trial.state}")],
+        *([] if trial.size_name in SIZES else [[trial.size_name, shown(trial.size)]]),
         ["params", f"{trial.params:,}"],
         ["bytes", f"{trial.bytes:,} in fp32"],
         ["macs", f"{trial.macs:,}"],

@@ -62,10 +62,13 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
     sections = [replace(section, key=f"{section.key}{place}") for section in sections]
     links = [(f"pareto{place}", "front"), *((s.key, s.title.lower()) for s in sections), (f"made{place}", "again")]
     nav = " ".join(f'<a href="#{escape(key)}">{escape(words)}</a>' for key, words in links)
+    counted = "their number of parameters" if record.size.name == "params" else record.size.words
+    if made_for := record.facts.get("made_for"):
+        counted += f" (the search went by {made_for})"
     judged = "accuracy" if record.metric == ACCURACY else record.metric
     about = (
         f"A search among networks for {images}, judged by {judged} on {record.val_images:,} validation images and by "
-        "their number of parameters."
+        f"{counted}."
     )
     return "\n".join(
         [

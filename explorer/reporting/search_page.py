@@ -27,7 +27,10 @@ def sections(record: StudyRecord, words: Sequence[str] = ()) -> list[Section]:
         Section("curves", "Learning curves", tuple(words), figures=(curves.figure(drawn),), width=WIDTH, note=note)
     ]
     if lines:
-        note = "From ten times the params of the largest published network and accuracy 0; a decade of params counts 1."
+        name = record.size.name
+        note = (
+            f"From ten times the {name} of the largest published network and accuracy 0; a decade of {name} counts 1."
+        )
         figures = (history.figure(lines),)
         found.append(Section("history", "The search's progress", figures=figures, width=WIDTH, note=note))
     if axes.axes:

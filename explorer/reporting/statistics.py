@@ -19,12 +19,12 @@ TOLD = {"significant": "told"}
 
 ERRORS_NOTE = (
     "Error: 1 - {metric} of networks drawn uniformly from the space and trained to the end. Bands and intervals: 95 % "
-    "by bootstrap over the networks. At equal size: log params is cut into up to 10 bins, and each that holds "
+    "by bootstrap over the networks. At equal size: log {size} is cut into up to 10 bins, and each that holds "
     "networks (of both studies, where there are two) weighs the same (arXiv:1905.13214)."
 )
 IMPORTANCE_NOTE = (
     "Importance: how differently a metaparameter's values are spread among the tenth of the networks that is farthest"
-    " above the others of about the same params (PED-ANOVA, arXiv:2304.10255); by chance: what results dealt out anew"
+    " above the others of about the same {size} (PED-ANOVA, arXiv:2304.10255); by chance: what results dealt out anew"
     " reach in 95 of 100 cases (the upright tick). What a value adds is a mean over all networks that have it, so it "
     "may be large where the importance is small. Bars: one standard error."
 )
@@ -118,7 +118,7 @@ def _errors(found: SpaceStatistics) -> Section:
         rows=tuple(rows),
         figures=tuple(distribution.figure(info) for info in _infos(found) if info.curves),
         width=420,
-        note=ERRORS_NOTE.format(metric=found.as_drawn.metric) if rows else "",
+        note=ERRORS_NOTE.format(metric=found.as_drawn.metric, size=found.as_drawn.size) if rows else "",
     )
 
 
@@ -184,7 +184,7 @@ def _importance(found: SpaceStatistics) -> Section:
         words=(0, 3),
         figures=(importance.figure(info), importance.effects_figure(info)),
         width=420,
-        note=IMPORTANCE_NOTE,
+        note=IMPORTANCE_NOTE.format(size=found.as_drawn.size),
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from explorer.arch.size import shown as shown_size
 from explorer.plots.labels import si
 from explorer.reporting import baseline
 from explorer.reporting.commands import Commands
@@ -24,7 +25,7 @@ def tiles(record: StudyRecord) -> str:
         shown.append(
             (
                 f"{100 * (best.accuracy or 0):.1f} %",
-                f"best {record.metric} (trial {best.number}, {si(best.params)} params)",
+                f"best {record.metric} (trial {best.number}, {si(best.size)} {record.size.name})",
             )
         )
     found = [one for one in baseline.best_trade_offs(record) if one.gain >= -one.error]
@@ -34,7 +35,7 @@ def tiles(record: StudyRecord) -> str:
         shown.append(
             (
                 one.size,
-                f"the params of {baseline.name()} at its accuracy, {sign} (trial {one.trial.number})",
+                f"the {record.size.name} of {baseline.name()} at its accuracy, {sign} (trial {one.trial.number})",
             )
         )
     shown.append((f"{took.epochs:,}", f"epochs, {took.saved:,} saved by stopping"))
@@ -83,7 +84,7 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
     took = [spent(record) for record in records]
     bests = [front_trials(record)[-1] if record.finished else None for record in records]
     smaller = [next(iter(baseline.best_trade_offs(record)), None) for record in records]
-    same = f"params at the accuracy of {baseline.name()}, within the error"
+    same = f"{records[0].size.name} at the accuracy of {baseline.name()}, within the error"
     rows: list[list[str]] = [
         ["trials", *(f"{len(record.trials):,}" for record in records)],
         ["epochs trained", *(f"{one.epochs:,}" for one in took)],
@@ -91,7 +92,7 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
         ["training time", *(duration(one.seconds) for one in took)],
         ["networks on the front", *(f"{len(front_trials(record)):,}" for record in records)],
         [f"best {records[0].metric}", *(_score(record, best) for record, best in zip(records, bests, strict=True))],
-        [same, *(f"{one.trial.params:,} ({one.size})" if one else "none" for one in smaller)],
+        [same, *(f"{shown_size(one.trial.size)} ({one.size})" if one else "none" for one in smaller)],
         [
             "hypervolume, from one corner",
             *(f"{volumes[i]:.4f}" if i in volumes else "none" for i in range(len(records))),

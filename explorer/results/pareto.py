@@ -129,20 +129,20 @@ def knee(points: Sequence[Point]) -> int:
 
 
 def point(trial: TrialRecord) -> Point:
-    """(params, metric) of a trial that has an accuracy."""
+    """(size, metric) of a trial that has an accuracy."""
     if trial.accuracy is None:
         raise FrontError(f"trial {trial.number} has no accuracy: it is {trial.state}")
-    return trial.params, trial.accuracy
+    return trial.size, trial.accuracy
 
 
 def front_trials(record: StudyRecord) -> list[TrialRecord]:
-    """The finished trials on the front, by rising params. Trials stopped early are on no front."""
+    """The finished trials on the front, by rising size. Trials stopped early are on no front."""
     finished = record.finished
     return [finished[index] for index in pareto_front([point(trial) for trial in finished])]
 
 
 def reference_point(record: StudyRecord) -> Point:
-    """The corner from which a study's hypervolume is measured: accuracy 0, ten times the params of the largest anchor.
+    """The corner from which a study's hypervolume is measured: accuracy 0, ten times the size of the largest anchor.
 
     Without an anchor the largest trial stands in for it. Anchors are a study's first trials, so the corner is set
     before the search proper starts and stays there.
@@ -150,8 +150,8 @@ def reference_point(record: StudyRecord) -> Point:
     Raises:
         FrontError: if the study has no trial.
     """
-    anchors = [trial.params for trial in record.trials if trial.anchor is not None]
-    sizes = anchors or [trial.params for trial in record.trials]
+    anchors = [trial.size for trial in record.trials if trial.anchor is not None]
+    sizes = anchors or [trial.size for trial in record.trials]
     if not sizes:
         raise FrontError(f"study {record.name!r} has no trial, so no reference point")
     return 10.0 * max(sizes), 0.0

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from explorer.arch import Architecture, cost
+from explorer.arch.size import Size, parse
 from explorer.results.metric import metric_of, short_name
 
 if TYPE_CHECKING:
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
 
 PLACES = ("dir", "labels", "cache", "workers")
 """Keys of a study's data that say where they lie and how they are read, and may change while the data do not."""
-EARLIER = {"data.draft": False, "data.zoom": 1.0, "data.jitter": 0.0, "data.unreadable": "stop", "metric": "accuracy"}
+EARLIER = {
+    "data.draft": False,
+    "data.zoom": 1.0,
+    "data.jitter": 0.0,
+    "data.unreadable": "stop",
+    "metric": "accuracy",
+    "size": "params",
+}
 """Values of keys that studies of earlier versions do not have."""
 ACCURACY = "val_acc"
 REQUIRED = {"identity": str, "params": int, "bytes": int, "macs": int, "architecture": str, "seeds": list}
@@ -38,6 +47,8 @@ class TrialRecord:
         metaparameters: the point of the space; empty for an anchor from outside it.
         anchor: name of the published network, or None.
         metric: what the study maximises, by its name in the curves.
+        size_name: what it minimises; see `explorer.arch.size`.
+        peak: activations as stored; 0 in studies of earlier versions.
         uniform: whether it belongs to the sample for statistics: drawn uniformly whatever the sampler, never stopped.
         identity: of the architecture.
         params, bytes, macs: exact cost.
@@ -71,6 +82,18 @@ class TrialRecord:
     reason: str = ""
     uniform: bool = False
     metric: str = ACCURACY
+    size_name: str = "params"
+    peak: int = 0
+
+    @cached_property
+    def activations(self) -> int:
+        """Bytes of activations at once in fp32."""
+        return self.peak or cost(Architecture.from_json(self.architecture)).activations
+
+    @cached_property
+    def size(self) -> float:
+        """What the study minimises."""
+        return float(parse(self.size_name).of(self))
 
     @cached_property
     def mean_curve(self) -> tuple[float, ...]:
@@ -118,8 +141,8 @@ class StudyRecord:
 
     Attributes:
         name: of the study.
-        config: what defines it, as plain data: space, data, recipe, metric, sampler, stopping, seed, seeds,
-            epochs.
+        config: what defines it, as plain data: space, data, recipe, metric, size, sampler, stopping, seed,
+            seeds, epochs.
         facts: data set and machine: input_shape, classes, images (of train, val and test), fingerprint (of the data),
             versions, git_commit, key (16 random hex digits, by which other programs know the study). Studies of earlier
             versions lack fingerprint and key.
@@ -141,6 +164,24 @@ class StudyRecord:
         """What it maximises, by its name in the curves: val_acc, or another."""
         return f"val_{short_name(metric_of(self.config))}"
 
+    @property
+    def size(self) -> Size:
+        """What it minimises."""
+        return parse(self.config.get("size", "params"))
+
+    def by_size(self, name: str) -> StudyRecord:
+        """The same trials, looked at by another size than the one the study was made for.
+
+        Raises:
+            SizeError: if there is none of that name.
+        """
+        wanted = parse(name).name
+        if wanted == self.size.name:
+            return self
+        trials = tuple(replace(trial, size_name=wanted) for trial in self.trials)
+        facts = self.facts | {"made_for": self.size.name}
+        return replace(self, config=self.config | {"size": wanted}, facts=facts, trials=trials)
+
     @cached_property
     def finished(self) -> tuple[TrialRecord, ...]:
         """Trials trained to their last epoch."""
@@ -156,19 +197,19 @@ class TrialError(ValueError):
 
 
 def read_trials(
-    trials: Iterable[optuna.trial.FrozenTrial], metric: str = ACCURACY
+    trials: Iterable[optuna.trial.FrozenTrial], metric: str = ACCURACY, size: str = "params"
 ) -> tuple[list[TrialRecord], dict[int, str]]:
-    """The trials of a study with this metric that can be read, and why the others cannot, by number."""
+    """The trials of a study with this metric and size that can be read, and why the others cannot, by number."""
     records, left_out = [], {}
     for trial in trials:
         try:
-            records.append(read_trial(trial, metric))
+            records.append(read_trial(trial, metric, size))
         except TrialError as error:
             left_out[trial.number] = str(error)
     return records, left_out
 
 
-def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY) -> TrialRecord:
+def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY, size: str = "params") -> TrialRecord:
     """Reads one trial; one that was taken over and does not run yet counts as running.
 
     Raises:
@@ -208,6 +249,8 @@ def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY) -> Trial
         reason=attributes.get("reason", ""),
         uniform=attributes.get("uniform", False),
         metric=metric,
+        size_name=size,
+        peak=attributes.get("activations", 0),
     )
 
 

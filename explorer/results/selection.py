@@ -20,8 +20,8 @@ def find(record: StudyRecord, target: str, within: float = 0.01) -> TrialRecord:
 
     Args:
         record: the study.
-        target: `best` (highest metric on the front, of equals the one with the fewest params), `knee` (where the
-            front bends), `smallest` (fewest params within `within` of the best metric), `canonical` (SqueezeNet
+        target: `best` (highest metric on the front, of equals the smallest), `knee` (where the
+            front bends), `smallest` (least size within `within` of the best metric), `canonical` (SqueezeNet
             v1.0), a trial number, or the beginning of an identity (6 digits or more).
         within: what of the metric `smallest` may give up, between 0 and 1.
 

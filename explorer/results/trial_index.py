@@ -53,7 +53,7 @@ class TrialIndex:
 
     @property
     def front(self) -> list[TrialRecord]:
-        """The finished trials on the front, by rising params; see `explorer.results.pareto.front_trials`."""
+        """The finished trials on the front, by rising size; see `explorer.results.pareto.front_trials`."""
         return self._archive.members
 
     def update(self, record: StudyRecord) -> tuple[TrialRecord, ...]:

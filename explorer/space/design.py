@@ -12,10 +12,11 @@ from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Cost, Shape, Totals, cost
 from explorer.arch.cost import norm_of_one_number
+from explorer.arch.size import SIZES, Size, shown
 from explorer.space.domain import Domain
 from explorer.space.parameter import SpaceError
 
-LIMITS = ("params", "bytes", "macs")
+LIMITS = tuple(SIZES)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class DesignSpace(Domain, ABC):
     Attributes:
         parameters: searched metaparameters, in the order in which they are drawn.
         name: of the space, for messages and as the study's name.
-        limits: upper bounds on params, bytes and macs; they bind candidates, not anchors.
+        limits: upper bounds on params, bytes, macs and activations; they bind candidates, not anchors.
         anchors: published networks trained first, under the same recipe.
     """
 
@@ -72,18 +73,19 @@ class DesignSpace(Domain, ABC):
                 return f"{getattr(costs, key):,} {key} is over the limit of {limit:,}"
         return None
 
-    def check(self, input_shape: Shape, classes: int, batch: int = 2) -> None:
+    def check(self, input_shape: Shape, classes: int, batch: int = 2, size: Size | None = None) -> None:
         """Looks for impossible networks and for limits that no point meets, at the points of `probes`.
 
         Args:
             input_shape, classes: of the data.
             batch: images of the smallest batch that is trained on.
+            size: what a search minimises.
 
         Raises:
-            SpaceError: naming the point or the limit.
+            SpaceError: naming the point or the limit, or the size, if it is the same for every network.
         """
         smallest = dict.fromkeys(self.limits, math.inf)
-        met = False
+        met, sizes = False, set[float]()
         for params in self.probes():
             try:
                 costs = cost(self.architecture(params, input_shape, classes))
@@ -98,12 +100,18 @@ class DesignSpace(Domain, ABC):
                     "cannot train; give recipe.batch_size=2 or more",
                 )
             met = met or self.over_limit(costs) is None
+            sizes.add(0.0 if size is None else size.of(costs))
             smallest = {key: min(least, getattr(costs, key)) for key, least in smallest.items()}
         if not met:
             found = ", ".join(
                 f"{key}: {limit:,} (smallest found {smallest[key]:,})" for key, limit in self.limits.items()
             )
             raise self._error("limits", f"no point meets them: {found}")
+        if size is not None and len(sizes) == 1 < self.size:
+            raise self._error(
+                f"size={size.name}",
+                f"is {shown(sizes.pop())} for every network, so there is nothing to trade for accuracy",
+            )
 
     def _error(self, key: str, what: str) -> SpaceError:
         return SpaceError(f"space {self.name}: {key}: {what}")

@@ -8,7 +8,7 @@ from typing import Any
 from explorer.results.record import EARLIER, PLACES
 from explorer.storage.patient import StudyError
 
-DEFINING = ("space", "data", "recipe", "metric", "epochs", "seed", "seeds")
+DEFINING = ("space", "data", "recipe", "metric", "size", "epochs", "seed", "seeds")
 """Keys of a study's config that make its trials comparable; a study never changes them."""
 
 

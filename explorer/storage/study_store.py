@@ -53,7 +53,9 @@ def load(url: str, name: str | None) -> StudyRecord:
         if "facts" not in attributes:
             raise StudyError(f"study {name} was not made by explorer, or is being made now")
         record = StudyRecord(name, attributes["config"], attributes["facts"])
-        trials, left_out = read_trials(storage.get_all_trials(studies[name], deepcopy=False), record.metric)
+        trials, left_out = read_trials(
+            storage.get_all_trials(studies[name], deepcopy=False), record.metric, record.size.name
+        )
         _say_left_out(name, left_out)
         return replace(record, trials=tuple(trials))
     except DATABASE_ERRORS as error:
@@ -121,6 +123,7 @@ class StudyStore:
     """
 
     def __init__(self, url: str, name: str, config: dict[str, Any], facts: dict[str, Any]) -> None:
+        self._base = StudyRecord(name, config, facts)
         self.storage = open_storage(url, create=True)
         ids = self.storage.studies()
         self.study_id = ids[name] if name in ids else self.storage.create_new_study(list(DIRECTIONS), name)
@@ -134,15 +137,14 @@ class StudyStore:
         elif self.storage.get_n_trials(self.study_id):
             raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
         else:  # new, or cut off while it was being made
-            self.storage.set_study_system_attr(
-                self.study_id, "study:metric_names", [StudyRecord(name, config, facts).metric, "params"]
-            )
+            names = [self._base.metric, self._base.size.name]  # of the two values, for Optuna's tools
+            self.storage.set_study_system_attr(self.study_id, "study:metric_names", names)
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
         self.spent = Spending(wall_seconds=float(attributes.get("wall_seconds", 0.0)))
         """What the study has spent so far."""
-        self._base = StudyRecord(name, attributes["config"], attributes["facts"])
+        self._base = replace(self._base, config=attributes["config"], facts=attributes["facts"])
         self._claim(name, attributes.get("controller"))
         self.frozen: dict[int, FrozenTrial] = {}
         self.trials: dict[int, TrialRecord] = {}
@@ -178,7 +180,7 @@ class StudyStore:
         self.frozen |= {trial.number: trial for trial in found}
         self._ids |= {trial.number: trial._trial_id for trial in found}
         self.next_number += len(found)
-        own, left_out = read_trials(found, self._base.metric)
+        own, left_out = read_trials(found, self._base.metric, self._base.size.name)
         self.left_out |= left_out
         self.enqueued |= {
             number: dict(self.frozen[number].system_attrs["fixed_params"])
@@ -207,7 +209,7 @@ class StudyStore:
 
         Args:
             proposal: its point of the space; None for an anchor from outside it.
-            attributes: identity, params, bytes, macs, architecture, seeds, anchor, uniform.
+            attributes: identity, params, bytes, macs, activations, architecture, seeds, anchor, uniform.
         """
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING,
@@ -220,7 +222,7 @@ class StudyStore:
         template.number = self.next_number
         self.next_number += 1
         self._unwritten.append(partial(self._write_new, template))
-        return self._keep(read_trial(template, self._base.metric))
+        return self._keep(read_trial(template, self._base.metric, self._base.size.name))
 
     def take_over(self, number: int, proposal: Proposal, attributes: Mapping[str, Any]) -> TrialRecord:
         """Makes an enqueued trial one of the study's, which runs; arguments as of `create`."""
@@ -237,7 +239,7 @@ class StudyStore:
         self.storage.set_trial_state_values(trial_id, TrialState.RUNNING)
         self.frozen[number] = self.storage.get_trial(trial_id)
         del self.enqueued[number], self.left_out[number]
-        trial = self._keep(read_trial(self.frozen[number], self._base.metric))
+        trial = self._keep(read_trial(self.frozen[number], self._base.metric, self._base.size.name))
         self.trials = dict(sorted(self.trials.items()))
         return trial
 
@@ -315,7 +317,7 @@ class StudyStore:
             self._attribute(number, "reason", reason)
         trial = replace(trial, ended=time.time())
         self._attribute(number, "ended", trial.ended)
-        values = (trial.accuracy or 0.0, float(trial.params)) if state == "COMPLETE" else None
+        values = (trial.accuracy or 0.0, trial.size) if state == "COMPLETE" else None
         self._unwritten.append(partial(self._write_end, number, TrialState[state], values))
         return self._keep(trial)
 

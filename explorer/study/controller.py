@@ -88,7 +88,7 @@ class Controller:
         self.recovery = Recovery(store, launcher, runs, timeout)
         config, facts = store.record.config, store.record.facts
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
-        self.metric = metric_of(config)
+        self.metric, self.size = metric_of(config), store.record.size
         self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
         self.input_shape: tuple[int, int, int] = tuple(facts["input_shape"])
         self.classes = int(facts["classes"])
@@ -172,9 +172,9 @@ class Controller:
         for trial in list(self.store.trials.values()):
             self._identities.setdefault(trial.identity, trial.number)
             proposal, spared = self.store.proposal(trial.number), trial.anchor is not None
-            self.loop.add(trial.number, proposal, float(trial.params), trial.mean_curve, spared)
+            self.loop.add(trial.number, proposal, trial.size, trial.mean_curve, spared)
             if trial.state != "RUNNING":
-                self.loop.end(trial.number, trial.state, float(trial.params), trial.mean_curve)
+                self.loop.end(trial.number, trial.state, trial.size, trial.mean_curve)
         for trial in [trial for trial in self.store.trials.values() if trial.state == "RUNNING"]:
             if trial.epochs and trial.epochs == self.loop.next_rung(trial.epochs - 1):
                 self._decide(trial)  # the search may have ended between the rung and its decision
@@ -222,7 +222,7 @@ class Controller:
         point = self.space.point_of(name)
         proposal = Proposal(point, distributions(self.space, point)) if point is not None else None
         trial = self._create(proposal, architecture, totals(architecture), name)
-        self.loop.add(trial.number, proposal, float(trial.params), (), spared=True)
+        self.loop.add(trial.number, proposal, trial.size, (), spared=True)
         return trial
 
     def _new_point(self) -> TrialRecord | None:
@@ -255,7 +255,7 @@ class Controller:
         costs = totals(architecture)
         if self.space.over_limit(costs) is not None:
             return None
-        return NetworkCandidate(params, float(costs.params), architecture, costs)
+        return NetworkCandidate(params, float(self.size.of(costs)), architecture, costs)
 
     def _taken(self, candidate: NetworkCandidate) -> bool:
         return candidate.architecture.identity in self._identities
@@ -274,6 +274,7 @@ class Controller:
             "params": costs.params,
             "bytes": costs.bytes,
             "macs": costs.macs,
+            "activations": costs.activations,
             "architecture": architecture.to_json(),
             "seeds": self.seeds,
             "uniform": proposal is not None and proposal.uniform,
@@ -327,7 +328,7 @@ class Controller:
 
     def _decide(self, trial: TrialRecord) -> None:
         """At a rung: the trial goes on, is stopped, or is complete."""
-        state = self.loop.settle(trial.number, float(trial.params), trial.mean_curve)
+        state = self.loop.settle(trial.number, trial.size, trial.mean_curve)
         if state == "RUNNING":
             self._waiting.appendleft((trial.number, 0))
         else:
@@ -348,4 +349,4 @@ class Controller:
 
     def _fail(self, number: int, reason: str) -> None:
         trial = self.store.finish(number, "FAIL", reason)
-        self.loop.end(number, "FAIL", float(trial.params))
+        self.loop.end(number, "FAIL", trial.size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from explorer.arch.size import parse
 from explorer.launchers import Launcher
 from explorer.samplers import Proposer
 from explorer.storage.same_study import check_config
@@ -39,7 +40,7 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
     if stored is None:
         images, batch_size = int(facts["images"]["train"]), int(config["recipe"]["batch_size"])
         smallest = images // max(1, -(-images // batch_size))  # the batches of an epoch differ by an image at most
-        options.space.check(tuple(facts["input_shape"]), facts["classes"], smallest)
+        options.space.check(tuple(facts["input_shape"]), facts["classes"], smallest, parse(config["size"]))
     facts |= {"versions": versions(), "git_commit": git_commit(), "key": secrets.token_hex(8)}
     store = StudyStore(options.storage, options.study, config, facts)
     return Controller(

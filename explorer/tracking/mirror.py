@@ -169,6 +169,7 @@ class Mirror:
         stamped = [(int(1000 * (trial.started + row["seconds"])), int(row["epoch"]), row) for row in rows]
         if "state" not in known.tags:
             costs = {"params": float(trial.params), "bytes": float(trial.bytes), "macs": float(trial.macs)}
+            costs |= {"activations": float(trial.activations), trial.size_name: trial.size}
             stamped.append((int(1000 * trial.started), 0, costs))
         self._log(known, stamped, view.trial_params(trial), view.trial_tags(trial, on_front))
         known.steps += len(rows)

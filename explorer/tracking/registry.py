@@ -53,7 +53,7 @@ def register(
 
     Files of a version that are gone from this machine's disk are written again.
 
-    `best` is the version whose trial had the highest metric in the search, of equals the one with the fewest params.
+    `best` is the version whose trial had the highest metric in the search, of equals the smallest.
 
     Args:
         client: of the tracking server.
@@ -75,7 +75,14 @@ def register(
     elif (place := local_path(known.source or "")) and not (place / MODEL).exists():
         model = known.model_id or place.parent.name  # a database does not tell; the place is models/ID/artifacts
         _upload(client, client.get_logged_model(model), run_id, record, folder)
-    best = max(versions, key=lambda one: (float(one.tags[record.metric]), -int(one.tags["params"]), -int(one.version)))
+    best = max(
+        versions,
+        key=lambda one: (
+            float(one.tags[record.metric]),
+            -float(one.tags.get("size", one.tags["params"])),
+            -int(one.version),
+        ),
+    )
     client.set_registered_model_alias(record.name, BEST, best.version)
     return str(known.version)
 
@@ -107,6 +114,7 @@ def _new_version(
         "trial": str(trial.number),
         "identity": trial.identity,
         "params": str(trial.params),
+        "size": repr(trial.size),
         record.metric: repr(mean(trial.accuracies)),
     }
     logged = client.create_logged_model(

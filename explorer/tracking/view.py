@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from explorer.arch import Architecture, cost
+from explorer.arch.size import shown as shown_size
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.reporting import search_page
 from explorer.reporting.baseline import best_trade_offs, name
@@ -38,7 +39,7 @@ def run_name(trial: TrialRecord) -> str:
     """17 e=64+32/2 p3=.5 sr=.25 91.2 % 48.2k"""
     accuracy = "" if trial.accuracy is None else f"{100 * trial.accuracy:.1f} %"
     what = published_name(trial.anchor) if trial.anchor else shorthand(trial.metaparameters)
-    return " ".join(filter(None, (str(trial.number), what, accuracy, si(trial.params))))
+    return " ".join(filter(None, (str(trial.number), what, accuracy, si(trial.size))))
 
 
 def trial_params(trial: TrialRecord) -> dict[str, str]:
@@ -145,15 +146,15 @@ def note(record: StudyRecord, index: TrialIndex, links: Mapping[int, str] | None
     lines += [
         FIGURES,
         "",
-        f"| trial | params | {record.metric} | network |",
+        f"| trial | {record.size.name} | {record.metric} | network |",
         "| ---: | ---: | ---: | :--- |",
     ]
-    for trial in sorted(shown.values(), key=lambda trial: (trial.params, trial.number)):
+    for trial in sorted(shown.values(), key=lambda trial: (trial.size, trial.number)):
         network = f"**{published_name(trial.anchor)}**" if trial.anchor else shorthand(trial.metaparameters)
         network += "" if trial.number in front else " (dominated)"
         error = 100 * trial.error(record.val_images)
         score = f"{100 * (trial.accuracy or 0):.1f} ± {error:.1f} %"
-        line = f"| {_linked(trial, links)} | {trial.params:,}{GAP} | {score}{GAP} | {network} |"
+        line = f"| {_linked(trial, links)} | {shown_size(trial.size)}{GAP} | {score}{GAP} | {network} |"
         if sum(map(len, lines)) + len(lines) + len(line) > TAG_LENGTH - 40:
             return "\n".join([*lines, "| ... | | | see front.csv |"])
         lines.append(line)

@@ -1,0 +1,89 @@
+"""What a network shall have little of: one of its exact costs, or a weighted sum of several."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+SIZES = {
+    "params": "parameters",
+    "bytes": "bytes of the weights in fp32",
+    "macs": "multiply-accumulates for one image",
+    "activations": "bytes of activations at once, in fp32",
+}
+"""Names and what they count, in words."""
+TERM = re.compile(r"(?:(?P<factor>[0-9.]+(?:e[+-]?\d+)?)\*)?(?P<name>[a-z]+)(?:/(?P<over>[0-9.]+(?:e[+-]?\d+)?))?")
+
+
+class SizeError(ValueError):
+    """A size that cannot be computed; one line for a person."""
+
+
+class Costs(Protocol):
+    """What a size is computed from; see `explorer.arch.cost.Cost`."""
+
+    @property
+    def params(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def activations(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Size:
+    """A weighted sum of costs.
+
+    Attributes:
+        name: as it was written.
+        terms: factors, above 0, and what they multiply.
+    """
+
+    name: str
+    terms: tuple[tuple[float, str], ...]
+
+    def of(self, costs: Costs) -> float:
+        """The size of a network."""
+        return sum(factor * float(getattr(costs, name)) for factor, name in self.terms)
+
+    @property
+    def words(self) -> str:
+        """What it counts."""
+        return SIZES.get(self.name, self.name)
+
+
+@lru_cache
+def parse(text: object) -> Size:
+    """Reads `macs`, or `0.5*params/1e6 + 0.5*macs/1e8`; it is data, nothing is run.
+
+    Raises:
+        SizeError: saying what would be right.
+    """
+    name = " ".join(str(text).split())
+    terms = []
+    for word in re.split(r"(?<!e)\+", name.replace(" ", "")):  # 1e+6 is a number
+        found = TERM.fullmatch(word)
+        factor = _number(found["factor"]) / _number(found["over"]) if found else math.nan
+        if not found or found["name"] not in SIZES or not 0 < factor < math.inf:
+            raise SizeError(
+                f"size is {name!r}, expected {', '.join(SIZES)}, or a sum such as '0.5*params/1e6 + 0.5*macs/1e8'"
+            )
+        terms.append((factor, found["name"]))
+    return Size(name, tuple(terms))
+
+
+def _number(text: str | None) -> float:
+    try:
+        return 1.0 if text is None else float(text)
+    except ValueError:
+        return math.nan
+
+
+def shown(size: float) -> str:
+    """48,211; 0.7312 where it is no whole number."""
+    return f"{size:,.0f}" if float(size).is_integer() else f"{size:.4g}"
