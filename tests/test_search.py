@@ -116,6 +116,52 @@ def test_stopping_and_what_is_spared(folder: Path) -> None:
     assert statuses == {"FINISHED"}
 
 
+@pytest.mark.parametrize("size", ["bytes", "macs", "activations", "0.5*params/1e6+0.5*macs/1e8"])
+def test_a_search_goes_by_a_size_and_a_metric(folder: Path, size: str) -> None:
+    from explorer.storage.patient import open_storage
+
+    # In 8x8 pixels the largest map is the stem's, so that its width has to be searched.
+    (folder / "small.yaml").write_text(
+        SPACE.replace("incr_e: null", "incr_e: null\n  stem: {type: int, low: 8, high: 24}")
+    )
+    printed = search(folder, "n_trials=4", "epochs=1", f"size={size}", "metric=balanced_accuracy")
+    record = study(folder)
+    assert record.size.name == size
+    assert [trial.size for trial in record.trials] == [record.size.of(trial) for trial in record.trials]
+    (stored,) = open_storage(f"sqlite:///{folder}/study.db").get_all_studies()
+    values = [trial.values for trial in open_storage(f"sqlite:///{folder}/study.db").get_all_trials(stored._study_id)]
+    assert values == [[trial.accuracy, trial.size] for trial in record.trials]
+    assert record.trials[1].accuracy == record.trials[1].curves[0][0]["val_balanced_accuracy"]
+    assert "val_balanced_accuracy" in printed
+    assert size in printed
+    (parent,) = [run for run in mlflow_runs(folder) if "trial" not in run.data.tags]  # type: ignore[attr-defined]
+    assert parent.data.params["size"] == size  # type: ignore[attr-defined]
+    assert "best_val_balanced_accuracy" in parent.data.metrics  # type: ignore[attr-defined]
+    shown = run(folder, "explorer.report", "size=params", "output=params.html")
+    assert "params, log scale" in shown
+    page = (folder / "params.html").read_text()
+    assert (f"the search went by {size}" in page) is (size != "params")
+    assert "parameters (log scale)" in page
+
+
+def test_every_network_starts_from_a_trained_one(folder: Path) -> None:
+    search(folder, "n_trials=2")
+    start = folder / "runs" / "small" / "0" / "seed_0"
+    search(folder, "n_trials=3", "study=from", f"recipe.init={start}")
+    from explorer.storage import study_store
+
+    url = f"sqlite:///{folder}/study.db"
+    again, before = (study_store.load(url, name).trials[0] for name in ("from", "small"))
+    assert again.identity == before.identity
+    assert again.curves[0][0]["train_loss"] < before.curves[0][-1]["train_loss"] + 0.1  # it goes on from there
+    assert "reproduced exactly" in run(folder, "explorer.retrain", "0", "study=from", "seeds=1", "output=won")
+    (start / "architecture.json").write_text((start / "architecture.json").read_text() + " ")
+    changed = search(folder, "n_trials=4", "study=from", f"recipe.init={start}", code=2)
+    assert "the weights that recipe.init names have changed since study from was made" in changed
+    refused = search(folder, "n_trials=3", "study=again", "recipe.init=won/", code=2)
+    assert "recipe.init=won/: these weights have seen the validation images of the same data" in refused
+
+
 def test_a_space_can_be_exhausted(folder: Path) -> None:
     words = ["sampler=grid", "~sampler.n_startup_trials", "space.anchors=[]", "space.search.base_e.high=16"]
     words += ["space.search.freq.high=1", "space.search.pct_3x3.high=0.25", "space.search.squeeze_ratio.high=0.125"]
@@ -186,6 +232,8 @@ def test_a_second_controller_is_refused(folder: Path) -> None:
         ("recipe.lr=0.5", "was made otherwise: recipe.lr was"),
         ("epochs=4", "was made otherwise: epochs was 3, now 4"),
         ("seed=1", "was made otherwise: seed was 0, now 1"),
+        ("size=macs", "was made otherwise: size was params, now macs"),
+        ("metric=auroc", "was made otherwise: metric was accuracy, now auroc"),
     ],
 )
 def test_a_study_of_something_else_is_refused(searched_copy: tuple[Path, str], word: str, message: str) -> None:

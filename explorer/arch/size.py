@@ -68,12 +68,12 @@ def parse(text: object) -> Size:
     terms = []
     for word in re.split(r"(?<!e)\+", name.replace(" ", "")):  # 1e+6 is a number
         found = TERM.fullmatch(word)
-        factor = _number(found["factor"]) / _number(found["over"]) if found else math.nan
-        if not found or found["name"] not in SIZES or not 0 < factor < math.inf:
+        factor, over = (_number(found["factor"]), _number(found["over"])) if found else (math.nan, math.nan)
+        if not found or found["name"] not in SIZES or not (0 < factor < math.inf and 0 < over < math.inf):
             raise SizeError(
                 f"size is {name!r}, expected {', '.join(SIZES)}, or a sum such as '0.5*params/1e6 + 0.5*macs/1e8'"
             )
-        terms.append((factor, found["name"]))
+        terms.append((factor / over, found["name"]))
     return Size(name, tuple(terms))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.arch.size import SIZES
 from explorer.plots import front
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import TrialIndex
@@ -169,7 +170,8 @@ class Mirror:
         stamped = [(int(1000 * (trial.started + row["seconds"])), int(row["epoch"]), row) for row in rows]
         if "state" not in known.tags:
             costs = {"params": float(trial.params), "bytes": float(trial.bytes), "macs": float(trial.macs)}
-            costs |= {"activations": float(trial.activations), trial.size_name: trial.size}
+            costs |= {"activations": float(trial.activations)}
+            costs |= {} if trial.size_name in SIZES else {"size": trial.size}
             stamped.append((int(1000 * trial.started), 0, costs))
         self._log(known, stamped, view.trial_params(trial), view.trial_tags(trial, on_front))
         known.steps += len(rows)

@@ -2,8 +2,10 @@
 
 Layers pair by name, channels by where they come from: the n-th filter of the layer of that name, through
 concatenations, shuffles and shares. A filter that both networks have takes the trained weights of the channels that
-both have and zeros for the others, so a wider network starts as the same function; what the trained network lacks keeps
-the weights it was drawn with. So does a kernel of another size, and the last layer where the number of classes differs.
+both have, and zeros for those that the trained network lacks, so a wider network starts as the same function. Where
+channels are gone its weights are multiplied by the channels there were over those that are left, which keeps the mean
+of the sum: without that, filters of narrow networks die. What the trained network lacks keeps the weights it was drawn
+with. So does a kernel of another size, and the last layer where the number of classes differs.
 """
 
 from __future__ import annotations
@@ -96,8 +98,10 @@ def _filters(
             own = (groups == torch.tensor([group, their_group])).all(1)
             first, second = (row[own] for row in rows)
             here, there = _pairs(columns[0][group], columns[1][their_group])
+            if not len(here):
+                continue
             values = torch.zeros_like(ours[first])
-            values[:, here] = theirs[second][:, there]
+            values[:, here] = theirs[second][:, there] * (theirs.shape[1] / len(there))
             ours[first] = values
             taken += int(values[:, here].numel())
     return taken + _copy(into, source, "bias", rows)
