@@ -124,6 +124,8 @@ def _summary(network: Architecture, counted: Cost) -> list[str]:
         ("params", f"{counted.params:,}"),
         ("bytes", f"{counted.bytes:,} in fp32: {counted.bytes / 1e6:,.2f} MB, {counted.bytes / 2**20:,.2f} MiB"),
         ("macs", f"{counted.macs:,} multiply-accumulates for one image"),
+        ("", "in convolutions and linear layers; biases, norms and pools count as none"),
+        ("memory", f"{counted.activations:,} bytes of activations at once, in fp32"),
     ]
     if counted.statistics_bytes:
         facts.insert(2, ("", f"{counted.statistics_bytes:,} more for batch norm's running statistics"))
