@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from explorer.cli.terminal import front_table
+from explorer.reporting.commands import own_code
 from explorer.results.majority import WORSE, majority
 
 if TYPE_CHECKING:
@@ -51,4 +52,5 @@ def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
         style = "dim" if always.beaten else "yellow"
         console.print(words, style=style, highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n{look}", highlight=False, soft_wrap=True)
-    console.print("python -m explorer.retrain best", highlight=False)
+    words = " ".join(["python -m explorer.retrain best", *own_code(record)])
+    console.print(words, highlight=False, markup=False, soft_wrap=True)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer.reporting import quoting
+from explorer.results.metric import metric_of
+from explorer.results.metric import own_code as is_own_code
 from explorer.results.record import StudyRecord
 
 GROUPS = ("data", "recipe", "sampler", "stopping")
 DEFAULTS = {"data": "digits", "recipe": "fast", "sampler": "front", "stopping": "pareto"}
 """Options that a search takes where none is named."""
-VALUES = {"seed": 0, "seeds": 1, "uniform": 0.05}
+VALUES = {"metric": "accuracy", "size": "params", "seed": 0, "seeds": 1, "uniform": 0.05}
 Options = Mapping[str, Mapping[str, Any]]
 
 
@@ -48,19 +50,28 @@ def commands(record: StudyRecord, options: str, presets: Mapping[str, Options], 
         steps.append((f"the code that made it{changed}", f"git checkout {commit.rstrip('+')}"))
     search = ["python -m explorer.search", *([] if known else ["--config-dir ."]), *_search(record, presets, known)]
     steps.append(("the search", " ".join(search)))
+    own = " ".join([options, *own_code(record)])
+    seen = " ".join([options, *([quoting.word("size", record.size.name)] if "made_for" in record.facts else [])])
     steps += [
         ("the most accurate network, trained again bit for bit, then with fresh seeds on the test split",
-         f"python -m explorer.retrain best {options}"),
-        ("the smallest within one point of it", f"python -m explorer.retrain smallest within=0.01 {options}"),
+         f"python -m explorer.retrain best {own}"),
+        ("the smallest within one point of it", f"python -m explorer.retrain smallest within=0.01 {own}"),
         ("a network layer by layer", f"python -m explorer.describe best {options}"),
-        ("this page", f"python -m explorer.report {options}"),
+        ("this page", f"python -m explorer.report {seen}"),
     ]  # fmt: skip
     steps = [(what, command.strip()) for what, command in steps]
     return Commands(tuple(steps), "" if known else json.dumps(record.config["space"], indent=2))
 
 
+def own_code(record: StudyRecord) -> list[str]:
+    """Words that name the code of one's own by which a study was made: without them no command runs it."""
+    data, metric = record.config.get("data"), metric_of(record.config)
+    words = [quoting.word("data.target", data["target"])] if isinstance(data, Mapping) and "target" in data else []
+    return words + ([quoting.word("metric", metric)] if is_own_code(metric) else [])
+
+
 def _search(record: StudyRecord, presets: Mapping[str, Options], known: str | None) -> Iterator[str]:
-    config = record.config
+    config = record.config | ({"size": record.facts["made_for"]} if "made_for" in record.facts else {})
     space = known or f"{record.name}_space"
     yield quoting.word("+space", space)
     if record.name != space:

@@ -10,6 +10,7 @@ from explorer.arch import Architecture
 from explorer.arch.layer_table import rows
 from explorer.arch.size import SIZES, shown
 from explorer.plots.labels import published_name, shorthand
+from explorer.reporting.commands import own_code
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord, TrialRecord
 
@@ -52,6 +53,7 @@ def title(trial: TrialRecord) -> str:
 def detail(record: StudyRecord, trial: TrialRecord, options: str) -> dict[str, Any]:
     """One network: what it is and scored, its layers, its curve, and the command that trains it again."""
     whole = trial.state == "COMPLETE"
+    command = [f"python -m explorer.retrain {trial.number}", options, *own_code(record)]
     score = f"{100 * (trial.accuracy or 0):.2f} ± {100 * trial.error(record.val_images):.2f} %"
     facts = [
         [trial.metric, score + ("" if whole else f" when it stopped, {trial.reason or trial.state}")],
@@ -76,7 +78,7 @@ def detail(record: StudyRecord, trial: TrialRecord, options: str) -> dict[str, A
         "metric": trial.metric,
         "curves": [[round(epoch[trial.metric], 4) for epoch in curve] for curve in trial.curves],
         "stopped": not whole,
-        "command": f"python -m explorer.retrain {trial.number} {options}".strip() if whole else "",
+        "command": " ".join(filter(None, command)) if whole else "",
     }
 
 

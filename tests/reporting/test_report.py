@@ -192,9 +192,14 @@ def test_the_search_command_composes_to_the_studys_config(tmp_path: Path) -> Non
     recipe = {**PRESETS["recipe"]["dsd"], "lr": 0.01, "batch_size": 16}
     space = {**presets.spaces(space_files())["fire_micro"], "limits": {"params": 50_000}}
     config = real_config(recipe=recipe, space=space, stopping={"name": "none", "rung": 4}, seeds=2, epochs=5)
+    config |= {"metric": "own.scores:Kappa", "size": "0.5*params/1e6 + 0.5*macs/1e8"}
     record = replace(study([trial(1)], "own"), config=config)
     how = subject(record).commands
     assert how.space
+    assert dict(how.steps)["the smallest within one point of it"].endswith(" study=own 'metric=\"own.scores:Kappa\"'")
+    seen = subject(record.by_size("macs")).commands
+    assert seen.steps[-1][1].endswith(" study=own size=macs")
+    assert {step for step in how.steps if "search" in step[1]} == {step for step in seen.steps if "search" in step[1]}
     (tmp_path / "own_space.yaml").write_text(how.space)
     code = (
         "import json; from explorer.cli import config, search_options; "
@@ -207,7 +212,7 @@ def test_the_search_command_composes_to_the_studys_config(tmp_path: Path) -> Non
     )
     assert done.stderr == ""
     found = json.loads(done.stdout)
-    for key in ("space", *GROUPS, "epochs", "seed", "seeds", "uniform"):
+    for key in ("space", *GROUPS, "metric", "size", "epochs", "seed", "seeds", "uniform"):
         assert found[key] == json.loads(json.dumps(config[key])), key
 
 
