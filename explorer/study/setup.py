@@ -40,7 +40,9 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
     if stored is None:
         images, batch_size = int(facts["images"]["train"]), int(config["recipe"]["batch_size"])
         smallest = images // max(1, -(-images // batch_size))  # the batches of an epoch differ by an image at most
-        options.space.check(tuple(facts["input_shape"]), facts["classes"], smallest, parse(config["size"]))
+        options.space.check(
+            tuple(facts["input_shape"]), facts["classes"], smallest, parse(config.get("size", "params"))
+        )
     facts |= {"versions": versions(), "git_commit": git_commit(), "key": secrets.token_hex(8)}
     store = StudyStore(options.storage, options.study, config, facts)
     return Controller(
