@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
 from explorer.plots.style import AXIS, BLUE, FONT, GREY, INK, faded
-from explorer.results.record import StudyRecord, TrialRecord
+from explorer.results.record import ACCURACY, StudyRecord, TrialRecord
 from explorer.space import DesignSpace, SpaceError, parse
 
 if TYPE_CHECKING:
@@ -113,9 +113,11 @@ def info(record: StudyRecord, parameter: str) -> SweepInfo:
     """Reads a sweep out of a study.
 
     Raises:
-        SweepError: if the study is not a grid over this metaparameter alone.
+        SweepError: if the study is not a grid over this metaparameter alone, or not judged by accuracy, as the paper's.
     """
     space = _space(record, parameter)
+    if record.metric != ACCURACY:
+        raise SweepError(f"study {record.name}: it maximises {record.metric}, the paper's figures are accuracies")
     trials = {trial.identity: trial for trial in record.finished if trial.accuracies}
     shape, classes = record.facts["input_shape"], record.facts["classes"]
     order = [point[parameter] for point in space.points()]

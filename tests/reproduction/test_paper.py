@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,9 @@ def test_a_study_that_is_no_such_sweep_is_refused():
         sweep_plot.info(finished_study(3), "bypass")
     with pytest.raises(SweepError, match="paper_bypass searches bypass, expected a sweep over pct_3x3 alone"):
         sweep_plot.info(sweep_study("bypass", {"none": [0.9]}), "pct_3x3")
+    study = sweep_study("bypass", {"none": [0.9]})
+    with pytest.raises(SweepError, match="it maximises val_auroc, the paper's figures are accuracies"):
+        sweep_plot.info(replace(study, config=study.config | {"metric": "auroc"}), "bypass")
 
 
 def test_an_unfinished_study_is_drawn():
