@@ -116,6 +116,7 @@ def _attributes(number: int, network: Architecture) -> dict[str, Any]:
         "params": own.params,
         "bytes": own.bytes,
         "macs": own.macs,
+        "activations": own.activations,
         "architecture": network.to_json(),
         "seeds": [0],
         "uniform": number % 20 == 0,

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ pytestmark = [
 ]
 
 
-def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[object]:
+def mlflow_runs(folder: Path, database: str = "mlflow.db") -> list[Any]:
     from explorer.tracking.client import connect
 
     client = connect(f"sqlite:///{folder}/{database}")
@@ -47,7 +48,7 @@ def test_a_search_trains_the_anchor_first_and_shows_the_front(searched: tuple[Pa
 
 def test_mlflow_shows_the_study(searched: tuple[Path, str]) -> None:
     folder, _ = searched
-    runs = {run.data.tags.get("trial"): run for run in mlflow_runs(folder)}  # type: ignore[attr-defined]
+    runs = {run.data.tags.get("trial"): run for run in mlflow_runs(folder)}
     assert set(runs) == {None, "0", "1", "2", "3", "4"}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     for trial in study(folder).trials:
@@ -112,7 +113,7 @@ def test_stopping_and_what_is_spared(folder: Path) -> None:
     assert all(trial.epochs in (1, 2) and trial.reason.startswith("stopped after epoch") for trial in stopped)
     assert all(trial.state == "COMPLETE" for trial in trials if trial.anchor or trial.uniform)
     assert "PRUNED" in printed
-    statuses = {run.info.status for run in mlflow_runs(killed)}  # type: ignore[attr-defined]
+    statuses = {run.info.status for run in mlflow_runs(killed)}
     assert statuses == {"FINISHED"}
 
 
@@ -134,9 +135,9 @@ def test_a_search_goes_by_a_size_and_a_metric(folder: Path, size: str) -> None:
     assert record.trials[1].accuracy == record.trials[1].curves[0][0]["val_balanced_accuracy"]
     assert "val_balanced_accuracy" in printed
     assert size in printed
-    (parent,) = [run for run in mlflow_runs(folder) if "trial" not in run.data.tags]  # type: ignore[attr-defined]
-    assert parent.data.params["size"] == size  # type: ignore[attr-defined]
-    assert "best_val_balanced_accuracy" in parent.data.metrics  # type: ignore[attr-defined]
+    (parent,) = [run for run in mlflow_runs(folder) if "trial" not in run.data.tags]
+    assert parent.data.params["size"] == size
+    assert "best_val_balanced_accuracy" in parent.data.metrics
     shown = run(folder, "explorer.report", "size=params", "output=params.html")
     assert "params, log scale" in shown
     page = (folder / "params.html").read_text()
@@ -194,7 +195,7 @@ def test_a_killed_controller_takes_its_workers_along_and_the_same_command_goes_o
     record = study(folder)
     assert [trial.state for trial in record.trials] == ["COMPLETE"] * 3
     assert [t.identity for t in record.trials][: len(interrupted)] == [t.identity for t in interrupted]
-    assert {run.info.status for run in mlflow_runs(folder)} == {"FINISHED"}  # type: ignore[attr-defined]
+    assert {run.info.status for run in mlflow_runs(folder)} == {"FINISHED"}
 
 
 def test_ctrl_c_stops_cleanly_and_keeps_everything(folder: Path) -> None:
@@ -207,7 +208,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_everything(folder: Path) -> None:
     assert "Traceback" not in out + err
     kept = [trial for trial in study(folder).trials if trial.curves[0]]
     assert kept
-    assert "RUNNING" not in {run.info.status for run in mlflow_runs(folder)}  # type: ignore[attr-defined]
+    assert "RUNNING" not in {run.info.status for run in mlflow_runs(folder)}
     search(folder, f"n_trials={len(study(folder).trials)}")
     record = study(folder)
     assert {trial.state for trial in record.trials} == {"COMPLETE"}
@@ -274,9 +275,9 @@ def test_retrain_gives_the_winner_back_bit_for_bit(searched_copy: tuple[Path, st
     assert right / 360 == outcome["test_acc"][0]
     assert "balanced accuracy 0." in printed
     assert "always '" in printed
-    (run_,) = [run for run in mlflow_runs(folder) if "reproduced" in run.data.tags]  # type: ignore[attr-defined]
-    assert run_.data.tags["reproduced"] == "true"  # type: ignore[attr-defined]
-    assert run_.data.tags["retrained_trial"] == str(outcome["trial"])  # type: ignore[attr-defined]
+    (run_,) = [run for run in mlflow_runs(folder) if "reproduced" in run.data.tags]
+    assert run_.data.tags["reproduced"] == "true"
+    assert run_.data.tags["retrained_trial"] == str(outcome["trial"])
 
 
 def test_retrain_says_so_when_a_result_does_not_come_back_and_what_differs(

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from explorer.arch import Architecture, ArchitectureError, cost
 from explorer.arch import layers as L
 from explorer.arch.cost import IDENTITY, LayerCost
+from explorer.training.evaluation import read_weights
 from explorer.training.init_files import init_files
 from explorer.training.network import Network, build
 from explorer.training.recipe import RecipeError
-from explorer.training.weights import WeightsError, assign, read
+from explorer.training.weights import WeightsError, assign
 
 Channel: TypeAlias = tuple[Any, ...]
 """Where a channel comes from: the layer that made it, and which of its filters."""
@@ -40,9 +41,7 @@ def trained_network(init: str) -> Network:
     weights, about = init_files(init)
     try:
         network = build(Architecture.read(about))
-        tensors = read(weights)
-        model = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-        assign(network, model or tensors)
+        assign(network, read_weights(weights))
     except (WeightsError, ArchitectureError) as error:
         raise RecipeError(f"recipe.init={init}: {error}") from None
     return network
