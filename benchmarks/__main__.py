@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.row import Row, table
 
-MODULES = ("step", "roofline", "overhead", "throughput", "startup", "scale", "pictures")
+MODULES = ("step", "roofline", "overhead", "precision", "throughput", "startup", "scale", "pictures")
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.results.record import StudyRecord
-from explorer.storage import study_store
+from explorer.storage import stored
 from explorer.storage.patient import StudyError
 
 SPACE = """
@@ -133,7 +133,7 @@ def finish(folder: Path, trials: int) -> StudyRecord:
 
 def load(folder: Path) -> StudyRecord:
     """The study of a folder."""
-    return study_store.load(f"sqlite:///{folder}/study.db", "chaos")
+    return stored.load(f"sqlite:///{folder}/study.db", "chaos")
 
 
 def torment(folder: Path, trials: int, kills: int, rng: random.Random) -> list[Kill]:

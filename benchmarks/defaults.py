@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.search_quality_report import interval
 from explorer.results.pareto import study_hypervolume
-from explorer.storage.study_store import load
+from explorer.storage.stored import load
 
 BEFORE, NOW = "tpe, no stopping", "front, pareto stopping"
 CHOICES = {BEFORE: ["sampler=tpe", "stopping=none", "uniform=0"], NOW: ["sampler=front", "stopping=pareto"]}

@@ -19,7 +19,7 @@ from explorer.plots.labels import published_name
 from explorer.plots.style import AXIS, BLUE, FONT, GREEN, GREY, INK, VERMILLION
 from explorer.results.pareto import pareto_front, point
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.storage.study_store import load
+from explorer.storage.stored import load
 
 SIZES = (2_000, 5_000, 20_000, 100_000, 1_500_000)
 COLORS = {"fire": VERMILLION, "residual": BLUE, "regnet": "#8c6bb1", "inverted_residual": GREEN, "shuffle": "#E69F00"}

@@ -5,7 +5,8 @@
 Every other image calibrates (as it is, and once more cropped and mirrored by chance, without its label), the others
 judge. For each budget the weights are rounded, written to a .sqz file, read from it into a network, and its answers to
 the judging images are held against the original's: mean Kullback-Leibler divergence of the softmax, share of images
-with the same likeliest class, and the change of top-1, paired, with its standard error.
+with the same likeliest class, and the change of top-1, paired, with its standard error. With --format tflite
+the file is one that TFLite Micro runs, and the answers are those of its integers.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, nargs="+", default=[400_000, 350_000, 320_000])
     parser.add_argument("--views", type=int, default=1, help="cropped and mirrored, of each calibration image")
     parser.add_argument("--padding", type=int, default=1, help="of conv10, as in the SqueezeNet authors' file")
+    parser.add_argument("--format", choices=("sqz", "tflite"), default="sqz")
     arguments = parser.parse_args()
 
     options = {"conv10_padding": arguments.padding} if arguments.target == "squeezenet_v1_0" else {}
@@ -73,7 +75,18 @@ def main() -> None:
     print("   budget     bytes      KL ± error    same top-1    top-1 gained, paired  CPU seconds")
     with tempfile.TemporaryDirectory() as folder:
         for budget in arguments.budgets:
-            started, file = time.process_time(), Path(folder) / "net.sqz"
+            started, file = time.process_time(), Path(folder) / f"net.{arguments.format}"
+            if arguments.format == "tflite":
+                from explorer.compression import given_executed, tflite  # TFLite Micro is an extra
+
+                facts = data.preparation_facts()
+                network, image = given_executed.rounded(network_of, tensors, images, facts, budget, report=report)
+                arena = tflite.write(network, image, file, judged)
+                seconds, size = time.process_time() - started, file.stat().st_size
+                after = answers(given_executed.Executed(network, image), judged)
+                words = judgement(before, after, classes)
+                print(f"{budget:>9,} {size:>9,}  {words}    {seconds:7.0f}  arena {arena:,}", flush=True)
+                continue
             size = container.write(
                 file, network_of, quantize(network_of, tensors, images, budget=budget, report=report)
             )

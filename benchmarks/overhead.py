@@ -92,13 +92,13 @@ def _fresh(job: dict[str, Any]) -> float:
 
 def _search(trials: int) -> float:
     """Milliseconds a trial of a search with one worker that are not epochs."""
-    from explorer.storage import study_store
+    from explorer.storage import stored
 
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "overhead.yaml").write_text(SPACE, encoding="utf-8")
         words = [sys.executable, "-m", "explorer.search", "--config-dir", folder, *SEARCH, f"n_trials={trials}"]
         subprocess.run(words, cwd=folder, capture_output=True, check=True)
-        found = study_store.load(f"sqlite:///{folder}/study.db", None).trials
+        found = stored.load(f"sqlite:///{folder}/study.db", None).trials
     wall = max(trial.ended or 0.0 for trial in found) - min(trial.started for trial in found)
     trained = sum(epoch["seconds"] for trial in found for curve in trial.curves for epoch in curve)
     return 1000 * (wall - trained) / len(found)

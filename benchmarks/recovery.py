@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.chaos import workers
-from explorer.storage import study_store
+from explorer.storage import stored
 from explorer.storage.patient import StudyError
 
 SPACE = """
@@ -165,7 +165,7 @@ def _way_back(folder: Path, process: subprocess.Popen[bytes], dead: set[int]) ->
 def in_flight(folder: Path) -> tuple[int, int]:
     """The trial that is being trained, and the epochs of it that are stored; (-1, 0) before the first."""
     try:
-        trials = study_store.load(f"sqlite:///{folder}/study.db", "recovery").trials
+        trials = stored.load(f"sqlite:///{folder}/study.db", "recovery").trials
     except StudyError:  # not made yet
         return -1, 0
     running = [own for own in trials if own.state == "RUNNING"]

@@ -74,20 +74,20 @@ def ask_and_tell(trials: int, repeats: int) -> list[float]:
     def end(number: int, own: float, of: float) -> None:
         curve = [of * (1 - 0.5 / epoch) for epoch in range(1, epochs + 1)]
         state = "PRUNED" if number % 3 else "COMPLETE"
-        loop.end(number, state, own, curve[: simulated.RUNG] if number % 3 else curve)
+        loop.end(number, state, (own,), curve[: simulated.RUNG] if number % 3 else curve)
 
     for number in range(trials):
         point = domain.sample(rng)
-        loop.add(number, Proposal(point, distributions(domain, point)), size(point), ())
+        loop.add(number, Proposal(point, distributions(domain, point)), (size(point),), ())
         end(number, size(point), accuracy(point))
-    ask = partial(loop.ask, candidate=lambda params: Candidate(params, size(params)), taken=lambda candidate: False)
+    ask = partial(loop.ask, candidate=lambda params: Candidate(params, (size(params),)), taken=lambda candidate: False)
     ask(trials)  # it is told all that went before
     for number in range(trials + 1, trials + 1 + repeats):
         begun = time.perf_counter()
         chosen = ask(number)
         assert chosen is not None
-        own, reached = chosen[1].size, accuracy(chosen[1].params)
-        state = loop.settle(number, own, [reached * (1 - 0.5 / epoch) for epoch in range(1, simulated.RUNG + 1)])
+        (own,), reached = chosen[1].sizes, accuracy(chosen[1].params)
+        state = loop.settle(number, (own,), [reached * (1 - 0.5 / epoch) for epoch in range(1, simulated.RUNG + 1)])
         if state == "RUNNING":
             end(number, own, reached)
         spent.append(1000 * (time.perf_counter() - begun))

@@ -219,6 +219,7 @@ class Simulated:
 
     def __init__(self, slots: int, seconds: float) -> None:
         self.slots = tuple(f"simulated {i}" for i in range(slots))
+        self.freed: frozenset[int] = frozenset()
         self.seconds, self.results = seconds, 0
         self._due: list[tuple[float, int, Future[Any], dict[str, Any]]] = []
         self._changed, self._rng, self._open = threading.Condition(), Random(0), True

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 
 from explorer import tables
-from explorer.storage.study_store import load
+from explorer.storage.stored import load
 
 FOLDER = Path("table")
 """Takes the studies; may be removed when the table is made."""

@@ -56,11 +56,11 @@ def measure(rounds: int, trials: int, epochs: int) -> list[Row]:
 
 def search(folder: Path, trials: int, epochs: int) -> tuple[float, float]:
     """Trials a minute of a search; share of the slots' time in which they train."""
-    from explorer.storage import study_store
+    from explorer.storage import stored
 
     devices = f"launcher.devices=[{','.join(['cpu'] * WORKERS)}]"
     run(["-m", "explorer.search", *WORDS, devices, f"n_trials={trials}", f"epochs={epochs}"], folder)
-    found = study_store.load(f"sqlite:///{folder}/study.db", None).trials
+    found = stored.load(f"sqlite:///{folder}/study.db", None).trials
     (folder / "networks.jsonl").write_text("\n".join(trial.architecture for trial in found), encoding="utf-8")
     wall = max(trial.ended or 0.0 for trial in found) - min(trial.started for trial in found)
     trained = sum(epoch["seconds"] for trial in found for curve in trial.curves for epoch in curve)

@@ -33,6 +33,7 @@ GROUPS = {
     "sampler": "Samplers",
     "stopping": "Stopping rules",
     "launcher": "Launchers",
+    "board": "Boards",
     "experiment": "Experiments",
 }
 
@@ -67,7 +68,7 @@ API = {
     "Stopping rules": ("study.stopping",),
     "The front": ("results.pareto",),
     "Where jobs run": ("launchers.Launcher",),
-    "What a study holds": ("storage.study_store.load", "results.record"),
+    "What a study holds": ("storage.stored.load", "results.record"),
 }
 """Headings of the Python reference, and what stands below each."""
 

@@ -18,22 +18,23 @@ from explorer.training.evaluation import evaluate
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
+    from torch import nn
 
-TRAININGS = "training"
+TRAININGS, MEMORY = "training", "memory.html"
 
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer.cli.console import open_console
     from explorer.results import selection
-    from explorer.storage import study_store
+    from explorer.storage import stored
     from explorer.study.retraining import check_own_code
 
     options.check(config)
     console = open_console()
     if config.weights is not None:
         return _given(config, console)
-    record = study_store.load(config.storage, config.study)
+    record = stored.load(config.storage, config.study)
     check_own_code(record, config.data.get("target"), config.metric)
     if config.trial == "front":
         return _front(config, record, console)
@@ -41,7 +42,7 @@ def main(config: DictConfig) -> int:
     if config.trial == "smallest":
         best = selection.find(record, "best")
         console.print(
-            f"smallest is trial {trial.number}: the least {record.size.name} whose {record.metric} "
+            f"smallest is trial {trial.number}: the least {record.size_name} whose {record.metric} "
             f"({trial.accuracy:.4f}) is within {config.within:g} of the best ({best.accuracy:.4f}); within= decides"
         )
     folder = Path(str(config.output or f"compressed/{record.name}-{trial.number}"))
@@ -57,9 +58,16 @@ def _given(config: DictConfig, console: Console) -> int:
     budget, file = options.given_budget(config), Path(str(config.weights))
     given = given_weights.load(file, str(config.trial), plain(config.data))
     console.print("\n".join([f"{file.name}: {given.target}", *given.notes]))
-    out = Path(str(config.output or f"compressed/{given.target}.sqz"))
+    out = Path(str(config.output or f"compressed/{given.target}.{config.format}"))
     check_file(out, overwrite=flag(config, "overwrite"))
-    decoded, words = given_weights.compress(given, budget, config.images, out, console.print)
+    decoded: nn.Module
+    if config.format == "tflite":
+        from explorer.compression import given_executed  # TFLite Micro is an extra
+
+        _, ram = options.limits(config)
+        decoded, words = given_executed.compress(given, budget, config.images, ram, out, console.print)
+    else:
+        decoded, words = given_weights.compress(given, budget, config.images, out, console.print)
     console.print(words)
     for name, network in (("given", given.network), ("decoded", decoded)):
         with steps(f"{name}: images", given.data.images[given.part]) as advance:
@@ -99,9 +107,12 @@ def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, folde
     from rich.text import Text
 
     from explorer.compression.trial import TrialCompression
+    from explorer.plots import memory
     from explorer.tracking import TrackingError, compressed
 
-    settings, words = options.settings(config, Architecture.from_json(trial.architecture), record.config["epochs"])
+    settings, words = options.settings(
+        config, Architecture.from_json(trial.architecture), record.config["epochs"], record.board
+    )
     console.print(f"trial {trial.number}: {trial.params:,} params, {trial.bytes:,} bytes in fp32")
     results = {}
     with _claimed(config, folder) as staging:
@@ -110,6 +121,9 @@ def _compress(config: DictConfig, record: StudyRecord, trial: TrialRecord, folde
             with console.status(Text(f"seed {seed}: training")):
                 results[seed] = work.compress(seed)
             console.print(f"seed {seed}: {results[seed].words()}")
+        first = next(iter(results.values())).memory
+        if first:
+            write(staging / MEMORY, memory.html(memory.figure(first, f"{record.name}, trial {trial.number}")))
         found = work.keep(results, words, config.storage)
     console.print(f"trial {trial.number}: {found.words()}")
     try:

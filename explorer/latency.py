@@ -52,8 +52,10 @@ def _check(config: DictConfig) -> None:
     import joblib
 
     from explorer.cli.options import ConfigError, choice, whole, within
+    from explorer.results.latency import RUNTIMES
 
     choice(config, "format", "table", "json")
+    choice(config, "precision", *RUNTIMES)
     for key in ("threads", "batch_size", "rounds"):
         whole(config, key, 1)
     within(config)
@@ -67,7 +69,7 @@ def _measured(config: DictConfig, subjects: Sequence[Subject]) -> list[Timed]:
     from explorer.training.latency import measure, prepare
 
     with steps("networks to ONNX", len(subjects)) as done:
-        ready = prepare(subjects, config.threads, config.batch_size, done)
+        ready = prepare(subjects, config.threads, config.batch_size, done, str(config.precision))
     with steps("rounds", config.rounds) as done:
         return measure(ready, config.rounds, done)
 

@@ -25,12 +25,12 @@ def main(config: DictConfig) -> int:
     from explorer.cli.progress import working
     from explorer.cli.target import compared, looked_at
     from explorer.cli.terminal import WIDTH, show
-    from explorer.storage import study_store
+    from explorer.storage import stored
 
     if not flag(config, "text") and config.output is not None:
         check_file(Path(str(config.output)), overwrite=flag(config, "overwrite"))
     storages = [str(config.storage), str(config.other_storage or config.storage)]
-    record = looked_at(study_store.load(storages[0], config.study), config)
+    record = looked_at(stored.load(storages[0], config.study), config)
     other = compared(config, "other", record)
     records = [record, other] if other else [record]
     console = open_console(WIDTH)

@@ -22,21 +22,28 @@ def main(config: DictConfig) -> int:
     from explorer.cli.claimed_folder import claimed
     from explorer.cli.config import plain
     from explorer.cli.console import open_console
-    from explorer.cli.options import flag, whole, within
+    from explorer.cli.options import ConfigError, flag, whole, within
     from explorer.cli.progress import steps, working
     from explorer.results import selection
-    from explorer.storage import study_store
+    from explorer.storage import stored
     from explorer.study import retraining
     from explorer.training import files
+    from explorer.training.onnx_int8 import LEAST_PARAMS
 
     count = whole(config, "seeds", 1)
     within(config)
     flag(config, "overwrite")
     asked = {f"onnx.{key}": value for key, value in config.onnx.items()}
     batch = None if asked["onnx.batch"] is None else whole(asked, "onnx.batch", 1)
-    onnx = {"raw": flag(asked, "onnx.raw"), "batch": batch}
-    record = retraining.with_data_at(study_store.load(config.storage, config.study), plain(config.data), config.metric)
+    raw, int8, words = flag(asked, "onnx.raw"), flag(asked, "onnx.int8"), ""
+    onnx = {"raw": raw, "batch": batch}
+    record = retraining.with_data_at(stored.load(config.storage, config.study), plain(config.data), config.metric)
     trial = selection.find(record, str(config.trial), config.within)
+    if int8 and trial.params < LEAST_PARAMS:
+        raise ConfigError(
+            f"onnx.int8=true: trial {trial.number} has {trial.params:,} params, expected {LEAST_PARAMS:,} at least: "
+            "a smaller network is larger in int8 ONNX than in fp32"
+        )
     folder = Path(config.output or f"retrained/{record.name}-{trial.number}")
     console = open_console()
     retrained.announce(console, record, trial)
@@ -51,9 +58,12 @@ def main(config: DictConfig) -> int:
             result = retraining.retrain(record, trial, seeds, staging, launcher, facts, done)
         with working("writing weights and ONNX"):
             difference = retraining.save(record, trial, result, staging, facts, onnx)
+            words = retraining.save_int8(record, trial, result, staging, facts, raw) if int8 else ""
             retrained.draw_confusion(record, trial, result, staging)
     _log(record, trial, result, folder, config.tracking, console)
     retrained.show(console, record, trial, result, folder, difference)
+    if words:
+        console.print(words, highlight=False)
     return 0 if result.reproduced else 1
 
 

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-import os
-import signal
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from rich.console import Console
 
     from explorer.launchers import Launcher
+    from explorer.study.controller import Controller
     from explorer.study.options import SearchOptions
 
 
-INTERRUPTED = 130
+LIST = "list"
+"""The board that shows the boards."""
 
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer import launchers
+    from explorer.arch.tflite import board as boards
+    from explorer.arch.tflite.board import listing
+    from explorer.cli.config import known_boards
     from explorer.cli.console import open_console
     from explorer.cli.search_options import read
-    from explorer.storage.lock import sole_controller
+    from explorer.storage.lock import BusyError, sole_controller
+    from explorer.storage.stopping import stop_on_signals
     from explorer.tracking.address import check_uri
 
+    if (config.get("board") or {}).get("name") == LIST:
+        print(listing({name: boards.read(board) for name, board in known_boards().items() if name != LIST}))
+        return 0
     options = read(config)
     check_uri(options.tracking)
     launcher = launchers.make(options.launcher)
     console = open_console()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    with sole_controller(options.folder), closing(launcher):
-        return search(options, launcher, console)
+    stop_on_signals()
+    try:
+        with sole_controller(options.folder), closing(launcher):
+            return search(options, launcher, console)
+    except BusyError:
+        points = [each for each in options.tries if not isinstance(each, str)]
+        if not points or len(points) < len(options.tries):
+            raise
+        return enqueue(options, points)
 
 
-def _stop(number: int, frame: object) -> None:
-    """The first signal stops cleanly; a second one ends at once, and the workers end with their controller."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda number, frame: os._exit(INTERRUPTED))
-    raise KeyboardInterrupt
+def enqueue(options: SearchOptions, points: Sequence[Mapping[str, Any]]) -> int:
+    """Hands points to the search that is at work on the study."""
+    from explorer.storage import requests
+
+    for point in points:
+        number = requests.enqueue(options.storage, options.study, point)
+        print(f"try: the search at work on study {options.study} trains it next, as trial {number}")
+    return 0
 
 
 def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
@@ -51,20 +67,32 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
     with counting("starting the workers, reading the data", "pictures") as counted:
         from explorer.study.setup import controller as make_controller
         from explorer.tracking import Tracker
+        from explorer.training.precision import in_words
 
         controller = make_controller(options, launcher, counted)
         tracker = Tracker(options.tracking, lambda line: console.print(line, style="yellow", highlight=False))
     if controller.record.facts.get("summary"):
         console.print(controller.record.facts["summary"], highlight=False, markup=False)
+    if "precision" in controller.record.facts:
+        console.print(in_words(controller.record.facts["precision"]), highlight=False, markup=False)
+    for line in controller.record.changes_in_words:
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     from explorer.cli import search_summary
     from explorer.cli.live_view import LiveView
+    from explorer.launchers.devices_file import DevicesFile
+    from explorer.storage.stopping import INTERRUPTED
     from explorer.study.recovery import CommonError
     from explorer.tracking.address import where_to_look
 
-    ending, code = "", 0
+    ending, code, devices = "", 0, DevicesFile(options.folder, launcher)
     try:
         with LiveView(console) as view:
-            controller.run(tracker.update, view)
+
+            def seen(controller: Controller) -> None:
+                devices.look()
+                view(controller)
+
+            controller.run(tracker.update, seen)
         ending, code = controller.ending, int(search_summary.all_failed(controller.record))
     except KeyboardInterrupt:
         ending, code = "stopped; the same command goes on", INTERRUPTED

@@ -20,13 +20,13 @@ def main(config: DictConfig) -> int:
     from explorer.cli.options import choice, flag
     from explorer.cli.output import check_file, write
     from explorer.cli.target import compared, looked_at
-    from explorer.storage import study_store
+    from explorer.storage import stored
 
     choice(config, "format", "table", "json")
     if config.output is not None:
         check_file(Path(str(config.output)), overwrite=flag(config, "overwrite"))
     console = open_console(stderr=config.format == "json")
-    record = looked_at(study_store.load(str(config.storage), config.study), config)
+    record = looked_at(stored.load(str(config.storage), config.study), config)
     other = compared(config, "against", record)
     from explorer.analysis.statistics import space_statistics
     from explorer.cli.progress import working

@@ -13,13 +13,13 @@ def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
     from explorer.cli.console import open_console
     from explorer.cli.progress import working
-    from explorer.storage import attributes, study_store
+    from explorer.storage import attributes, stored
     from explorer.tracking import log_retrain_folders, mirror
     from explorer.tracking.compressed import log_results
     from explorer.tracking.registry import registry_words
 
     console = open_console()
-    record = study_store.load(config.storage, config.study)
+    record = stored.load(config.storage, config.study)
     with working(f"study {record.name}: {len(record.trials)} trials to MLflow"):
         mirror(record, config.tracking)
         retrained = log_retrain_folders(record, Path(str(config.retrained)), config.tracking)

@@ -12,7 +12,7 @@ import torch
 from explorer.arch import Architecture, cost
 from explorer.compression.codec import container
 from explorer.results.record import StudyRecord
-from explorer.storage import attributes, study_store
+from explorer.storage import attributes, stored
 from explorer.training import checkpoint as checkpoints
 from explorer.training.job import Job, run
 from tests.support import warm
@@ -36,7 +36,7 @@ def copied(tmp_path: Path, empty_mlflow: Path) -> Path:
 
 
 def load(folder: Path) -> StudyRecord:
-    return study_store.load(f"sqlite:///{folder}/study.db", "before")
+    return stored.load(f"sqlite:///{folder}/study.db", "before")
 
 
 def assert_equals_recorded(found: float, recorded: float, device: str, record: StudyRecord) -> None:

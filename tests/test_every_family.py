@@ -168,7 +168,7 @@ def test_latency_of_each() -> None:
     assert [one.network for one in found] == SEARCHED
     assert [one.identity for one in found] == [subject.architecture.identity for subject in subjects]
     for one in found:
-        assert all(0 < one.latencies[runtime].p10 <= one.latencies[runtime].p90 for runtime in RUNTIMES)
+        assert all(0 < one.latencies[runtime].p10 <= one.latencies[runtime].p90 for runtime in RUNTIMES["fp32"])
 
 
 @pytest.mark.slow

@@ -42,9 +42,9 @@ def test_a_known_time_is_measured() -> None:
 
     subject = Subject("any", architecture("squeezenet_v1_0", (1, 8, 8), 10), 3)
     ended: list[int] = []
-    ready = Ready(subject, 1, 1, (lambda: call(0, 0.002), lambda: call(1, 0.006)))
+    ready = Ready(subject, 1, 1, {"torch": lambda: call(0, 0.002), "onnxruntime": lambda: call(1, 0.006)})
     (found,) = measure([ready], 4, ended.append)
-    fast, slow = (found.latencies[runtime] for runtime in RUNTIMES)
+    fast, slow = found.latencies.values()
     assert 2 <= fast.p10 <= fast.median <= fast.p90
     assert 6 <= slow.p10 <= slow.median <= slow.p90
     assert fast.median < slow.median
@@ -54,15 +54,17 @@ def test_a_known_time_is_measured() -> None:
 
 
 @pytest.mark.slow
-def test_both_runtimes_and_their_threads() -> None:
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_both_runtimes_and_their_threads(precision: str) -> None:
     before = torch.get_num_threads()
     small, large = (architecture("squeezenet_v1_0", shape, 10) for shape in ((1, 8, 8), (3, 64, 64)))
-    ready = prepare([Subject("small", small), Subject("large", large)], 1, 2)
+    ready = prepare([Subject("small", small), Subject("large", large)], 1, 2, precision=precision)
     found = measure(ready, 3)
     assert [one.network for one in found] == ["small", "large"]
-    for runtime in RUNTIMES:
+    assert found[0].runtimes == RUNTIMES[precision]
+    for runtime in RUNTIMES[precision]:
         assert found[0].latencies[runtime].median < found[1].latencies[runtime].median
-    assert found[0].conditions.endswith("1 thread), batch size 2")
+    assert found[0].conditions.endswith("1 thread), batch size 2" + ", int8" * (precision == "int8"))
     assert found[1].params == cost(large).params
     assert torch.get_num_threads() == before
     assert Timed.read(json.loads(json.dumps(found[0].plain()))) == found[0]

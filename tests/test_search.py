@@ -117,7 +117,7 @@ def test_stopping_and_what_is_spared(folder: Path) -> None:
     assert statuses == {"FINISHED"}
 
 
-@pytest.mark.parametrize("size", ["bytes", "macs", "activations", "0.5*params/1e6+0.5*macs/1e8"])
+@pytest.mark.parametrize("size", ["bytes", "macs", "activations", "0.5*params/1e6+0.5*macs/1e8", "params, macs"])
 def test_a_search_goes_by_a_size_and_a_metric(folder: Path, size: str) -> None:
     from explorer.storage.patient import open_storage
 
@@ -125,19 +125,28 @@ def test_a_search_goes_by_a_size_and_a_metric(folder: Path, size: str) -> None:
     (folder / "small.yaml").write_text(
         SPACE.replace("incr_e: null", "incr_e: null\n  stem: {type: int, low: 8, high: 24}")
     )
-    printed = search(folder, "n_trials=4", "epochs=1", f"size={size}", "metric=balanced_accuracy")
+    printed = search(
+        folder,
+        "n_trials=4",
+        "epochs=1",
+        f"size=[{size}]" if "," in size else f"size={size}",
+        "metric=balanced_accuracy",
+    )
     record = study(folder)
-    assert record.size.name == size
-    assert [trial.size for trial in record.trials] == [record.size.of(trial) for trial in record.trials]
+    assert record.size_name == size
+    for trial in record.trials:
+        assert trial.sizes == tuple(each.of(trial) for each in record.sizes)
     (stored,) = open_storage(f"sqlite:///{folder}/study.db").get_all_studies()
     values = [trial.values for trial in open_storage(f"sqlite:///{folder}/study.db").get_all_trials(stored._study_id)]
-    assert values == [[trial.accuracy, trial.size] for trial in record.trials]
+    assert values == [[trial.accuracy, *trial.sizes] for trial in record.trials]
     assert record.trials[1].accuracy == record.trials[1].curves[0][0]["val_balanced_accuracy"]
     assert "val_balanced_accuracy" in printed
-    assert size in printed
+    assert all(each.name in printed for each in record.sizes)
     (parent,) = [run for run in mlflow_runs(folder) if "trial" not in run.data.tags]
     assert parent.data.params["size"] == size
     assert "best_val_balanced_accuracy" in parent.data.metrics
+    pages = folder.glob(f"mlartifacts/{parent.info.run_id}/artifacts/pareto*.html")
+    assert sorted(page.name for page in pages) == ["pareto.html", "pareto_2.html"][: len(record.sizes)]
     shown = run(folder, "explorer.report", "size=params", "output=params.html")
     assert "params, log scale" in shown
     page = (folder / "params.html").read_text()
@@ -149,10 +158,10 @@ def test_every_network_starts_from_a_trained_one(folder: Path) -> None:
     search(folder, "n_trials=2")
     start = folder / "runs" / "small" / "0" / "seed_0"
     search(folder, "n_trials=3", "study=from", f"recipe.init={start}")
-    from explorer.storage import study_store
+    from explorer.storage import stored
 
     url = f"sqlite:///{folder}/study.db"
-    again, before = (study_store.load(url, name).trials[0] for name in ("from", "small"))
+    again, before = (stored.load(url, name).trials[0] for name in ("from", "small"))
     assert again.identity == before.identity
     assert again.curves[0][0]["train_loss"] < before.curves[0][-1]["train_loss"] + 0.1  # it goes on from there
     assert "reproduced exactly" in run(folder, "explorer.retrain", "0", "study=from", "seeds=1", "output=won")
@@ -229,11 +238,11 @@ def test_a_second_controller_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("space.search.base_e.high=48", "belongs to another space: space.search.base_e.high was 32, now 48"),
+        ("space.fixed.incr_e=32", "belongs to another space: space.fixed.incr_e was 16, now 32"),
         ("recipe.lr=0.5", "was made otherwise: recipe.lr was"),
         ("epochs=4", "was made otherwise: epochs was 3, now 4"),
         ("seed=1", "was made otherwise: seed was 0, now 1"),
-        ("size=macs", "was made otherwise: size was params, now macs"),
+        ("size=[params,macs]", "was made otherwise: size was params, now params, macs; a study keeps their number"),
         ("metric=auroc", "was made otherwise: metric was accuracy, now auroc"),
     ],
 )

@@ -108,7 +108,8 @@ def uniform_sample(record: StudyRecord, space: DesignSpace) -> Sample:
     Trials are marked as such when drawn. In a study searched with sampler=random every draw is one; but where some were
     stopped early only the marked ones are never stopped, and what is left of the others is not uniform.
     """
-    drawn = [trial for trial in record.trials if not trial.anchor and inside(space, trial)]
+    since = record.drawn_from  # draws from a space that was narrower or wider are no sample of this one
+    drawn = [trial for trial in record.trials if not trial.anchor and trial.number >= since and inside(space, trial)]
     sampler = record.config.get("sampler")
     random = isinstance(sampler, dict) and sampler.get("name") == "random"
     if not random or any(trial.state == "PRUNED" for trial in drawn):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.analysis.equal_size import shown
-from explorer.arch import ArchitectureError, Shape, cost
+from explorer.arch import ArchitectureError, Shape, totals
 from explorer.results.record import TrialRecord
 from explorer.space import DesignSpace
 from explorer.space.parameter import Parameter
@@ -75,7 +75,7 @@ def draws(space: DesignSpace, input_shape: Shape, classes: int, count: int = DRA
         point = space.sample(rng)
         if space.limits:
             try:
-                if space.over_limit(cost(space.architecture(point, input_shape, classes))):
+                if space.over_limit(totals(space.architecture(point, input_shape, classes))):
                     continue
             except ArchitectureError:
                 continue

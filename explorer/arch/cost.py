@@ -102,6 +102,15 @@ def cost(architecture: Architecture) -> Cost:
     return Cost(tuple(rows), output_shape)
 
 
+def shape_after(layer: L.Layer, shape: L.Shape) -> L.Shape:
+    """The shape that a layer, with all it holds, puts out.
+
+    Raises:
+        ArchitectureError: if it does not fit.
+    """
+    return _sums(layer, shape)[2]
+
+
 def norm_of_one_number(costs: Cost) -> str | None:
     """The first batch normalisation on a map of 1x1, which a batch of one image cannot train; None: there is none."""
     norms = (row for row in costs.layers if row.type == "BatchNorm2d")
@@ -126,6 +135,20 @@ class Totals:
         """See `Cost.peak_activation_bytes`; it is counted when it is asked for."""
         tree, shape = self.architecture.tree, self.architecture.input_shape
         return 4 * _peak(tree, shape, False)[0]
+
+    @property
+    def flash(self) -> int:
+        """Bytes of its int8 file, see `explorer.arch.tflite`; ArchitectureError where TFLite Micro has no operator."""
+        from explorer.arch import tflite
+
+        return tflite.flash(self.architecture)
+
+    @property
+    def ram(self) -> int:
+        """Bytes of the arena that TFLite Micro runs it in; see `flash`."""
+        from explorer.arch import tflite
+
+        return tflite.ram(self.architecture)
 
 
 def totals(architecture: Architecture) -> Totals:

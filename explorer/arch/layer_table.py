@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
-from explorer.arch import Architecture, Cost, LayerCost, architecture, cost
+from explorer.arch import Architecture, Cost, LayerCost, architecture, cost, tflite
 from explorer.arch import layers as L
 from explorer.arch.cost import show
+from explorer.arch.tflite.arena import HOST
 
 ALEXNET = "alexnet_caffe"
 FIRE = ("squeeze", "expand1x1", "expand3x3")
@@ -119,6 +120,16 @@ def times_smaller_than_alexnet(network: Architecture) -> float:
     return cost(alexnet).params / max(counted.params, 1)
 
 
+def _int8(network: Architecture) -> list[str]:
+    """What a network needs on a board, in lines."""
+    try:
+        needed = tflite.arena(tflite.program(network), HOST)
+    except tflite.OperatorError as error:
+        return ["not in TFLite Micro:", str(error)]
+    arena = f"{needed.total:,} bytes of arena, {needed.head:,} of them activations"
+    return [f"{tflite.flash(network):,} bytes of flash in TFLite Micro", arena]
+
+
 def _summary(network: Architecture, counted: Cost) -> list[str]:
     facts = [
         ("params", f"{counted.params:,}"),
@@ -127,6 +138,7 @@ def _summary(network: Architecture, counted: Cost) -> list[str]:
         ("", "in convolutions and linear layers; biases, norms and pools count as none"),
         ("memory", f"{counted.activations:,} bytes of activations at once, in fp32"),
     ]
+    facts += [("" if i else "int8", words) for i, words in enumerate(_int8(network))]
     if counted.statistics_bytes:
         facts.insert(2, ("", f"{counted.statistics_bytes:,} more for batch norm's running statistics"))
     times = times_smaller_than_alexnet(network)

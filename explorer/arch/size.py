@@ -1,9 +1,10 @@
-"""What a network shall have little of: one of its exact costs, or a weighted sum of several."""
+"""What a network shall have little of: one of its exact costs, a weighted sum of several, or two at once."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -13,8 +14,12 @@ SIZES = {
     "bytes": "bytes of the weights in fp32",
     "macs": "multiply-accumulates for one image",
     "activations": "bytes of activations at once, in fp32",
+    "flash": "bytes of the int8 file for TFLite Micro",
+    "ram": "bytes of TFLite Micro's arena in int8",
 }
 """Names and what they count, in words."""
+MOST = 2
+"""Sizes at once."""
 TERM = re.compile(r"(?:(?P<factor>[0-9.]+(?:e[+-]?\d+)?)\*)?(?P<name>[a-z]+)(?:/(?P<over>[0-9.]+(?:e[+-]?\d+)?))?")
 
 
@@ -33,6 +38,10 @@ class Costs(Protocol):
     def macs(self) -> int: ...
     @property
     def activations(self) -> int: ...
+    @property
+    def flash(self) -> int: ...
+    @property
+    def ram(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,27 @@ def parse(text: object) -> Size:
             )
         terms.append((factor / over, found["name"]))
     return Size(name, tuple(terms))
+
+
+def parse_all(given: object) -> tuple[Size, ...]:
+    """Reads one size, or two at once: `[params, macs]`, or `params, macs` as `together` writes it.
+
+    Raises:
+        SizeError: saying what would be right.
+    """
+    text = str(given).strip().removeprefix("[").removesuffix("]")
+    parts = given if isinstance(given, Sequence) and not isinstance(given, str) else text.split(",")
+    sizes = tuple(map(parse, parts))
+    if len(sizes) > MOST:
+        raise SizeError(f"size has {len(sizes)} parts, expected {MOST} at most, such as size=[params,macs]")
+    if len(set(sizes)) < len(sizes):
+        raise SizeError(f"size names {sizes[0].name!r} twice, expected one size, or two different ones")
+    return sizes
+
+
+def together(sizes: Iterable[Size]) -> str:
+    """The name of one size, or of two: `params, macs`."""
+    return ", ".join(size.name for size in sizes)
 
 
 def _number(text: str | None) -> float:

@@ -32,8 +32,9 @@ from explorer.cli.shared import check_shared, may_be_space
 from explorer.reporting.quoting import quoted
 from explorer.space import DesignSpace, SpaceError, parse
 from explorer.space.file import read_space_file, strings
+from explorer.storage.stopping import INTERRUPTED
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT = 2
 VALUED = {"--cfg": "--cfg", "-c": "--cfg", "--package": "--package", "-p": "--package"}
 """Options of Hydra's whose value may follow as a word of its own; it is no target."""
 CONFIG_DIR = ("--config-dir", "-cd")
@@ -67,6 +68,13 @@ def space_files() -> dict[str, Path]:
     ours = sorted(folder("search_spaces").glob("*.yaml"))
     theirs = sorted(path for config_dir in _config_dirs() for path in Path(config_dir).glob("*.yaml"))
     return {path.stem: path for path in [*ours, *filter(may_be_space, theirs)]}
+
+
+def known_boards() -> dict[str, dict[str, Any]]:
+    """Every board that can be named, as plain data: ours, and the user's from --config-dir, which win."""
+    places = [folder("conf"), *map(Path, _config_dirs())]
+    files = {path.stem: path for place in places for path in sorted((place / "board").glob("*.yaml"))}
+    return {name: plain(OmegaConf.load(path)) for name, path in files.items()}
 
 
 def register_spaces() -> None:

@@ -12,7 +12,7 @@ from explorer.cli.config import plain
 from explorer.cli.options import ConfigError, Options
 from explorer.cli.target import resolve
 from explorer.plots.labels import published_name
-from explorer.results.latency import RUNTIMES, Timed
+from explorer.results.latency import Timed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +28,7 @@ def subjects(config: Options) -> tuple[StudyRecord | None, list[Subject]]:
     from explorer.arch.families import named
     from explorer.results import selection
     from explorer.results.pareto import front_trials
-    from explorer.storage import study_store
+    from explorer.storage import stored
     from explorer.training.latency import Subject
 
     target = str(config["target"])
@@ -41,7 +41,7 @@ def subjects(config: Options) -> tuple[StudyRecord | None, list[Subject]]:
         words = ", ".join((*selection.WORDS, *MANY))
         what = "a trial number, an identity, a published network, an architecture.json or a folder that retrain wrote"
         raise ConfigError(f"target is {target!r}, expected {words}, {what}")
-    record = study_store.load(str(config["storage"]), config["study"])
+    record = stored.load(str(config["storage"]), config["study"])
     if target not in MANY:
         return record, [_trial(selection.find(record, target, config["within"]))]
     selection.find(record, "best")  # says what is missing where nothing has finished
@@ -75,11 +75,10 @@ def table(found: Sequence[Timed]) -> Table:
 
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     shown.add_column("network", overflow="ellipsis", no_wrap=True, max_width=24)
-    for head in ("params", "macs", *(f"{name} ms" for runtime in RUNTIMES for name in (runtime, "p90"))):
+    for head in ("params", "macs", *(f"{name} ms" for runtime in found[0].runtimes for name in (runtime, "p90"))):
         shown.add_column(head, justify="right", no_wrap=True)
-    for one in sorted(found, key=lambda one: one.latencies[RUNTIMES[-1]].median):
-        times = (one.latencies[runtime] for runtime in RUNTIMES)
-        cells = (f"{value:.3g}" for latency in times for value in (latency.median, latency.p90))
+    for one in sorted(found, key=lambda one: one.latencies[one.runtimes[-1]].median):
+        cells = (f"{value:.3g}" for latency in one.latencies.values() for value in (latency.median, latency.p90))
         shown.add_row(one.network, f"{one.params:,}", f"{one.macs:,}", *cells)
     return shown
 
@@ -87,6 +86,6 @@ def table(found: Sequence[Timed]) -> Table:
 def conditions(found: Sequence[Timed]) -> Iterator[str]:
     """What was measured, how often, and what else the machine did, in words."""
     calls = sorted({latency.calls for one in found for latency in one.latencies.values()})
-    versions = ", ".join(f"{name} {found[0].versions[name]}" for name in RUNTIMES)
+    versions = ", ".join(f"{name} {found[0].versions[name]}" for name in found[0].runtimes)
     yield f"{found[0].conditions}, {versions}; {calls[0]} to {calls[-1]} calls each"
     yield f"load average {found[0].load:.1f} when it began: other work shows in p90 first"

@@ -119,7 +119,7 @@ class LiveView:
         for i, slot in enumerate(shown):
             name = Text(cut(slot, max(width - 62, 8)), no_wrap=True)
             if i not in busy:
-                table.add_row(name, Text("idle", style="dim"))
+                table.add_row(name, Text("freed" if i in controller.launcher.freed else "idle", style="dim"))
                 continue
             flight = busy[i]
             epoch, accuracy = _progress(Path(flight.job.folder), flight.job.first_epoch, record.metric)
@@ -148,7 +148,7 @@ def _others(controller: Controller) -> list[Text]:
 def line(trial: TrialRecord) -> str:
     """A trial in one line."""
     result = f"{trial.metric} {trial.accuracy:.4f}" if trial.accuracy is not None else trial.reason
-    spent = f"{shown_size(trial.size):>9} {trial.size_name}  {trial.seconds:5.1f} s"
+    spent = f"{trial.sizes_in_words:>16}  {trial.seconds:5.1f} s"
     return f"trial {trial.number:>3} {trial.state:<8} {result}  {spent}  {point_name(trial)}"
 
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.arch import size
+from explorer.arch.tflite import board as boards
 from explorer.cli.config import plain, space_choice, space_files, space_of
-from explorer.cli.options import ConfigError, flag, positive, share, whole
+from explorer.cli.options import ConfigError, choice, flag, positive, share, whole
 from explorer.results import metric
 from explorer.results.budget import Budget
 from explorer.study import stopping
 from explorer.study.options import SearchOptions
+from explorer.study.proposed import Given, check_point
 from explorer.training import recipe
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from explorer.space import DesignSpace
+
+INT8 = metric.INT8
+PRECISIONS = ("fp32", INT8)
+"""In which the metric of a finished training is measured."""
 STORED = ("data", "recipe", "metric", "size", "sampler", "stopping", "epochs", "seed", "seeds", "uniform")
 """Keys that are stored with the study."""
 LONGEST = 200
@@ -29,12 +38,15 @@ def read(config: DictConfig) -> SearchOptions:
     """Checks the options.
 
     Raises:
-        ConfigError, MetricError, RecipeError, SizeError, SpaceError, StoppingError: naming what is wrong.
+        BoardError, ConfigError, MetricError, RecipeError, SizeError, SpaceError, StoppingError: naming what is wrong.
     """
     name = space_choice()
     if name is None:
         raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
+    board = None if config.get("board") is None else boards.read(plain(config.board))
     space = space_of(config, name)
+    if board is not None:
+        space = space.within(board.limits)
     _check(config)
     study = str(config.study or name)
     if not re.fullmatch(r"\w[\w.-]*", study):
@@ -44,7 +56,12 @@ def read(config: DictConfig) -> SearchOptions:
     settings = {key: plain(config[key]) for key in STORED}
     recipe.read(settings["recipe"])
     metric.check(settings["metric"])
-    settings["size"] = size.parse(settings["size"]).name
+    settings["size"] = size.together(size.parse_all(settings["size"]))
+    settings["precision"] = choice(config, "precision", None, *PRECISIONS) or PRECISIONS[board is not None]
+    if settings["precision"] == INT8 and find_spec("tflite_micro") is None:
+        raise ConfigError("precision=int8 needs tflite-micro: pip install 'explorer[board]', or give precision=fp32")
+    if board is not None:
+        settings["board"] = plain(config.board)
     return SearchOptions(
         study=study,
         space=space,
@@ -62,7 +79,30 @@ def read(config: DictConfig) -> SearchOptions:
         storage=str(config.storage),
         tracking=str(config.tracking),
         folder=Path(config.runs) / study,
+        tries=_tries(config, space),
+        start_from=_other(config, study),
     )
+
+
+def _other(config: DictConfig, study: str) -> str | None:
+    if config["from"] is None:
+        return None
+    if str(config["from"]) == study:
+        raise ConfigError(f"from is {study}, the study itself; expected another one")
+    return str(config["from"])
+
+
+def _tries(config: DictConfig, space: DesignSpace) -> tuple[Given, ...]:
+    given = plain(config["try"])
+    tries = given if isinstance(given, list) else [] if given is None else [given]
+    for each in tries:
+        if isinstance(each, Mapping):
+            check_point(space, each)
+        elif not isinstance(each, str) or not Path(each).is_file():
+            raise ConfigError(
+                f"try is {each!r}, expected a point such as '{{base_e: 64, ...}}', or an architecture.json"
+            )
+    return tuple(tries)
 
 
 def _check(config: DictConfig) -> None:

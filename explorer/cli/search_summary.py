@@ -40,10 +40,8 @@ def show(console: Console, record: StudyRecord, ending: str, look: str) -> None:
             console.print(f"{count} failed: {reason}", highlight=False, markup=False, soft_wrap=True)
         return
     console.print(front_table(record, None, console.width))
-    notes = (
-        f"± standard error of {record.metric} ({record.val_images} validation images); "
-        "/NAME: times smaller than that network"
-    )
+    notes = f"± standard error of {record.metric} ({record.val_images} validation images)"
+    notes += "; /NAME: times smaller than that network" if len(record.sizes) == 1 else ""
     console.print(notes, style="dim", highlight=False)
     if (always := majority(record)) is not None:
         words = f"always saying {always.name!r} would be {record.metric} {always.value:.4f}" + WORSE * (

@@ -32,7 +32,7 @@ def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: st
     if target.endswith(".json"):
         return Architecture.read(target)
     from explorer.results import selection
-    from explorer.storage import study_store
+    from explorer.storage import stored
 
     if (
         not target.isdigit()
@@ -43,7 +43,7 @@ def resolve(target: str, input_shape: Any, classes: Any, storage: str, study: st
         raise ArchitectureError(
             f"network is {target!r}, expected one of {', '.join(named())}, a trial of a study or a .json file"
         )
-    return Architecture.from_json(selection.find(study_store.load(storage, study), target).architecture)
+    return Architecture.from_json(selection.find(stored.load(storage, study), target).architecture)
 
 
 def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | None:
@@ -52,7 +52,7 @@ def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | No
     Raises:
         StudyError, ConfigError: if there is none, if it is the study itself, or if it maximises another metric.
     """
-    from explorer.storage import study_store
+    from explorer.storage import stored
 
     name, elsewhere, storage = config[key], config[f"{key}_storage"], str(config["storage"])
     if name is None:
@@ -61,17 +61,17 @@ def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | No
         return None
     if str(name) == record.name and str(elsewhere or storage) == storage:
         raise ConfigError(f"{key} is {name}, the study itself; expected another, or another {key}_storage")
-    other = study_store.load(str(elsewhere or storage), str(name))
+    other = stored.load(str(elsewhere or storage), str(name))
     if other.metric != record.metric:
         both = f"study {record.name} maximises {record.metric}, {other.name} {other.metric}"
         raise ConfigError(f"{both}: they cannot be compared; expected two of one metric")
-    return other.by_size(record.size.name)
+    return other.by_size(record.size_name)
 
 
 def looked_at(record: StudyRecord, config: Options) -> StudyRecord:
-    """A study by the option `size`: as it was made, or by another size.
+    """A study by the option `size`: as it was made, or by another size, or two.
 
     Raises:
         SizeError: if there is none of that name.
     """
-    return record if config["size"] is None else record.by_size(str(config["size"]))
+    return record if config["size"] is None else record.by_size(config["size"])

@@ -36,7 +36,8 @@ LABEL = 8
 def show(record: StudyRecord, console: Console) -> None:
     """The front as a plot and as a table, and what it took."""
     console.print(f"\nstudy {record.name}: {len(record.trials):,} trials", style="bold", highlight=False)
-    console.print(plot(record, min(console.width, WIDTH)), highlight=False, markup=False)
+    for axis in range(len(record.sizes)):
+        console.print(plot(record, min(console.width, WIDTH), axis=axis), highlight=False, markup=False)
     if record.finished:
         console.print(front_table(record, None, console.width))
     for line in [*(against_canonical(record) if record.finished else []), *spent(record).words()]:
@@ -46,8 +47,8 @@ def show(record: StudyRecord, console: Console) -> None:
 def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) -> Table:
     """The front by rising size, canonical SqueezeNet in it wherever it stands.
 
-    Where there is room, columns say how many times smaller than SqueezeNet v1.0 and than AlexNet (for this input) a
-    network is.
+    Where there is room, and one size, columns say how many times smaller than SqueezeNet v1.0 and than AlexNet (for
+    this input) a network is.
 
     Args:
         record: the study.
@@ -64,10 +65,11 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
         ("trial", 5),
         (record.metric, max(7, len(record.metric))),
         ("±", 6),
-        (record.size.name, max(9, len(record.size.name))),
+        *((size.name, max(9, len(size.name))) for size in record.sizes),
     ]
-    columns += [("/SqueezeNet", 11)] if width >= SQUEEZENET_FROM else []
-    alexnet = width >= ALEXNET_FROM and record.size.name == "params"
+    times_smaller = width >= SQUEEZENET_FROM and len(record.sizes) == 1
+    columns += [("/SqueezeNet", 11)] if times_smaller else []
+    alexnet = width >= ALEXNET_FROM and record.size_name == "params"
     columns += [("/AlexNet", 8)] if alexnet else []
     room = width - sum(wide + 2 for _, wide in columns) - 1  # where only ASCII is to be had, ± takes two
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
@@ -81,9 +83,9 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
             str(trial.number),
             f"{trial.accuracy:.4f}",
             f"{trial.error(record.val_images):.4f}",
-            shown_size(trial.size),
+            *map(shown_size, trial.sizes),
         ]
-        if width >= SQUEEZENET_FROM:
+        if times_smaller:
             cells.append(f"{canonical.size / trial.size:.2f}x" if canonical else "")
         if alexnet:
             cells.append(f"{times_smaller_than_alexnet(Architecture.from_json(trial.architecture)):,.0f}x")
@@ -92,15 +94,16 @@ def front_table(record: StudyRecord, rows: int | None = None, width: int = 160) 
     return table
 
 
-def plot(record: StudyRecord, width: int = 80, height: int = 16) -> str:
+def plot(record: StudyRecord, width: int = 80, height: int = 16, axis: int = 0) -> str:
     """Accuracy over size (log scale) in characters, no line longer than `width`.
 
     Args:
         record: the study.
         width: columns, 40 at least.
         height: lines of the plot itself; axis and legend take three more.
+        axis: which of the study's sizes is drawn.
     """
-    every = [marker for marker in markers(record) if not marker.stopped]
+    every = [marker for marker in markers(record, axis=axis) if not marker.stopped]
     if not every:
         return "no trial has finished yet"
     floor, ceiling = accuracy_range(every)
@@ -120,7 +123,7 @@ def plot(record: StudyRecord, width: int = 80, height: int = 16) -> str:
         label = f"{100 * value:.1f} %" if i % step == 0 else ""
         lines.append(f"{label:>{LABEL}}│{''.join(row)}".rstrip())
     lines.append(" " * LABEL + "└" + "─" * (columns - 1))
-    ends = [si(10**low), f"{record.size.name}, log scale", si(10**high)]
+    ends = [si(10**low), f"{record.sizes[axis].name}, log scale", si(10**high)]
     space = columns - sum(map(len, ends))
     lines.append(f"{' ' * (LABEL + 1)}{ends[0]}{' ' * (space // 2)}{ends[1]}{' ' * (space - space // 2)}{ends[2]}")
     names = ("dominated", "front", published_name(CANONICAL), "published")

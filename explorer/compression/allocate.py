@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log2, sqrt
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,9 @@ DENSITIES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.33, 0.27, 0.22, 0.18, 0.15, 0.12, 0.1, 
 BITS = (2, 3, 4, 5, 6, 7, 8)
 LEVEL = 1.5
 """Bytes of a codebook's level in the file, about."""
+
+
+C = TypeVar("C", bound="Choice")
 
 
 class TooFewBytesError(CompressionError):
@@ -86,7 +90,7 @@ def choices(
     return options
 
 
-def allocate(options: Mapping[str, Sequence[Choice]], budget: float, beside: int = 0) -> dict[str, Choice]:
+def allocate(options: Mapping[str, Sequence[C]], budget: float, beside: int = 0) -> dict[str, C]:
     """One choice a layer: their loss is least among those whose bytes are within the budget.
 
     Every layer takes the choice of least loss + multiplier * bytes, at the lowest multiplier that the budget allows.
@@ -101,7 +105,7 @@ def allocate(options: Mapping[str, Sequence[Choice]], budget: float, beside: int
     """
     room = budget - beside
 
-    def at(multiplier: float) -> dict[str, Choice]:
+    def at(multiplier: float) -> dict[str, C]:
         return {
             name: min(some, key=lambda choice: (choice.loss + multiplier * choice.bytes, choice.bytes))
             for name, some in options.items()

@@ -6,9 +6,8 @@ Its third stage, Huffman coding, is arithmetic coding with context mixing here: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from explorer.arch import Architecture
@@ -19,13 +18,12 @@ from explorer.compression.codec.coded import CodedTensor, CompressionError
 from explorer.compression.codec.header import tensor_shapes
 from explorer.compression.fit import Fit, overhead
 from explorer.compression.layers import weighted_layers
+from explorer.compression.retraining import CompressionSettings as CompressionSettings
+from explorer.compression.retraining import Retraining, round_budget
 from explorer.compression.rounding import file_tensors
 from explorer.data.module import DataModule
-from explorer.training.network import Network, build
 from explorer.training.recipe import Recipe
 
-CALIBRATION = 192
-"""Training images that the Fisher information is measured on."""
 PAPER_BITS = 6
 RECOVERED = 0.8
 """Share of the loss by pruning that training recovers."""
@@ -33,29 +31,6 @@ ATTEMPTS = 4
 """At codebooks within the budget that do not lose too much accuracy."""
 WIDER = 1.25
 """Factor by which the budget grows where the codebooks lose too much."""
-
-
-@dataclass(frozen=True)
-class CompressionSettings:
-    """How a network is compressed.
-
-    Attributes:
-        budget: bytes of the file; None with `densities`.
-        densities: by layer the share of weights that stays; None: chosen.
-        bits: of the codes of every layer; None: chosen.
-        rounds: of pruning, each followed by training.
-        epochs: of training, over all rounds of pruning and the codebooks' training.
-        lr: highest rate, as a factor of the recipe's.
-        tolerance: accuracy on training images that may be lost; where the budget loses more, it is exceeded. None: any.
-    """
-
-    budget: int | None
-    densities: Mapping[str, float] | None = None
-    bits: int | None = None
-    rounds: int = 6
-    epochs: int = 96
-    lr: float = 0.5
-    tolerance: float | None = None
 
 
 def paper_densities(architecture: Architecture) -> dict[str, float]:
@@ -98,39 +73,20 @@ def compress(
     Raises:
         CompressionError: if the budget is too small.
     """
-    network, teacher = build(architecture, recipe.dropout), build(architecture).eval()
-    network.load_state_dict(dict(weights), strict=False)
-    teacher.load_state_dict(dict(weights), strict=False)
-    data.arrange("train", recipe.batch_size, seed)
-    images = torch.cat([batch for batch, _ in data.evaluation("train")])[:CALIBRATION]
-    work = _DeepCompression(network, teacher, data, recipe, settings, images, seed, report)
+    work = _DeepCompression(architecture, weights, data, recipe, settings, seed, report)
     try:
         return work.share(work.prune())
     except TooFewBytesError as error:  # of a round's budget, or of what training left of it
         raise TooFewBytesError(settings.budget or 0, error.least) from None
 
 
-class _DeepCompression:
+class _DeepCompression(Retraining):
     """A network while it is compressed."""
 
-    def __init__(
-        self,
-        network: Network,
-        teacher: Network,
-        data: DataModule,
-        recipe: Recipe,
-        settings: CompressionSettings,
-        images: Tensor,
-        seed: int,
-        report: Callable[[str], None],
-    ) -> None:
-        self.network, self.teacher, self.data, self.recipe = network, teacher, data, recipe
-        self.settings, self.images, self.seed, self.report = settings, images, seed, report
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         # Hardly changes while training, and takes long to count.
-        self.beside = 0 if settings.budget is None else overhead(network)
-        self.least = 0.0  # training accuracy
-        if settings.tolerance is not None:
-            self.least = finetune.train_accuracy(network, data) - settings.tolerance
+        self.beside = 0 if self.settings.budget is None else overhead(self.network)
 
     def prune(self) -> int | None:
         """Prunes and trains by turns while training recovers the accuracy; the budget of the last round that it did."""
@@ -138,7 +94,7 @@ class _DeepCompression:
         epochs = max(1, (settings.epochs - self._codebook_epochs()) // settings.rounds)
         reached = self._round_budget(0)
         for number in range(1, settings.rounds + 1):
-            before, budget = self._state(), self._round_budget(number)
+            before, budget = self.state(), self._round_budget(number)
             try:
                 kept = self._kept(budget, number)
             except CompressionError:
@@ -147,9 +103,9 @@ class _DeepCompression:
                 self.report(f"pruned no further: {budget:,} bytes hold no weights")
                 break
             finetune.hold_pruned(network, kept)
-            self._train(epochs, 1.0, number)
+            self.train(epochs, number)
             finetune.release(network)
-            if self._lost_too_much():
+            if self.lost_too_much():
                 network.load_state_dict(before)
                 self.report(
                     f"pruned no further: {sum(kept.values()):,} weights lose more than {settings.tolerance:.1%}"
@@ -164,7 +120,7 @@ class _DeepCompression:
 
         Codebooks that lose too much accuracy are given a larger budget.
         """
-        pruned, room = self._state(), budget
+        pruned, room = self.state(), budget
         for attempt in range(1, ATTEMPTS + 1):
             last, excess = attempt == ATTEMPTS, 0
             try:
@@ -176,7 +132,7 @@ class _DeepCompression:
                 tensors = self._trained(codebooks)
                 size = len(container.pack(self.network.architecture, tensors))
                 excess = 0 if budget is None else max(0, size - budget)
-                if not excess and (last or budget is None or not self._lost_too_much()):
+                if not excess and (last or budget is None or not self.lost_too_much()):
                     return tensors
                 self.network.load_state_dict(pruned)
             assert budget is not None
@@ -190,24 +146,12 @@ class _DeepCompression:
     def _trained(self, codebooks: Mapping[str, CodedTensor]) -> dict[str, container.Tensor]:
         """The network's tensors after training the codebooks."""
         finetune.share(self.network, codebooks)
-        self._train(max(1, self._codebook_epochs()), 0.5, self.settings.rounds + 1)
+        self.train(max(1, self._codebook_epochs()), self.settings.rounds + 1, 0.5)
         finetune.materialise(self.network)
         return file_tensors(self.network)
 
-    def _train(self, epochs: int, lr: float, number: int) -> None:
-        rate, seed = self.settings.lr * lr, self.seed + number
-        finetune.train(self.network, self.data, self.recipe, epochs, rate, seed, self.teacher)
-
     def _codebook_epochs(self) -> int:
         return self.settings.epochs // 4
-
-    def _lost_too_much(self) -> bool:
-        if self.settings.tolerance is None:
-            return False
-        return finetune.train_accuracy(self.network, self.data) < self.least
-
-    def _state(self) -> dict[str, Tensor]:
-        return {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def _fit(self) -> Fit:
         return Fit.of(self.network, self.images, self.settings.bits, self.beside, self.seed)
@@ -220,9 +164,7 @@ class _DeepCompression:
         budget = self.settings.budget
         if budget is None:
             return None
-        others, share = self.beside, number / self.settings.rounds
-        dense, room = 0.75 * sum(self._sizes().values()), float(max(budget - others, 1))
-        return budget if share == 1 or room >= dense else others + round(dense ** (1 - share) * room**share)
+        return round_budget(budget, self.beside, 0.75 * sum(self._sizes().values()), number / self.settings.rounds)
 
     def _kept(self, budget: int | None, number: int) -> dict[str, int]:
         """Weights that each layer keeps in round `number`."""

@@ -54,6 +54,7 @@ def quantize(
     *,
     budget: int | None = None,
     fineness: float | None = None,
+    size: Callable[[Quantized], int] | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda _: None,
 ) -> Quantized:
@@ -63,9 +64,10 @@ def quantize(
         architecture: any network that `explorer.build` builds.
         tensors: its trained tensors, float32, by their names in the torch module.
         images: (N, C, H, W) for calibration, prepared as the network expects them; varied as in training is best.
-        budget: bytes that the .sqz file may have; or
+        budget: bytes that the file may have; or
         fineness: the typical error, in square roots of twice the nats that each rounding costs, times the square root
             of 12; smaller is better and larger.
+        size: bytes of a file of them; None: of the .sqz file.
         seed: of what is drawn at random; the same arguments give the same codes on the same machine.
         report: takes a line about each pass.
 
@@ -90,10 +92,12 @@ def quantize(
     if fineness is not None:
         return work.rounded(fineness)
     assert budget is not None
-    return _within(work, budget, report)
+    return _within(work, budget, size or (lambda coded: len(container.pack(architecture, coded))), report)
 
 
-def _within(work: _Quantization, budget: int, report: Callable[[str], None]) -> Quantized:
+def _within(
+    work: _Quantization, budget: int, measured: Callable[[Quantized], int], report: Callable[[str], None]
+) -> Quantized:
     """The finest quantization within the budget.
 
     The first fineness after a draft comes from the size as estimated by histograms, each further one from a line
@@ -104,7 +108,7 @@ def _within(work: _Quantization, budget: int, report: Callable[[str], None]) -> 
     for number in range(PASSES):
         draft = number == 0 and len(work.images) >= EVERY * DRAFT_IMAGES
         quantized = work.rounded(fineness, EVERY if draft else 1)
-        size = len(container.pack(work.architecture, quantized))
+        size = measured(quantized)
         report(f"{'draft' if draft else 'pass'} {number + 1}: fineness {fineness:.3g}, {size:,} bytes of {budget:,}")
         if not draft:
             sizes[log(fineness)] = size

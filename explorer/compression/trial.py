@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from explorer import data as datasets
@@ -17,11 +18,11 @@ from explorer.compression import deep
 from explorer.compression.codec import container
 from explorer.compression.decoded import decoded_network, measured
 from explorer.data.module import DataModule
-from explorer.results.compressed import Compressed
+from explorer.results.compressed import Compressed, Memory
 from explorer.results.metric import metric_of
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.storage import attributes
-from explorer.training import job
+from explorer.training import files, job
 from explorer.training import recipe as recipes
 from explorer.training.checkpoint import CheckpointError
 from explorer.training.metric import Metric
@@ -40,6 +41,8 @@ class OneSeed:
         before, after: the study's metric as trained, and as decoded from the file.
         error: of `after`, over the images; None where it is binomial.
         metric: its name.
+        ram: bytes of TFLite Micro's arena; None for a .sqz file.
+        memory: what it needs with fewer layers packed; empty for a .sqz file.
     """
 
     bytes: int
@@ -48,10 +51,13 @@ class OneSeed:
     after: float
     error: float | None
     metric: str
+    ram: int | None = None
+    memory: tuple[Memory, ...] = ()
 
     def words(self) -> str:
         """One line for people."""
-        return f"{self.bytes:,} bytes, {self.nonzero:,} weights, {self.metric} {self.before:.4f} -> {self.after:.4f}"
+        size = f"{self.bytes:,} bytes" if self.ram is None else f"{self.bytes:,} bytes, arena {self.ram:,}"
+        return f"{size}, {self.nonzero:,} weights, {self.metric} {self.before:.4f} -> {self.after:.4f}"
 
 
 class TrialCompression:
@@ -75,6 +81,7 @@ class TrialCompression:
         self._recipe: dict[str, Any] = record.config["recipe"] | trial.adjusted
         self._data: DataModule = datasets.load(record.config["data"])
         self._metric = Metric(metric_of(record.config), self._data.classes)
+        self._name = f"val_{self._metric.name}"  # in fp32, even where the search went by int8
 
     def seeds(self, count: int) -> list[int]:
         """The trial's own seeds, then fresh ones: so many in all."""
@@ -88,13 +95,36 @@ class TrialCompression:
             CompressionError: if the budget is too small.
         """
         weights, before = self._trained(seed)
-        recipe, file = recipes.read(self._recipe), self._folder / f"{seed}.sqz"
+        recipe, file = recipes.read(self._recipe), self._folder / f"{seed}.{self._settings.format}"
+        if self._settings.format == "tflite":
+            return self._in_int8(weights, before, recipe, seed, file)
         tensors = deep.compress(self._architecture, weights, self._data, recipe, self._settings, seed)
         size = container.write(file, self._architecture, tensors)
         decoded, values = container.read(file)
         nonzero = sum(int((value != 0).sum()) for value in values.values() if value.ndim > 1)
         after, error = measured(decoded_network(decoded, values), self._data, self._metric)
-        return OneSeed(size, nonzero, before, after, error, self._record.metric)
+        return OneSeed(size, nonzero, before, after, error, self._name)
+
+    def _in_int8(
+        self, weights: Mapping[str, Tensor], before: float, recipe: recipes.Recipe, seed: int, file: Path
+    ) -> OneSeed:
+        """The same as a .tflite file, with the rounded weights in a folder beside it, from which firmware is made."""
+        from explorer.compression import tflite  # TFLite Micro is an extra
+        from explorer.training.int8 import answers
+
+        found = tflite.compress(self._architecture, weights, self._data, recipe, self._settings, seed)
+        ram = tflite.write(found.int8, found.image, file, next(iter(self._data.evaluation("val")))[0])
+        beside = file.with_suffix("")
+        beside.mkdir()
+        save_file({name: each.contiguous() for name, each in found.weights.items()}, beside / files.WEIGHTS)
+        save_file(found.codes, beside / files.CODES)
+        (beside / files.ARCHITECTURE).write_text(self._trial.architecture)
+        logits, labels = answers(found.int8, found.image, self._data, "val")
+        kept = [each.weights for each in found.int8.filters if each is not None]
+        nonzero, error = sum(int((each != 0).sum()) for each in kept), self._metric.error(logits, labels)
+        after = self._metric(logits, labels)
+        memory = tflite.trade_off(found.int8)
+        return OneSeed(file.stat().st_size, nonzero, before, after, error, self._name, ram, memory)
 
     def keep(self, results: Mapping[int, OneSeed], plan: str, storage: str) -> Compressed:
         """Keeps the results by seed, in the folder and with the study; `plan` are the settings in words."""
@@ -111,8 +141,10 @@ class TrialCompression:
             after=tuple(row.after for row in rows),
             nonzero=tuple(row.nonzero for row in rows),
             val_images=self._data.images["val"],
-            metric=self._record.metric,
+            metric=self._name,
             errors=tuple(row.error for row in rows),
+            format=self._settings.format,
+            ram=tuple(row.ram for row in rows if row.ram is not None),
         )
         (self._folder / "compressed.json").write_text(json.dumps(result.plain(), indent=1))
         attributes.keep_compressed(storage, result)
@@ -121,7 +153,7 @@ class TrialCompression:
     def _trained(self, seed: int) -> tuple[dict[str, Tensor], float]:
         """Weights after the study's training with a seed, and their metric; trained once, then kept."""
         epochs, folder = self._record.config["epochs"], self._trainings / str(seed)
-        name, metric = self._record.metric, metric_of(self._record.config)
+        name, metric = self._name, metric_of(self._record.config)
         facts: dict[str, Any] = {"identity": self._trial.identity, "recipe": self._recipe, "epochs": epochs}
         facts |= {"data": self._record.config["data"], "seed": seed}
         file = folder / f"{name}.json"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from explorer.data.module import DataModule
 
-NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet", "arrays")
+NAMES = ("digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "imagenet", "arrays", "huggingface")
 OWN = "module"
 """Data of the user's own code."""
 GROUP = "explorer.data"

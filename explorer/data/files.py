@@ -25,6 +25,9 @@ from explorer.data.module import DataModule, Order, generator, share
 from explorer.data.preparation import Preparation
 from explorer.data.sockets import place_sockets
 
+UNREADABLE = ("stop", "skip")
+"""What becomes of files that cannot be read."""
+
 
 @dataclass(frozen=True)
 class Files(Dataset[tuple[Tensor, int]]):
@@ -171,6 +174,34 @@ def cache_of(place: Place, preparation: Preparation) -> Cache | None:
     if place.cache is None:
         return None
     return Cache(place.cache, place.folder, preparation.decoded, preparation.decoding)
+
+
+def readable(
+    samples: Sequence[Sample], place: Place, preparation: Preparation, skipped: Counter[str], unreadable: str
+) -> Sequence[Sample]:
+    """The samples that a data set uses.
+
+    Args:
+        samples: of all its parts.
+        place, preparation: of the data set.
+        skipped: gets the number of files that are left out.
+        unreadable: `stop` keeps all, since what cannot be read is an error later; `skip` looks at every file now and
+            leaves those out.
+
+    Raises:
+        DataError: for another word, or if no file can be read.
+    """
+    if unreadable not in UNREADABLE:
+        raise DataError(f"data.unreadable is {unreadable!r}, expected one of {', '.join(UNREADABLE)}")
+    if unreadable == "stop":
+        return samples
+    files = [file for file, _ in dict.fromkeys(samples)]
+    broken, _ = looked_at(files, preparation, cache_of(place, preparation))
+    kept = [sample for sample in samples if sample[0] not in broken]
+    if not kept:
+        raise DataError(unreadable_words(broken, len(files)))
+    skipped["unreadable"] += len(broken)
+    return kept
 
 
 def looked_at(

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.data import DataError
-from explorer.data.cache import unreadable_words
-from explorer.data.files import FilesDataModule, Place, cache_of, looked_at
-from explorer.data.folder import Found, Sample, listed, scan
+from explorer.data.files import FilesDataModule, Place, readable
+from explorer.data.folder import Found, listed, scan
 from explorer.data.preparation import Preparation
 from explorer.data.split import carve
-
-UNREADABLE = ("stop", "skip")
 
 
 def load(
@@ -52,14 +49,11 @@ def load(
         workers: loader processes, without a cache.
     """
     folder = Path(dir)
-    if unreadable not in UNREADABLE:
-        raise DataError(f"data.unreadable is {unreadable!r}, expected one of {', '.join(UNREADABLE)}")
     preparation = Preparation(resize, side, crop, order, tuple(mean), tuple(std), mirror, draft, zoom, jitter)
     place = Place(folder, None if cache is None else Path(cache), workers)
     found = scan(folder) if labels is None else Found(listed(folder, Path(labels)))
-    samples, names = found.samples, found.classes
-    if unreadable == "skip":
-        samples = _readable(samples, place, preparation, found.skipped)
+    names = found.classes
+    samples = readable(found.samples, place, preparation, found.skipped, unreadable)
     shown = len(names) or 1 + max(label for _, label in samples)
     if classes is not None and classes < shown:
         raise DataError(f"data.classes is {classes}, but the labels show {shown}")
@@ -75,17 +69,6 @@ def load(
         for part, indices in {"train": rest[train], "val": rest[held_out], "test": tested}.items()
     }
     return FilesDataModule("image_folder", chosen, classes or shown, names, preparation, place, found.skipped)
-
-
-def _readable(samples: Sequence[Sample], place: Place, preparation: Preparation, skipped: Counter[str]) -> list[Sample]:
-    """Without those whose file cannot be read, which are counted."""
-    files = [file for file, _ in dict.fromkeys(samples)]
-    unreadable, _ = looked_at(files, preparation, cache_of(place, preparation))
-    kept = [sample for sample in samples if sample[0] not in unreadable]
-    if not kept:
-        raise DataError(unreadable_words(unreadable, len(files)))
-    skipped["unreadable"] += len(unreadable)
-    return kept
 
 
 def _check(folder: Path, counts: Counter[int], names: Sequence[str], classes: int, parts: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -28,6 +28,10 @@ class Launcher(Protocol):
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of the places where one job runs at a time, such as `cpu 0` or `gpu 1`; of a cluster, those of now."""
+
+    @property
+    def freed(self) -> Set[int]:
+        """Slots that take no other job."""
 
     def warm_up(self) -> None:
         """Begins to start every worker, without waiting for it."""

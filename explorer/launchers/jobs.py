@@ -19,6 +19,7 @@ FUNCTIONS = (
     "explorer.training.worker:train",
     "explorer.training.worker:confusion",
     "explorer.training.worker:data_facts",
+    "explorer.training.precision:faster_precision",
     "explorer.launchers.jobs:warm_up",
     "explorer.launchers.jobs:look_around",
 )

@@ -55,11 +55,16 @@ class LocalLauncher:
         if not isinstance(threads, int) or threads < 1:
             raise LauncherError(f"launcher.threads is {threads!r}, expected a whole number of at least 1")
         self.threads = threads
-        self.devices = _grouped(_devices(devices), devices_per_trial, 1 if isinstance(per_device, str) else per_device)
+        self.devices = _grouped(
+            check_devices(devices), devices_per_trial, 1 if isinstance(per_device, str) else per_device
+        )
         self.slots = tuple(_name(i, group) for i, group in enumerate(self.devices))
         alone = [group[0] for group in self.devices if len(group) == 1 and group[0] != "cpu"]
         self._unknown = set(alone) if per_device == "auto" else set()
         self._pools: list[ProcessPoolExecutor | None] = [None] * len(self.slots)
+        self._ending: list[ProcessPoolExecutor] = []  # of slots that were freed and are in use again
+        self._per_device = per_device
+        self.freed: frozenset[int] = frozenset()
 
     def warm_up(self) -> None:
         """Starts the server from which workers are forked; it imports what training needs."""
@@ -112,12 +117,46 @@ class LocalLauncher:
                 self._unknown.add(gpu)
                 return
             log.info(reason)
-            new = number - 1
-            self.devices += [[gpu]] * new
-            self._pools += [None] * new
-            self.slots += (_name(0, [gpu]),) * new
+            self._add(gpu, number - 1)
 
         training.add_done_callback(add)
+
+    def use(self, devices: str | Sequence[int | str]) -> None:
+        """Changes the devices while jobs run.
+
+        A device that is new gets slots. A slot of one that is no longer named ends its job, and its process ends.
+
+        Raises:
+            LauncherError: if a device is not there, or a training has several.
+        """
+        wanted = check_devices(devices)
+        if any(len(group) > 1 for group in self.devices):
+            raise LauncherError("devices cannot change while a training has several (launcher.devices_per_trial)")
+        cores, freed = wanted.count("cpu"), set()
+        for slot, (device, *_) in enumerate(self.devices):
+            kept = cores > 0 if device == "cpu" else device in wanted
+            cores -= device == "cpu"
+            if not kept:
+                freed.add(slot)
+        here = {device for device, *_ in self.devices}
+        new = [device for device in dict.fromkeys(wanted) if device != "cpu" and device not in here]
+        each = self._per_device if isinstance(self._per_device, int) else 1
+        self._unknown |= set(new) if self._per_device == "auto" else set()
+        for device in [device for device in new for _ in range(each)] + ["cpu"] * max(cores, 0):
+            self._add(device, 1)
+        for slot in freed:
+            if (pool := self._pools[slot]) is not None:
+                pool.shutdown(wait=False)  # its job goes on to its end
+        for slot in self.freed - freed:  # begins anew
+            if (pool := self._pools[slot]) is not None:
+                self._ending.append(pool)
+                self._pools[slot] = None
+        self.freed = frozenset(freed)
+
+    def _add(self, device: int | str, count: int) -> None:
+        self.devices += [[device]] * count
+        self._pools += [None] * count
+        self.slots += tuple(_name(len(self.slots) + i, [device]) for i in range(count))
 
     def kill(self, slot: int) -> None:
         pool = self._pools[slot]
@@ -125,7 +164,7 @@ class LocalLauncher:
             process.kill()
 
     def close(self) -> None:
-        for pool in self._pools:
+        for pool in (*self._pools, *self._ending):
             if pool is not None:
                 processes = list((pool._processes or {}).values())
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -142,7 +181,12 @@ class LocalLauncher:
         return pool
 
 
-def _devices(devices: str | Sequence[int | str]) -> list[int | str]:
+def check_devices(devices: str | Sequence[int | str]) -> list[int | str]:
+    """Devices of this machine as a list.
+
+    Raises:
+        LauncherError: if one of them is not there, or there is none.
+    """
     import joblib
 
     gpus = gpus_here()

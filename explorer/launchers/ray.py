@@ -65,6 +65,8 @@ class RayLauncher:
         devices_per_trial: devices that one training uses at once; `auto` are the GPUs of its slot.
     """
 
+    freed: frozenset[int] = frozenset()  # the cluster says what there is
+
     def __init__(
         self,
         address: str = "local",

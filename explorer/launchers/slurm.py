@@ -46,6 +46,8 @@ class SlurmLauncher:
         devices_per_trial: devices that one training uses at once; `auto` are the GPUs of its allocation.
     """
 
+    freed: frozenset[int] = frozenset()  # the cluster says what there is
+
     def __init__(
         self,
         slots: int = 2,

@@ -10,7 +10,7 @@ from explorer.plots.labels import published_name
 from explorer.plots.markers import Marker, front_of, with_front
 from explorer.plots.scatter import BYTES, Heading, Series, Step, validation
 from explorer.plots.scatter import figure as scatter
-from explorer.plots.style import BLUE, INK, SLATE, VERMILLION, faded
+from explorer.plots.style import BLUE, GREEN, INK, SLATE, VERMILLION, faded
 from explorer.plots.style import html as html
 from explorer.results.compressed import Compressed
 from explorer.results.record import StudyRecord, TrialRecord
@@ -28,6 +28,7 @@ class CompressedInfo:
         images: size of the validation split.
         dense: the finished networks, over the bytes of their parameters in fp32.
         compressed: a network as trained and as compressed, the latter over the bytes of its file.
+        run: of the latter, those that TFLite Micro runs as they are.
     """
 
     study: str
@@ -35,6 +36,7 @@ class CompressedInfo:
     metric: str
     dense: tuple[Marker, ...]
     compressed: tuple[tuple[Marker, Marker], ...]
+    run: tuple[Marker, ...]
 
     @property
     def front(self) -> list[Marker]:
@@ -49,8 +51,10 @@ def info(record: StudyRecord, found: list[Compressed]) -> CompressedInfo:
     dense = [_dense(trial, trial.accuracy or 0.0, record.val_images) for trial in trials]
     every = with_front([*dense, *map(_compressed, results)])
     by_trial = {marker.trial: marker for marker in every[: len(dense)]}
-    pairs = ((by_trial[small.trial], small) for small in every[len(dense) :])
-    return CompressedInfo(record.name, record.val_images, record.metric, every[: len(dense)], tuple(pairs))
+    small = every[len(dense) :]
+    pairs = tuple((by_trial[one.trial], one) for one in small)
+    run = tuple(one for one, result in zip(small, results, strict=True) if result.format == "tflite")
+    return CompressedInfo(record.name, record.val_images, record.metric, tuple(every[: len(dense)]), pairs, run)
 
 
 def _dense(trial: TrialRecord, accuracy: float, images: int) -> Marker:
@@ -97,8 +101,10 @@ def figure(info: CompressedInfo) -> Figure:
         Step(info.front, largest, INK, 1.8, name="front over bytes"),
         Series("fp32", [one for one in info.dense if one.trial not in tied], SLATE, 8, opacity=0.7, bars=0.3),
         Series("fp32, compressed below", [one for one in info.dense if one.trial in tied], BLUE),
-        Series("compressed", small, VERMILLION, 11, "diamond"),
+        Series("compressed", [one for one in small if one not in info.run], VERMILLION, 11, "diamond"),
     ]
+    if info.run:
+        drawn.append(Series("compressed, runs in TFLite Micro", info.run, GREEN, 11, "star-diamond"))
     heading = Heading(info.study, tuple(lines[: 1 + bool(small)]), "bars: ± 1 standard error")
     figure = scatter(BYTES, drawn, heading, validation(info.metric, info.images))
     _tie(figure, info)

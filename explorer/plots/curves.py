@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from explorer.arch.size import shown
 from explorer.plots.labels import published_name
 from explorer.plots.markers import spaced
 from explorer.plots.style import AXIS, BLUE, GREEN, SLATE, VERMILLION, faded
@@ -107,4 +106,4 @@ def _trace(name: str, trials: Sequence[TrialRecord], colour: str, width: float, 
 
 def _label(trial: TrialRecord) -> str:
     name = f", {published_name(trial.anchor)}" if trial.anchor else ""
-    return f"trial {trial.number}{name}, {shown(trial.size)} {trial.size_name}"
+    return f"trial {trial.number}{name}, {trial.sizes_in_words}"

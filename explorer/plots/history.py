@@ -40,7 +40,8 @@ def histories(records: Sequence[StudyRecord]) -> tuple[HypervolumeHistory, ...]:
     corners = [reference_point(record) for record in records if record.finished]
     if not corners:
         return ()
-    corner = (max(size for size, _ in corners), min(accuracy for _, accuracy in corners))
+    *sizes, accuracies = zip(*corners, strict=True)
+    corner = (*map(max, sizes), min(accuracies))
     found: list[HypervolumeHistory] = []
     for record in records:
         ended = by_end(trial for trial in record.trials if trial.ended)
@@ -52,7 +53,7 @@ def histories(records: Sequence[StudyRecord]) -> tuple[HypervolumeHistory, ...]:
                 finished.append(point(trial))
         if finished:
             volumes = tuple(hypervolume_history(finished, corner))
-            found.append(HypervolumeHistory(record.name, tuple(epochs), volumes, record.metric, record.size.name))
+            found.append(HypervolumeHistory(record.name, tuple(epochs), volumes, record.metric, record.size_name))
     return tuple(found)
 
 
@@ -71,7 +72,7 @@ def figure(drawn: Sequence[HypervolumeHistory]) -> Figure:
         )
         for line, (colour, dash) in zip(drawn, COLOURS, strict=False)
     ]
-    title = f"hypervolume, decades of {drawn[0].size} times {drawn[0].metric}"
+    title = f"hypervolume, decades of {drawn[0].size.replace(', ', ' times decades of ')} times {drawn[0].metric}"
     figure = go.Figure(traces, layout(title, "epochs trained, all trials"))
     figure.update_xaxes(AXIS | {"rangemode": "tozero"})
     if len(drawn) > 1:

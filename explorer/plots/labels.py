@@ -69,8 +69,10 @@ def si(value: float, digits: int = 3) -> str:
 def shorthand(metaparameters: Mapping[str, Any]) -> str:
     """e=64+32/2 p3=.5 sr=.25: the Fire family's expand filters as base+increment/frequency, then the others.
 
-    Where the family is a parameter it comes first: residual w=40 g=1 d=10.
+    Where the family is a parameter it comes first: residual w=40 g=1 d=10. A network that came in a file has none.
     """
+    if not metaparameters:
+        return "from a file"
     left = {name.rpartition(".")[2]: value for name, value in metaparameters.items()}
     words = [str(left.pop("family"))] if "family" in left else []
     if "base_e" in left:

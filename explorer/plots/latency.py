@@ -11,7 +11,7 @@ from explorer.plots.markers import Marker, front_of, markers, with_front
 from explorer.plots.scatter import MILLISECONDS, Heading, Series, Step, validation
 from explorer.plots.scatter import figure as scatter
 from explorer.plots.style import html as html
-from explorer.results.latency import RUNTIMES, Latency, Timed
+from explorer.results.latency import Latency, Timed
 from explorer.results.record import StudyRecord
 from explorer.results.selection import CANONICAL
 
@@ -50,7 +50,7 @@ def info(record: StudyRecord, found: Sequence[Timed]) -> LatencyInfo:
     timed = [(one, finished[one.trial]) for one in found if one.trial in finished]
     shown = {
         runtime: with_front([_timed(marker, runtime, one.latencies[runtime]) for one, marker in timed])
-        for runtime in RUNTIMES
+        for runtime in (found[0].runtimes if found else ())
     }
     return LatencyInfo(record.name, record.val_images, record.metric, found[0].conditions if found else "", shown)
 
@@ -68,7 +68,7 @@ def words(latency: Latency) -> str:
 def figure(info: LatencyInfo) -> Figure:
     """Draws it."""
     drawn: list[Series | Step] = []
-    for runtime, (colour, dash), symbol in zip(reversed(RUNTIMES), COLOURS, SYMBOLS, strict=True):
+    for runtime, (colour, dash), symbol in zip(reversed(info.markers), COLOURS, SYMBOLS, strict=False):
         own = info.markers[runtime]
         plain = [marker for marker in own if marker.anchor != CANONICAL]
         canonical = [marker for marker in own if marker.anchor == CANONICAL]
@@ -79,7 +79,7 @@ def figure(info: LatencyInfo) -> Figure:
             Series("dominated", dominated, colour, symbol=symbol, opacity=0.55, bars=0.35),
             Series("SqueezeNet", canonical, colour, 20, "star", named=True),
         ]
-    lines = (info.conditions, f"{len(info.markers[RUNTIMES[0]])} networks")
+    lines = (info.conditions, f"{max(map(len, info.markers.values()), default=0)} networks")
     note = "bars: 10th to 90th percentile; ± 1 standard error"
     return scatter(MILLISECONDS, drawn, Heading(info.study, lines, note), validation(info.metric, info.images))
 
@@ -87,7 +87,7 @@ def figure(info: LatencyInfo) -> Figure:
 def verdict(info: LatencyInfo) -> list[str]:
     """The canonical network against the fastest that is as accurate, a line a runtime."""
     lines = []
-    for runtime in RUNTIMES:
+    for runtime in info.markers:
         other = next((marker for marker in info.markers[runtime] if marker.anchor == CANONICAL), None)
         better = [marker for marker in info.front(runtime) if other and marker.accuracy >= other.accuracy]
         if other and better and better[0].anchor != CANONICAL:

@@ -8,6 +8,8 @@ from html import escape
 from statistics import quantiles
 from typing import TypeVar
 
+from explorer.arch import Architecture
+from explorer.arch.tflite.board import Board
 from explorer.plots.labels import published_name
 from explorer.results.pareto import pareto_front
 from explorer.results.record import StudyRecord, TrialRecord
@@ -33,6 +35,7 @@ class Marker:
         stopped: whether its training was stopped early; such a network is on no front.
         spread: ends of a horizontal bar through it, in units of `x`; None: no bar.
         study: place of its study among those of a page.
+        lacks: by how much it is too large for the study's board, in words; "" where it fits, or there is no board.
     """
 
     trial: int
@@ -45,6 +48,7 @@ class Marker:
     stopped: bool = False
     spread: tuple[float, float] | None = None
     study: int = 0
+    lacks: str = ""
 
     @property
     def id(self) -> str:
@@ -52,13 +56,14 @@ class Marker:
         return f"{self.study}|{self.trial}"
 
 
-def markers(record: StudyRecord, index: TrialIndex | None = None) -> tuple[Marker, ...]:
+def markers(record: StudyRecord, index: TrialIndex | None = None, axis: int = 0) -> tuple[Marker, ...]:
     """The networks with an accuracy over size, by trial number: the front, the published ones, and others, of each
     kind half.
 
     Args:
         record: the study.
         index: of the study, for a caller who has it.
+        axis: which of its sizes is drawn.
     """
     index = index or TrialIndex(record)
     front = {trial.number for trial in index.front}
@@ -67,7 +72,8 @@ def markers(record: StudyRecord, index: TrialIndex | None = None) -> tuple[Marke
     stopped = spaced(index.stopped, max(room // 2, room - len(index.dominated)))
     shown.update(stopped, spaced(index.dominated, room - len(stopped)))
     trials = (index.measured[number] for number in sorted(shown))
-    return tuple(_marker(trial, record.val_images, trial.number in front) for trial in trials)
+    board = record.board
+    return tuple(_marker(trial, axis, record.val_images, trial.number in front, board) for trial in trials)
 
 
 def spaced(items: Sequence[T], most: int) -> list[T]:
@@ -89,6 +95,12 @@ def of_study(markers: Sequence[Marker], study: int) -> tuple[Marker, ...]:
 def front_of(markers: Sequence[Marker]) -> list[Marker]:
     """The front, by rising x."""
     return sorted((marker for marker in markers if marker.on_front), key=lambda marker: marker.x)
+
+
+def steps_of(markers: Sequence[Marker]) -> list[Marker]:
+    """The members of the front that no other beats in both x and accuracy, by rising x: all, if there is one size."""
+    front = front_of(markers)
+    return [front[i] for i in pareto_front([(marker.x, marker.accuracy) for marker in front])]
 
 
 def accuracy_range(markers: Sequence[Marker]) -> tuple[float, float]:
@@ -113,18 +125,25 @@ def accuracy_range(markers: Sequence[Marker]) -> tuple[float, float]:
     return (max(low - margin, 0.0) if low >= 0 else low - margin), high + margin
 
 
-def _marker(trial: TrialRecord, images: int, on_front: bool) -> Marker:
+def _marker(trial: TrialRecord, axis: int, images: int, on_front: bool, board: Board | None) -> Marker:
     assert trial.accuracy is not None
     error = trial.error(images)
+    over = {} if board is None else board.lacks(Architecture.from_json(trial.architecture))
+    lacks = " and ".join(f"{more:,} bytes of {name} too many" for name, more in over.items())
+    text = _text(trial, trial.accuracy, error, images, on_front)
+    if board is not None:
+        memory = f"flash {trial.flash:,}   ram {trial.ram:,} bytes"
+        text += f"<br>{memory}: " + (lacks or "fits") + f" ({escape(board.name)})"
     return Marker(
         trial=trial.number,
-        x=trial.size,
+        x=trial.sizes[axis],
         accuracy=trial.accuracy,
         error=error,
-        text=_text(trial, trial.accuracy, error, images, on_front),
+        text=text,
         anchor=trial.anchor,
         on_front=on_front,
         stopped=trial.state != "COMPLETE",
+        lacks=lacks,
     )
 
 

@@ -59,7 +59,8 @@ def info(record: StudyRecord) -> Parallel:
     names = list(dict.fromkeys(name for trial in trials for name in trial.metaparameters))
     axes = [_axis(name, [trial.metaparameters.get(name) for trial in trials]) for name in names]
     if trials:
-        axes.append(_numbers(record.size.name, [trial.size for trial in trials], log=True))
+        for axis, size in enumerate(record.sizes):
+            axes.append(_numbers(size.name, [trial.sizes[axis] for trial in trials], log=True))
         axes.append(_numbers(record.metric, [trial.accuracy or 0.0 for trial in trials], log=False, share=True))
     front = {trial.number for trial in front_trials(record)}
     return Parallel(tuple(axes), _shares(record.metric, trials, front))

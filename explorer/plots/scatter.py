@@ -99,7 +99,13 @@ WORDS_APART = 0.12
 """Least distance of two texts beside each other, as a share of the figure: of "10% to 42%" on a phone."""
 
 
-def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, accuracy: str) -> Figure:
+def figure(
+    axis: Axis,
+    drawn: Sequence[Series | Step],
+    heading: Heading,
+    accuracy: str,
+    limit: tuple[float, str] | None = None,
+) -> Figure:
     """Draws series and fronts, the first at the bottom.
 
     Args:
@@ -107,6 +113,7 @@ def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, accurac
         drawn: what there is to see; a series without a network stays out of the legend.
         heading: words around it.
         accuracy: title of the accuracy axis; see `validation`.
+        limit: an x that is not to be passed, and whose limit it is.
     """
     from plotly import graph_objects as go
 
@@ -123,6 +130,11 @@ def figure(axis: Axis, drawn: Sequence[Series | Step], heading: Heading, accurac
     figure.update_layout(_layout(axis, heading, accuracy, place))
     steps = [one for one in drawn if isinstance(one, Step)]
     figure.update_layout(annotations=[*_note(heading.note), *_names(series, steps, every, place)])
+    if limit is not None and ends[0] < math.log10(limit[0]) < ends[1]:
+        figure.add_vline(x=limit[0], line={"color": SLATE, "width": 1.5, "dash": "dash"})
+        words = {"text": f"{escape(limit[1])}: {limit[0]:,.0f}", "textangle": -90, "font": {"color": SLATE}}
+        beside = {"xanchor": "right", "xshift": -4, "yanchor": "bottom", "showarrow": False}
+        figure.add_annotation(x=math.log10(limit[0]), y=floor, **words, **beside)
     return figure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import truediv
 
 from explorer.arch.size import SIZES
 from explorer.plots.labels import published_name
@@ -21,13 +22,13 @@ class TradeOff:
 
     Attributes:
         trial: the network's.
-        ratio: its size over the canonical network's.
+        ratios: its sizes over the canonical network's.
         gain: its metric minus the canonical network's.
         error: standard error of `gain`, as if the two had been measured independently.
     """
 
     trial: TrialRecord
-    ratio: float
+    ratios: tuple[float, ...]
     gain: float
     error: float
 
@@ -37,15 +38,20 @@ class TradeOff:
         return abs(self.gain) <= self.error
 
     @property
-    def size(self) -> str:
-        """0.31x, 0.008x"""
-        return f"{self.ratio:.2f}x" if self.ratio >= 0.095 else f"{self.ratio:.3f}x"
+    def ratio(self) -> float:
+        """The larger one, if there are two."""
+        return max(self.ratios)
+
+    @property
+    def times(self) -> list[str]:
+        """0.31x; 0.008x and 0.40x, where there are two sizes"""
+        return [f"{ratio:.2f}x" if ratio >= 0.095 else f"{ratio:.3f}x" for ratio in self.ratios]
 
     def words(self) -> str:
         """Same accuracy at 0.31x the parameters (-0.3 ± 1.1 points: within the error)."""
         difference = f"{100 * self.gain:+.1f} ± {100 * self.error:.1f} points"
-        name = self.trial.size_name
-        size = f"{self.size} the {SIZES['params'] if name == 'params' else name}"
+        names = [SIZES["params"] if name == "params" else name for name in self.trial.named_sizes]
+        size = " and ".join(f"{times} the {name}" for times, name in zip(self.times, names, strict=True))
         if self.same:
             return f"same accuracy at {size} ({difference}: within the error, which is all that can be said)"
         sure = "" if abs(self.gain) > 2 * self.error else "; below two standard errors, so no more than likely"
@@ -70,7 +76,7 @@ def against(record: StudyRecord, trial: TrialRecord, other: TrialRecord) -> Trad
     """One finished network against another."""
     gain = (trial.accuracy or 0.0) - (other.accuracy or 0.0)
     error = math.hypot(trial.error(record.val_images), other.error(record.val_images))
-    return TradeOff(trial, trial.size / other.size, gain, error)
+    return TradeOff(trial, tuple(map(truediv, trial.sizes, other.sizes)), gain, error)
 
 
 def best_trade_offs(record: StudyRecord, index: TrialIndex | None = None) -> list[TradeOff]:
@@ -90,10 +96,12 @@ def best_trade_offs(record: StudyRecord, index: TrialIndex | None = None) -> lis
         return []
     rivals = [against(record, trial, other) for trial in index.front if trial.identity != other.identity]
     rivals = [rival for rival in rivals if rival.ratio <= NOTABLE or (rival.ratio <= 1 and rival.gain > rival.error)]
+    rivals.sort(key=lambda rival: rival.ratio)
+    best = max(rivals, key=lambda rival: rival.gain, default=None)
     choices = [
         next((rival for rival in rivals if rival.gain >= -rival.error), None),
         next((rival for rival in rivals if rival.gain >= 0), None),
-        rivals[-1] if rivals and rivals[-1].gain >= -rivals[-1].error else None,
+        best if best and best.gain >= -best.error else None,
     ]
     found = {choice.trial.number: choice for choice in choices if choice}
     return sorted(found.values(), key=lambda choice: choice.ratio)

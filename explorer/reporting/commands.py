@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from explorer.arch.tflite.board import Board
 from explorer.reporting import quoting
-from explorer.results.metric import metric_of
+from explorer.results.metric import metric_of, precision_of
 from explorer.results.metric import own_code as is_own_code
 from explorer.results.record import StudyRecord
 
@@ -42,7 +43,8 @@ def commands(record: StudyRecord, options: str, presets: Mapping[str, Options], 
         presets: for each of GROUPS its options by name.
         spaces: known spaces by name, as plain data.
     """
-    known = next((name for name, space in spaces.items() if _same(space, record.config["space"])), None)
+    made = _without(record.config["space"], record.board)
+    known = next((name for name, space in spaces.items() if _same(space, made)), None)
     commit = str(record.facts.get("git_commit", ""))
     steps: list[tuple[str, str]] = []
     if commit:
@@ -51,7 +53,9 @@ def commands(record: StudyRecord, options: str, presets: Mapping[str, Options], 
     search = ["python -m explorer.search", *([] if known else ["--config-dir ."]), *_search(record, presets, known)]
     steps.append(("the search", " ".join(search)))
     own = " ".join([options, *own_code(record)])
-    seen = " ".join([options, *([quoting.word("size", record.size.name)] if "made_for" in record.facts else [])])
+    seen = " ".join(
+        [options, *([quoting.word("size", _sizes(record.size_name))] if "made_for" in record.facts else [])]
+    )
     steps += [
         ("the most accurate network, trained again bit for bit, then with fresh seeds on the test split",
          f"python -m explorer.retrain best {own}"),
@@ -60,7 +64,15 @@ def commands(record: StudyRecord, options: str, presets: Mapping[str, Options], 
         ("this page", f"python -m explorer.report {seen}"),
     ]  # fmt: skip
     steps = [(what, command.strip()) for what, command in steps]
-    return Commands(tuple(steps), "" if known else json.dumps(record.config["space"], indent=2))
+    return Commands(tuple(steps), "" if known else json.dumps(made, indent=2))
+
+
+def _without(space: Mapping[str, Any], board: Board | None) -> Mapping[str, Any]:
+    """A study's space without the limits that a board has set."""
+    if board is None:
+        return space
+    limits = {key: value for key, value in space["limits"].items() if value != board.limits.get(key)}
+    return {**space, "limits": limits}
 
 
 def own_code(record: StudyRecord) -> list[str]:
@@ -70,8 +82,14 @@ def own_code(record: StudyRecord) -> list[str]:
     return words + ([quoting.word("metric", metric)] if is_own_code(metric) else [])
 
 
+def _sizes(name: str) -> str | list[str]:
+    """One size, or a list of two, by name."""
+    sizes = name.split(", ")
+    return sizes if len(sizes) > 1 else name
+
+
 def _search(record: StudyRecord, presets: Mapping[str, Options], known: str | None) -> Iterator[str]:
-    config = record.config | ({"size": record.facts["made_for"]} if "made_for" in record.facts else {})
+    config = {**record.config, "size": _sizes(record.facts.get("made_for", record.size_name))}
     space = known or f"{record.name}_space"
     yield quoting.word("+space", space)
     if record.name != space:
@@ -79,6 +97,10 @@ def _search(record: StudyRecord, presets: Mapping[str, Options], known: str | No
     for group in GROUPS:
         if group in config:
             yield from _overrides(group, config[group], presets.get(group, {}))
+    if record.board is not None:
+        yield quoting.word("board", record.board.name)
+    if precision_of(config) != ("int8" if record.board is not None else "fp32"):
+        yield quoting.word("precision", precision_of(config))
     yield f"n_trials={len(record.trials)}"
     recipe = config.get("recipe")
     length = recipe.get("epochs") if isinstance(recipe, Mapping) else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from explorer.plots import latency
 from explorer.plots.scatter import on_page
 from explorer.reporting.document import Section
-from explorer.results.latency import RUNTIMES, Timed
+from explorer.results.latency import Timed
 from explorer.results.record import StudyRecord
 
 
@@ -19,8 +19,12 @@ def section(record: StudyRecord, found: Sequence[Timed]) -> Section:
         found: measured networks, one at least, all under the same conditions.
     """
     info = latency.info(record, found)
-    heads = ("network", "macs", *(f"{name}, ms" for runtime in RUNTIMES for name in (runtime, "90th percentile")))
-    shown = sorted(found, key=lambda one: one.latencies[RUNTIMES[-1]].median)
+    heads = (
+        "network",
+        "macs",
+        *(f"{name}, ms" for runtime in found[0].runtimes for name in (runtime, "90th percentile")),
+    )
+    shown = sorted(found, key=lambda one: one.latencies[one.runtimes[-1]].median)
     rows = tuple((one.network, f"{one.macs:,}", *_milliseconds(one)) for one in shown)
     where = f"Measured on {found[0].conditions}; load average {max(one.load for one in found):.1f} at most."
     note = f"Bars: 10th to 90th percentile of the calls; ± 1 standard error of {record.metric}."

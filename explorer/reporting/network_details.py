@@ -57,7 +57,7 @@ def detail(record: StudyRecord, trial: TrialRecord, options: str) -> dict[str, A
     score = f"{100 * (trial.accuracy or 0):.2f} ± {100 * trial.error(record.val_images):.2f} %"
     facts = [
         [trial.metric, score + ("" if whole else f" when it stopped, {trial.reason or trial.state}")],
-        *([] if trial.size_name in SIZES else [[trial.size_name, shown(trial.size)]]),
+        *([name, shown(size)] for name, size in trial.named_sizes.items() if name not in SIZES),
         ["params", f"{trial.params:,}"],
         ["bytes", f"{trial.bytes:,} in fp32"],
         ["macs", f"{trial.macs:,}"],

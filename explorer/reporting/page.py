@@ -8,6 +8,7 @@ from html import escape
 
 from explorer.analysis.statistics import space_statistics
 from explorer.plots import fronts, history
+from explorer.plots.front import room
 from explorer.reporting import document, network_details, search_page, statistics, summary
 from explorer.reporting.commands import Commands
 from explorer.reporting.document import Section
@@ -62,7 +63,9 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
     sections = [replace(section, key=f"{section.key}{place}") for section in sections]
     links = [(f"pareto{place}", "front"), *((s.key, s.title.lower()) for s in sections), (f"made{place}", "again")]
     nav = " ".join(f'<a href="#{escape(key)}">{escape(words)}</a>' for key, words in links)
-    counted = "their number of parameters" if record.size.name == "params" else record.size.words
+    counted = " and by ".join(
+        "their number of parameters" if size.name == "params" else size.words for size in record.sizes
+    )
     if made_for := record.facts.get("made_for"):
         counted += f" (the search went by {made_for})"
     judged = "accuracy" if record.metric == ACCURACY else record.metric
@@ -70,6 +73,8 @@ def _study(place: int, subject: Subject, subjects: Sequence[Subject], versions: 
         f"A search among networks for {images}, judged by {judged} on {record.val_images:,} validation images and by "
         f"{counted}."
     )
+    if (board := record.board) is not None:
+        about += f" For a board: {room(board)}."
     return "\n".join(
         [
             f"<h1>{escape(record.name)}</h1>",
@@ -112,7 +117,10 @@ def _comparison(subjects: Sequence[Subject]) -> str:
         [
             f"<h1>{escape(one.name)} and {escape(other.name)}</h1>{warning}",
             f'<section id="both"><h2>Both fronts</h2><p>{escape(about)}</p>',
-            f'<div class="picks">{document.figure_html("both", fronts.figure(records))}</div>',
+            *(
+                f'<div class="picks">{document.figure_html("both" + "_2" * axis, fronts.figure(records, axis))}</div>'
+                for axis in range(len(one.sizes))
+            ),
             f'<p class="note">{escape(BARS)}</p>',
             document.table(Section("both", "", heads=("", one.name, other.name), rows=rows)),
             document.figure_html("both_history", history.figure(drawn)) if drawn else "",

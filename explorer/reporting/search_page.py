@@ -27,7 +27,7 @@ def sections(record: StudyRecord, words: Sequence[str] = ()) -> list[Section]:
         Section("curves", "Learning curves", tuple(words), figures=(curves.figure(drawn),), width=WIDTH, note=note)
     ]
     if lines:
-        name = record.size.name
+        name = record.size_name
         note = (
             f"From ten times the {name} of the largest published network and accuracy 0; a decade of {name} counts 1."
         )

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from explorer.arch.size import shown as shown_size
-from explorer.plots.labels import si
 from explorer.reporting import baseline
 from explorer.reporting.commands import Commands
 from explorer.results.majority import WORSE, majority
-from explorer.results.pareto import front_trials, study_hypervolume
+from explorer.results.pareto import front_trials, most_accurate, study_hypervolume
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.spent import duration, spent
 
@@ -21,11 +19,11 @@ def tiles(record: StudyRecord) -> str:
     took, front = spent(record), front_trials(record)
     shown = [(f"{len(record.trials):,}", "trials"), (f"{len(front):,}", "networks on the front")]
     if front:
-        best = front[-1]
+        best = most_accurate(front)
         shown.append(
             (
                 f"{100 * (best.accuracy or 0):.1f} %",
-                f"best {record.metric} (trial {best.number}, {si(best.size)} {record.size.name})",
+                f"best {record.metric} (trial {best.number}, {best.sizes_in_words})",
             )
         )
     found = [one for one in baseline.best_trade_offs(record) if one.gain >= -one.error]
@@ -34,8 +32,8 @@ def tiles(record: StudyRecord) -> str:
         sign = "within the error" if one.same else "and better"
         shown.append(
             (
-                one.size,
-                f"the {record.size.name} of {baseline.name()} at its accuracy, {sign} (trial {one.trial.number})",
+                ", ".join(one.times),
+                f"the {record.size_name} of {baseline.name()} at its accuracy, {sign} (trial {one.trial.number})",
             )
         )
     shown.append((f"{took.epochs:,}", f"epochs, {took.saved:,} saved by stopping"))
@@ -59,6 +57,7 @@ def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> st
         "trials": ", ".join(f"{count:,} {state}" for state, count in sorted(took.states.items())),
         "trained on": "; ".join(f"{device} ({count:,} trials)" for device, count in devices.most_common()) or "unknown",
         "versions": ", ".join(f"{name} {version}" for name, version in record.facts.get("versions", {}).items()),
+        **({"changed": "; ".join(record.changes_in_words)} if record.changes else {}),
         "commit": str(record.facts.get("git_commit", "")) or "unknown",
         "this page": ", ".join(
             f"{name} {written_with[name]}" for name in ("explorer", "python") if name in written_with
@@ -82,9 +81,9 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
         volumes: hypervolume by the study's place, all from one corner.
     """
     took = [spent(record) for record in records]
-    bests = [front_trials(record)[-1] if record.finished else None for record in records]
+    bests = [most_accurate(front_trials(record)) if record.finished else None for record in records]
     smaller = [next(iter(baseline.best_trade_offs(record)), None) for record in records]
-    same = f"{records[0].size.name} at the accuracy of {baseline.name()}, within the error"
+    same = f"{records[0].size_name} at the accuracy of {baseline.name()}, within the error"
     rows: list[list[str]] = [
         ["trials", *(f"{len(record.trials):,}" for record in records)],
         ["epochs trained", *(f"{one.epochs:,}" for one in took)],
@@ -92,7 +91,7 @@ def comparison(records: Sequence[StudyRecord], volumes: dict[int, float]) -> tup
         ["training time", *(duration(one.seconds) for one in took)],
         ["networks on the front", *(f"{len(front_trials(record)):,}" for record in records)],
         [f"best {records[0].metric}", *(_score(record, best) for record, best in zip(records, bests, strict=True))],
-        [same, *(f"{shown_size(one.trial.size)} ({one.size})" if one else "none" for one in smaller)],
+        [same, *(f"{one.trial.sizes_in_words} ({', '.join(one.times)})" if one else "none" for one in smaller)],
         [
             "hypervolume, from one corner",
             *(f"{volumes[i]:.4f}" if i in volumes else "none" for i in range(len(records))),

@@ -11,7 +11,7 @@ from explorer.reproduction import compression, sweeps, tables
 from explorer.reproduction.compression import Measured
 from explorer.reproduction.sheet import Sheet
 from explorer.reproduction.sweeps import PARAMETERS
-from explorer.storage import study_store
+from explorer.storage import stored
 from explorer.storage.patient import open_storage
 
 DEFAULT_STORAGE = "sqlite:///study.db"
@@ -28,9 +28,7 @@ def read(storage: str, names: Mapping[str, str]) -> dict[str, SweepInfo | None]:
         return dict.fromkeys(PARAMETERS)
     known = {study.study_name for study in open_storage(storage).get_all_studies()}
     return {
-        parameter: sweep.info(study_store.load(storage, names[parameter]), parameter)
-        if names[parameter] in known
-        else None
+        parameter: sweep.info(stored.load(storage, names[parameter]), parameter) if names[parameter] in known else None
         for parameter in PARAMETERS
     }
 

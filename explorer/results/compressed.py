@@ -9,6 +9,21 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What a network needs with some of its layers unpacked once and for all.
+
+    Attributes:
+        plain: the layer that is packed no more, beside those before it; None: every one is packed that can be.
+        flash: bytes of its file.
+        ram: bytes of TFLite Micro's arena.
+    """
+
+    plain: str | None
+    flash: int
+    ram: int
+
+
+@dataclass(frozen=True)
 class Compressed:
     """One network, compressed after each of some trainings.
 
@@ -23,6 +38,8 @@ class Compressed:
         val_images: size of the validation split.
         metric: its name.
         errors: of `after` over the images; None where they are binomial.
+        format: of the files: sqz, or tflite.
+        ram: of each seed's file, bytes of TFLite Micro's arena; empty for sqz.
     """
 
     study: str
@@ -38,6 +55,13 @@ class Compressed:
     val_images: int
     metric: str = "val_acc"
     errors: tuple[float | None, ...] = ()
+    format: str = "sqz"
+    ram: tuple[int, ...] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the seeds' files, in their folder."""
+        return [f"{seed}.{self.format}" for seed in self.seeds]
 
     @property
     def size(self) -> float:
@@ -85,7 +109,7 @@ class Compressed:
         lost, error = self.lost
         many = len(self.seeds) > 1
         points = f"{100 * lost:+.2f}" + (f" ± {100 * error:.2f}" if many else "")
-        return (
-            f"{self.size:,.0f} bytes, {self.ratio:.1f} times below fp32; {self.metric} {mean(self.before):.4f} -> "
-            f"{self.accuracy:.4f}, {points} points lost ({f'mean of {len(self.seeds)} seeds' if many else 'one seed'})"
-        )
+        arena = f", arena {mean(self.ram):,.0f}" if self.ram else ""
+        size = f"{self.size:,.0f} bytes{arena}, {self.ratio:.1f} times below fp32"
+        seeds = f"mean of {len(self.seeds)} seeds" if many else "one seed"
+        return f"{size}; {self.metric} {mean(self.before):.4f} -> {self.accuracy:.4f}, {points} points lost ({seeds})"

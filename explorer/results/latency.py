@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-RUNTIMES = ("torch", "onnxruntime")
+RUNTIMES = {"fp32": ("torch", "onnxruntime"), "int8": ("onnxruntime", "onnxruntime_int8")}
+"""What takes turns, by precision: two runtimes in fp32, or onnxruntime in both precisions."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Timed:
         batch_size: images of a call.
         load: of the machine before the measurement: mean number of running or waiting processes in one minute.
         versions: of the runtimes.
-        latencies: by runtime, see RUNTIMES.
+        latencies: by runtime; see RUNTIMES.
     """
 
     network: str
@@ -53,7 +54,12 @@ class Timed:
     @property
     def conditions(self) -> str:
         """The conditions under which latencies are comparable, in words."""
-        return f"{self.device}, batch size {self.batch_size}"
+        return f"{self.device}, batch size {self.batch_size}" + ", int8" * (self.runtimes == RUNTIMES["int8"])
+
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """What it was measured with."""
+        return tuple(self.latencies)
 
     def plain(self) -> dict[str, Any]:
         """As plain data."""

@@ -10,6 +10,7 @@ from typing import Any
 BUILT_IN = ("accuracy", "balanced_accuracy", "f1_macro", "auroc", "top5")
 PROPORTIONS = ("accuracy", "top5")
 """Shares of the images that are right: their error is binomial."""
+INT8 = "int8"
 GROUP = "explorer.metrics"
 """Entry points of installed packages: `NAME = "module:Class"`, a subclass of torchmetrics.Metric."""
 
@@ -38,6 +39,17 @@ def check(metric: object) -> str:
 def own_code(metric: str) -> bool:
     """Whether it is MODULE:CLASS, which a study alone does not run."""
     return ":" in metric
+
+
+def measured_name(config: Mapping[str, Any]) -> str:
+    """As it stands behind `val_` and `test_` in a study's curves: `acc`, or `int8_acc` of networks in int8."""
+    name = short_name(metric_of(config))
+    return f"{INT8}_{name}" if precision_of(config) == INT8 else name
+
+
+def precision_of(config: Mapping[str, Any]) -> str:
+    """In which a study measures finished trainings: fp32 or int8."""
+    return str(config.get("precision", "fp32"))
 
 
 def metric_of(config: Mapping[str, Any]) -> str:

@@ -1,18 +1,19 @@
 """The accuracy-versus-size front of a study: its members, its hypervolume, its knee.
 
-A point is (size, accuracy): size in parameters (or any positive cost) to be minimised, accuracy to be maximised. Size
-counts on a logarithmic axis wherever distances or areas are taken, so that halving a network is worth the same at
-every size.
+A point is (size, accuracy): size in parameters (or any positive cost) to be minimised, accuracy to be maximised; or
+(size, size, accuracy), where two sizes are. Size counts on a logarithmic axis wherever distances, areas or volumes are
+taken, so that halving a network is worth the same at every size.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import dist, inf, isfinite, log10
+from operator import lt, truediv
 
-from explorer.results.archive import ParetoArchive, Point
+from explorer.results.archive import PLANE, ParetoArchive, Point, covers
 from explorer.results.record import StudyRecord, TrialRecord
 
 
@@ -21,22 +22,19 @@ class FrontError(ValueError):
 
 
 def pareto_front(points: Sequence[Point]) -> list[int]:
-    """Indices of the non-dominated points, by rising size (and so by rising accuracy).
+    """Indices of the non-dominated points, by rising size (and so, of one size, by rising accuracy).
 
-    A point is dominated if another is no larger and no less accurate, and better in one of the two. Of equal points the
+    A point is dominated if another is no larger and no less accurate, and better in one of them. Of equal points the
     first stays.
 
     Raises:
         FrontError: if a point is not finite or its size not positive.
     """
     _check(points)
-    front: list[int] = []
-    best = inf
-    for _, negated, index in sorted((size, -accuracy, index) for index, (size, accuracy) in enumerate(points)):
-        if negated < best:
-            front.append(index)
-            best = negated
-    return front
+    archive = ParetoArchive[int]()
+    for index in sorted(range(len(points)), key=lambda i: (points[i][:-1], -points[i][-1], i)):
+        archive.add(points[index], index, index)
+    return archive.members
 
 
 def non_dominated_ranks(points: Sequence[Point]) -> list[int]:
@@ -48,20 +46,25 @@ def non_dominated_ranks(points: Sequence[Point]) -> list[int]:
         FrontError: if a point is not finite or its size not positive.
     """
     _check(points)
-    lowest: list[float] = []  # of each rank so far the highest accuracy, negated so that it rises from rank to rank
     ranks: dict[Point, int] = {}
-    for size, negated in sorted({(size, -accuracy) for size, accuracy in points}):
-        rank = bisect_right(lowest, negated)  # as many ranks as hold one no larger and no less accurate
-        lowest[rank : rank + 1] = [negated]
-        ranks[size, -negated] = rank
+    highest: list[list[Point]] = []  # of each rank so far the points; of one size the most accurate is enough
+    for point in sorted(set(points), key=lambda point: (point[:-1], -point[-1])):
+        # As many ranks as hold one no larger and no less accurate; those that do come first.
+        rank = bisect_left(highest, True, key=lambda rank: not any(covers(other, point) for other in rank))
+        if rank == len(highest):
+            highest.append([])
+        elif len(point) == PLANE:
+            highest[rank].clear()
+        highest[rank].append(point)
+        ranks[point] = rank
     return [ranks[point] for point in points]
 
 
 def spread_order(points: Sequence[Point]) -> list[int]:
     """Indices of the points so that any number of the first ones cover the whole: an epsilon-net (Salinas 2021).
 
-    The smallest comes first; then, each time, the one farthest from those before it, with log10(size) and accuracy
-    scaled to the span of the points.
+    The smallest comes first; then, each time, the one farthest from those before it, with log10 of each size and
+    accuracy scaled to the span of the points.
 
     Raises:
         FrontError: if a point is not finite or its size not positive.
@@ -69,9 +72,9 @@ def spread_order(points: Sequence[Point]) -> list[int]:
     _check(points)
     if not points:
         return []
-    decades, accuracies = [log10(size) for size, _ in points], [accuracy for _, accuracy in points]
-    width, height = max(decades) - min(decades) or 1.0, max(accuracies) - min(accuracies) or 1.0
-    scaled = [(x / width, y / height) for x, y in zip(decades, accuracies, strict=True)]
+    places = [_in_decades(point) for point in points]
+    spans = [max(axis) - min(axis) or 1.0 for axis in zip(*places, strict=True)]
+    scaled = [tuple(map(truediv, place, spans)) for place in places]
     order = [min(range(len(points)), key=lambda i: (points[i], i))]
     gaps = [inf] * len(points)
     while len(order) < len(points):
@@ -84,31 +87,44 @@ def spread_order(points: Sequence[Point]) -> list[int]:
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:
-    """Area between the front and the reference corner, in decades of size times accuracy.
+    """Area between the front and the reference corner, in decades of size times accuracy; of two sizes the volume.
 
     Exact: the sum of the front's steps, from log10(size) of one member to that of the next, and of the last to the
     reference. One network ten times smaller than the reference and 0.9 more accurate covers 0.9.
 
     Args:
-        points: (size, accuracy) pairs.
-        reference: (size, accuracy) of the worst corner; points not strictly better in both contribute nothing.
+        points: (size, accuracy) pairs, or (size, size, accuracy).
+        reference: the worst corner; points not strictly better in each contribute nothing.
 
     Raises:
         FrontError: if a point or the reference is not finite or its size not positive.
     """
     _check([reference])
     front = [points[index] for index in pareto_front(points)]
-    inside = [point for point in front if point[0] < reference[0] and point[1] > reference[1]]
+    *largest, least = reference
+    inside = [point for point in front if all(map(lt, point[:-1], largest)) and point[-1] > least]
+    if len(reference) > PLANE:
+        return _volume(inside, reference)
     edges = [log10(size) for size, _ in inside] + [log10(reference[0])]
     widths = (right - left for left, right in pairwise(edges))
     return sum(width * (accuracy - reference[1]) for width, (_, accuracy) in zip(widths, inside, strict=True))
 
 
+def _volume(points: Sequence[Point], reference: Point) -> float:
+    if not points:
+        return 0.0
+    from moocore import hypervolume
+
+    losses = [[*decades, -accuracy] for *decades, accuracy in map(_in_decades, points)]
+    *corner, accuracy = _in_decades(reference)
+    return float(hypervolume(losses, ref=[*corner, -accuracy]))
+
+
 def knee(points: Sequence[Point]) -> int:
     """Index of the front's knee: the member farthest above the straight line between the front's two ends.
 
-    Both axes, log10(size) and accuracy, are scaled so that the front spans 0 to 1, which makes the line the diagonal.
-    Ties, and fronts that bend only downwards, go to the smallest network.
+    The axes, log10(size) and accuracy, are scaled so that the front spans 0 to 1, which makes the line the diagonal. Of
+    two sizes the mean of both counts. Ties, and fronts that bend only downwards, go to the smallest network.
 
     Raises:
         FrontError: if there is no point, or a point is not finite or its size not positive.
@@ -116,29 +132,37 @@ def knee(points: Sequence[Point]) -> int:
     front = pareto_front(points)
     if not front:
         raise FrontError("no points, so no knee")
-    low, high = points[front[0]], points[front[-1]]
-    decades, gain = log10(high[0]) - log10(low[0]), high[1] - low[1]
-    if decades <= 0 or gain <= 0:
+    members = [_in_decades(points[index]) for index in front]
+    low, high = (tuple(map(end, zip(*members, strict=True))) for end in (min, max))
+    if high[-1] <= low[-1]:
         return front[0]
 
-    def height(index: int) -> float:
-        size, accuracy = points[index]
-        return (accuracy - low[1]) / gain - (log10(size) - log10(low[0])) / decades
+    def height(place: int) -> float:
+        *sizes, accuracy = (
+            (value - least) / (most - least) if most > least else 0.0
+            for value, least, most in zip(members[place], low, high, strict=True)
+        )
+        return accuracy - sum(sizes) / len(sizes)
 
-    return max(front, key=height)
+    return front[max(range(len(front)), key=height)]
 
 
 def point(trial: TrialRecord) -> Point:
-    """(size, metric) of a trial that has an accuracy."""
+    """(size, metric) of a trial that has an accuracy; (size, size, metric) where a study has two sizes."""
     if trial.accuracy is None:
         raise FrontError(f"trial {trial.number} has no accuracy: it is {trial.state}")
-    return trial.size, trial.accuracy
+    return *trial.sizes, trial.accuracy
 
 
 def front_trials(record: StudyRecord) -> list[TrialRecord]:
-    """The finished trials on the front, by rising size. Trials stopped early are on no front."""
-    finished = record.finished
-    return [finished[index] for index in pareto_front([point(trial) for trial in finished])]
+    """The finished trials on the front, by rising size. Trials stopped early or beyond the limits are on no front."""
+    allowed = record.allowed
+    return [allowed[index] for index in pareto_front([point(trial) for trial in allowed])]
+
+
+def most_accurate(front: Iterable[TrialRecord]) -> TrialRecord:
+    """The member of a front with the highest metric; of equals the smallest, by the first size."""
+    return max(front, key=lambda trial: (trial.accuracy or 0.0, *(-size for size in trial.sizes)))
 
 
 def reference_point(record: StudyRecord) -> Point:
@@ -150,16 +174,16 @@ def reference_point(record: StudyRecord) -> Point:
     Raises:
         FrontError: if the study has no trial.
     """
-    anchors = [trial.size for trial in record.trials if trial.anchor is not None]
-    sizes = anchors or [trial.size for trial in record.trials]
+    anchors = [trial.sizes for trial in record.trials if trial.anchor is not None]
+    sizes = anchors or [trial.sizes for trial in record.trials]
     if not sizes:
         raise FrontError(f"study {record.name!r} has no trial, so no reference point")
-    return 10.0 * max(sizes), 0.0
+    return *(10.0 * max(each) for each in zip(*sizes, strict=True)), 0.0
 
 
 def study_hypervolume(record: StudyRecord) -> float:
     """Hypervolume of the finished trials from `reference_point`; 0 while none has finished."""
-    points = [point(trial) for trial in record.finished]
+    points = [point(trial) for trial in record.allowed]
     return hypervolume(points, reference_point(record)) if points else 0.0
 
 
@@ -202,6 +226,11 @@ def hypervolume_history(points: Iterable[Point], reference: Point) -> Iterator[f
 
 
 def _check(points: Sequence[Point]) -> None:
-    for size, accuracy in points:
-        if not (isfinite(size) and size > 0 and isfinite(accuracy)):
-            raise FrontError(f"({size}, {accuracy}) is no point: expected a finite (size, accuracy) with size above 0")
+    for *sizes, accuracy in points:
+        if not (all(0 < size < inf for size in sizes) and isfinite(accuracy)):
+            point = f"({', '.join(map(str, sizes))}, {accuracy})"
+            raise FrontError(f"{point} is no point: expected a finite (size, accuracy) with size above 0")
+
+
+def _in_decades(point: Point) -> Point:
+    return *map(log10, point[:-1]), point[-1]

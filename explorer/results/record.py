@@ -7,19 +7,16 @@ below. Records never change, so properties are computed once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cached_property
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from explorer.arch import Architecture, cost
-from explorer.arch.size import Size, parse
-from explorer.results.metric import metric_of, short_name
-
-if TYPE_CHECKING:
-    import optuna
+from explorer.arch import Architecture, cost, tflite
+from explorer.arch.size import Size, parse_all, shown, together
+from explorer.arch.tflite.board import Board
+from explorer.arch.tflite.board import read as read_board
+from explorer.results.metric import measured_name
 
 PLACES = ("dir", "labels", "cache", "workers")
 """Keys of a study's data that say where they lie and how they are read, and may change while the data do not."""
@@ -28,13 +25,13 @@ EARLIER = {
     "data.zoom": 1.0,
     "data.jitter": 0.0,
     "data.unreadable": "stop",
+    "recipe.precision": "32-true",
     "metric": "accuracy",
     "size": "params",
+    "precision": "fp32",
 }
 """Values of keys that studies of earlier versions do not have."""
 ACCURACY = "val_acc"
-REQUIRED = {"identity": str, "params": int, "bytes": int, "macs": int, "architecture": str, "seeds": list}
-"""Attributes of every trial, and their types."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class TrialRecord:
         metaparameters: the point of the space; empty for an anchor from outside it.
         anchor: name of the published network, or None.
         metric: what the study maximises, by its name in the curves.
-        size_name: what it minimises; see `explorer.arch.size`.
+        size_name: what it minimises, of two sizes both; see `explorer.arch.size`.
         peak: activations as stored; 0 in studies of earlier versions.
         uniform: whether it belongs to the sample for statistics: drawn uniformly whatever the sampler, never stopped.
         identity: of the architecture.
@@ -91,9 +88,34 @@ class TrialRecord:
         return self.peak or cost(Architecture.from_json(self.architecture)).activations
 
     @cached_property
+    def flash(self) -> int:
+        """Bytes of its int8 file for TFLite Micro; see `explorer.arch.tflite`."""
+        return tflite.flash(Architecture.from_json(self.architecture))
+
+    @cached_property
+    def ram(self) -> int:
+        """Bytes of TFLite Micro's arena."""
+        return tflite.ram(Architecture.from_json(self.architecture))
+
+    @cached_property
+    def sizes(self) -> tuple[float, ...]:
+        """What the study minimises: one number, or two."""
+        return tuple(float(size.of(self)) for size in parse_all(self.size_name))
+
+    @property
     def size(self) -> float:
-        """What the study minimises."""
-        return float(parse(self.size_name).of(self))
+        """What the study minimises; of two the first."""
+        return self.sizes[0]
+
+    @property
+    def named_sizes(self) -> dict[str, float]:
+        """The same by name."""
+        return {size.name: number for size, number in zip(parse_all(self.size_name), self.sizes, strict=True)}
+
+    @property
+    def sizes_in_words(self) -> str:
+        """48,211 params; 48,211 params, 1,203,456 macs."""
+        return ", ".join(f"{shown(number)} {name}" for name, number in self.named_sizes.items())
 
     @cached_property
     def mean_curve(self) -> tuple[float, ...]:
@@ -147,12 +169,15 @@ class StudyRecord:
             versions, git_commit, key (16 random hex digits, by which other programs know the study). Studies of earlier
             versions lack fingerprint and key.
         trials: in the order of their numbers.
+        changes: of the config, which is that of now: `trial`, the number of the first one after it, and `changed`, for
+            each key what it was and what it became.
     """
 
     name: str
     config: dict[str, Any]
     facts: dict[str, Any]
     trials: tuple[TrialRecord, ...] = field(default=())
+    changes: tuple[dict[str, Any], ...] = ()
 
     @property
     def val_images(self) -> int:
@@ -161,25 +186,60 @@ class StudyRecord:
 
     @property
     def metric(self) -> str:
-        """What it maximises, by its name in the curves: val_acc, or another."""
-        return f"val_{short_name(metric_of(self.config))}"
+        """What it maximises, by its name in the curves: val_acc, or another; val_int8_acc of networks in int8."""
+        return f"val_{measured_name(self.config)}"
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """What it minimises: one size, or two."""
+        return parse_all(self.config.get("size", "params"))
 
     @property
     def size(self) -> Size:
-        """What it minimises."""
-        return parse(self.config.get("size", "params"))
+        """What it minimises; of two the first."""
+        return self.sizes[0]
 
-    def by_size(self, name: str) -> StudyRecord:
-        """The same trials, looked at by another size than the one the study was made for.
+    @property
+    def size_name(self) -> str:
+        """What it minimises, by name."""
+        return together(self.sizes)
+
+    @property
+    def drawn_from(self) -> int:
+        """The number of the first trial that was drawn from the space as it is now."""
+        of_space = [each["trial"] for each in self.changes if any(key != "size" for key in each["changed"])]
+        return max(of_space, default=0)
+
+    def within_limits(self, trial: TrialRecord) -> bool:
+        """Whether the limits of now allow a network; they bind no published one."""
+        if trial.anchor or not self.changes:  # nothing beyond a limit is ever trained, unless the limit is younger
+            return True
+        return all(getattr(trial, key) <= limit for key, limit in self.config["space"].get("limits", {}).items())
+
+    @property
+    def changes_in_words(self) -> list[str]:
+        """A line for each: from trial 24 on: size was params, now macs."""
+        return [
+            f"from trial {each['trial']} on: " + "; ".join(_change(key, *both) for key, both in each["changed"].items())
+            for each in self.changes
+        ]
+
+    @property
+    def board(self) -> Board | None:
+        """What its networks are for, if it was made for a board."""
+        return read_board(self.config["board"]) if self.config.get("board") else None
+
+    def by_size(self, name: object) -> StudyRecord:
+        """The same trials, looked at by another size than the one the study was made for, or by two.
 
         Raises:
             SizeError: if there is none of that name.
         """
-        wanted = parse(name).name
-        if wanted == self.size.name:
+        wanted = together(parse_all(name))
+        if wanted == self.size_name:
             return self
         trials = tuple(replace(trial, size_name=wanted) for trial in self.trials)
-        facts = self.facts | {"made_for": self.size.name}
+        facts = self.facts | {"made_for": self.size_name}
         return replace(self, config=self.config | {"size": wanted}, facts=facts, trials=trials)
 
     @cached_property
@@ -187,90 +247,15 @@ class StudyRecord:
         """Trials trained to their last epoch."""
         return tuple(trial for trial in self.trials if trial.state == "COMPLETE")
 
-
-class Unreadable(str):
-    """An attribute in a database that is no JSON."""
-
-
-class TrialError(ValueError):
-    """A trial that another program made, or that has lost something: why it is left out."""
+    @cached_property
+    def allowed(self) -> tuple[TrialRecord, ...]:
+        """Those of them within the limits, of which the front is taken."""
+        return tuple(filter(self.within_limits, self.finished))
 
 
-def read_trials(
-    trials: Iterable[optuna.trial.FrozenTrial], metric: str = ACCURACY, size: str = "params"
-) -> tuple[list[TrialRecord], dict[int, str]]:
-    """The trials of a study with this metric and size that can be read, and why the others cannot, by number."""
-    records, left_out = [], {}
-    for trial in trials:
-        try:
-            records.append(read_trial(trial, metric, size))
-        except TrialError as error:
-            left_out[trial.number] = str(error)
-    return records, left_out
+def _change(key: str, then: Any, now: Any) -> str:
+    return f"{key} was {_plainly(then)}, now {_plainly(now)}"
 
 
-def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY, size: str = "params") -> TrialRecord:
-    """Reads one trial; one that was taken over and does not run yet counts as running.
-
-    Raises:
-        TrialError: if another program made it, or if something of it is lost.
-    """
-    attributes = trial.user_attrs
-    if "identity" not in attributes:
-        raise TrialError("was made by another program")
-    broken = next((name for name, value in attributes.items() if isinstance(value, Unreadable)), None)
-    if broken is not None:
-        raise TrialError(f"has a broken {broken}")
-    for name, kind in REQUIRED.items():
-        if not isinstance(attributes.get(name), kind):
-            raise TrialError(f"has {'a broken' if name in attributes else 'no'} {name}")
-    state = "RUNNING" if trial.state.name == "WAITING" else trial.state.name
-    curves = tuple(_curve(attributes, seed, metric) for seed in attributes["seeds"])
-    if state == "COMPLETE" and not all(curves):
-        lost = next(seed for seed, curve in zip(attributes["seeds"], curves, strict=True) if not curve)
-        raise TrialError(f"has no curve_{lost}")
-    return TrialRecord(
-        number=trial.number,
-        state=state,
-        metaparameters=dict(trial.params),
-        anchor=attributes.get("anchor"),
-        identity=attributes["identity"],
-        params=attributes["params"],
-        bytes=attributes["bytes"],
-        macs=attributes["macs"],
-        architecture=attributes["architecture"],
-        seeds=tuple(attributes["seeds"]),
-        curves=curves,
-        device=attributes.get("device", ""),
-        devices=attributes.get("devices", 1),
-        started=started(trial),
-        ended=_seconds(attributes.get("ended"), trial.datetime_complete),
-        adjusted=attributes.get("adjusted", {}),
-        reason=attributes.get("reason", ""),
-        uniform=attributes.get("uniform", False),
-        metric=metric,
-        size_name=size,
-        peak=attributes.get("activations", 0),
-    )
-
-
-def _curve(attributes: Mapping[str, Any], seed: Any, metric: str) -> tuple[dict[str, float], ...]:
-    curve = attributes.get(f"curve_{seed}", ())
-    try:
-        if all(isinstance(epoch[metric], int | float) for epoch in curve):
-            return tuple(curve)
-    except (TypeError, KeyError):
-        pass
-    raise TrialError(f"has a broken curve_{seed}")
-
-
-def started(trial: optuna.trial.FrozenTrial) -> float:
-    """When a trial began, in seconds since 1970; 0 if it did not."""
-    return _seconds(trial.user_attrs.get("started"), trial.datetime_start)
-
-
-def _seconds(stored: float | None, naive: datetime | None) -> float:
-    """Seconds since 1970; trials of earlier versions have Optuna's time alone, which is local to whoever wrote it."""
-    if isinstance(stored, int | float):
-        return stored
-    return naive.timestamp() if naive else 0.0
+def _plainly(value: Any) -> str:
+    return "none" if value in (None, {}, []) else f"{value:,}" if type(value) is int else str(value)

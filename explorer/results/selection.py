@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from math import prod
 
-from explorer.results.pareto import front_trials, knee, point
+from explorer.results.pareto import front_trials, knee, most_accurate, point
 from explorer.results.record import StudyRecord, TrialRecord
 
 CANONICAL = "squeezenet_v1_0"
@@ -21,8 +22,8 @@ def find(record: StudyRecord, target: str, within: float = 0.01) -> TrialRecord:
     Args:
         record: the study.
         target: `best` (highest metric on the front, of equals the smallest), `knee` (where the
-            front bends), `smallest` (least size within `within` of the best metric), `canonical` (SqueezeNet
-            v1.0), a trial number, or the beginning of an identity (6 digits or more).
+            front bends), `smallest` (least size within `within` of the best metric; of two sizes their product
+            counts), `canonical` (SqueezeNet v1.0), a trial number, or the beginning of an identity (6 digits or more).
         within: what of the metric `smallest` may give up, between 0 and 1.
 
     Raises:
@@ -53,14 +54,17 @@ def find(record: StudyRecord, target: str, within: float = 0.01) -> TrialRecord:
 
 def _word(record: StudyRecord, word: str, within: float) -> TrialRecord:
     finished, front = record.finished, front_trials(record)
+    if not front:
+        raise TargetError(f"no finished trial of study {record.name} is within its limits; a trial number names any")
     match word:
         case "best":
-            return front[-1]
+            return most_accurate(front)
         case "knee":
-            return finished[knee([point(trial) for trial in finished])]
+            return front[knee([point(trial) for trial in front])]
         case "smallest":
-            enough = (front[-1].accuracy or 0.0) - within
-            return next(trial for trial in front if (trial.accuracy or 0.0) >= enough)
+            enough = (most_accurate(front).accuracy or 0.0) - within
+            near = [trial for trial in front if (trial.accuracy or 0.0) >= enough]
+            return min(near, key=lambda trial: prod(trial.sizes))
         case _:
             canonical = next((trial for trial in finished if trial.anchor == CANONICAL), None)
             if canonical is None:

@@ -71,10 +71,10 @@ class TrialIndex:
             new = record.trials
         self._trials = record.trials
         for trial in new:
-            self._take(trial)
+            self._take(trial, record)
         return new
 
-    def _take(self, trial: TrialRecord) -> None:
+    def _take(self, trial: TrialRecord, record: StudyRecord) -> None:
         self.latest = max(self.latest, trial.started, trial.ended)
         self.running.pop(trial.number, None)
         self.failed += trial.state == "FAIL"
@@ -84,7 +84,7 @@ class TrialIndex:
             self._ended.add(trial.number)
         if trial.state == "COMPLETE" or trial.accuracy is not None:
             self.measured[trial.number] = trial
-            dominated = self._dominated_by(trial) if trial.state == "COMPLETE" else []
+            dominated = self._dominated_by(trial, record) if trial.state == "COMPLETE" else []
             if trial.anchor:
                 insort(self.published, trial.number)
             elif trial.state != "COMPLETE":
@@ -93,7 +93,9 @@ class TrialIndex:
                 if not each.anchor:
                     insort(self.dominated, each.number)
 
-    def _dominated_by(self, trial: TrialRecord) -> list[TrialRecord]:
+    def _dominated_by(self, trial: TrialRecord, record: StudyRecord) -> list[TrialRecord]:
         """Adds a trial to the front; returns those that leave it, or the trial itself."""
+        if not record.within_limits(trial):
+            return [trial]
         dominated = self._archive.add(point(trial), trial, trial.number)
         return [trial] if dominated is None else dominated

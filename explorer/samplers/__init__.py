@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from importlib.metadata import entry_points
 from random import Random
 from typing import Any, TypeAlias
 
 from explorer.arch.families import nearest
 from explorer.samplers.distributions import distributions
 from explorer.samplers.front import FrontSampler, Mutation
-from explorer.samplers.proposal import C, Candidate, Proposal, Sampler, SamplerError, Size, TrialResult
+from explorer.samplers.proposal import C, Candidate, Proposal, Sampler, SamplerError, Sizes, SizesOf, TrialResult
 from explorer.samplers.shadow import ShadowStudy, gp, nsga2, tpe
 from explorer.samplers.uniform import Grid, Uniform
 from explorer.space.domain import ENUMERABLE, Domain, Key, key
 
-__all__ = ["SAMPLERS", "Candidate", "Proposal", "Proposer", "Sampler", "SamplerError", "Size", "TrialResult"]
+__all__ = ["SAMPLERS", "Candidate", "Proposal", "Proposer", "Sampler", "SamplerError", "TrialResult"]
 
 UNIFORM_ATTEMPTS = 2000
 
-Factory: TypeAlias = Callable[[Domain, Mapping[str, Any], int], Sampler]
+Factory: TypeAlias = Callable[[Domain, Mapping[str, Any], int, int], Sampler]
 
 
 def _optuna(make: Any) -> Factory:
-    return lambda domain, arguments, seed: ShadowStudy(domain, make, arguments, seed)
+    return lambda domain, arguments, seed, sizes: ShadowStudy(domain, make, arguments, seed, sizes)
 
 
 SAMPLERS: dict[str, Factory] = {
@@ -35,6 +36,24 @@ SAMPLERS: dict[str, Factory] = {
     "gp": _optuna(gp),
     "grid": Grid,
 }
+
+GROUP = "explorer.samplers"
+"""Entry points of installed packages: a name, and what makes an Optuna sampler of `seed` and the config's arguments."""
+
+
+def _theirs(name: str) -> Factory:
+    """An installed package's sampler."""
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found:
+        raise SamplerError(f"sampler.name is {name!r}, expected {nearest(name, {**SAMPLERS, **found})}")
+    where = f"entry point {GROUP}: {name} = {found[name].value!r}"
+    try:
+        make = found[name].load()
+    except Exception as error:  # another's code may raise anything
+        raise SamplerError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    if not callable(make):
+        raise SamplerError(f"{where}: expected what makes an Optuna sampler, such as its class")
+    return _optuna(make)
 
 
 class Proposer:
@@ -48,28 +67,34 @@ class Proposer:
             trials up to k - lag, no more and no less, so that the same seed gives the same trials however long each
             takes; with as many slots as the lag.
         uniform: share of the trials that are uniform draws whatever the sampler: the sample for statistics.
+        sizes: how many a network has.
 
     Raises:
         SamplerError: if there is no such sampler, or it does not take the arguments.
     """
 
     def __init__(
-        self, domain: Domain, config: Mapping[str, Any], seed: int, lag: int | None = None, uniform: float = 0.0
+        self,
+        domain: Domain,
+        config: Mapping[str, Any],
+        seed: int,
+        lag: int | None = None,
+        uniform: float = 0.0,
+        sizes: int = 1,
     ) -> None:
-        self.domain, self.seed, self.lag, self.uniform = domain, seed, lag, uniform
+        self.domain, self.seed, self.lag, self.uniform, self.sizes = domain, seed, lag, uniform, sizes
         name = str(config.get("name"))
-        if name not in SAMPLERS:
-            raise SamplerError(f"sampler.name is {name!r}, expected {nearest(name, SAMPLERS)}")
+        make = SAMPLERS.get(name) or _theirs(name)
         try:
-            self.sampler = SAMPLERS[name](domain, {key: value for key, value in config.items() if key != "name"}, seed)
+            self.sampler = make(domain, {key: value for key, value in config.items() if key != "name"}, seed, sizes)
         except TypeError as error:
             raise SamplerError(f"sampler {name}: {error}") from None
         self._untold: dict[int, TrialResult] = {}  # results that the sampler does not have yet
         self._ended: set[int] = set()
 
-    def add(self, number: int, proposal: Proposal | None, size: float) -> None:
+    def add(self, number: int, proposal: Proposal | None, sizes: Sizes) -> None:
         """Takes note of a trial that was not proposed here: an anchor, or one of an earlier process."""
-        self.sampler.add(number, proposal, size)
+        self.sampler.add(number, proposal, sizes)
 
     def tell(self, number: int, result: TrialResult) -> None:
         """Takes the result of a trial."""
@@ -109,29 +134,29 @@ class Proposer:
         sized: dict[Key, C | None] = {}
         refused: set[Key] = set()
 
-        def size(params: Mapping[str, Any]) -> float | None:
+        def sizes_of(params: Mapping[str, Any]) -> Sizes | None:
             name = key(params)
             if name not in sized:
                 sized[name] = candidate(params)
             within_limits = sized[name]
-            return None if within_limits is None else within_limits.size
+            return None if within_limits is None else within_limits.sizes
 
-        for proposal in self._proposals(number, size):
+        for proposal in self._proposals(number, sizes_of):
             name = key(proposal.params)
             if name in refused:
                 continue
             chosen = sized[name] if name in sized else candidate(proposal.params)
             if chosen is not None and not taken(chosen):
-                self.sampler.add(number, proposal, chosen.size)
+                self.sampler.add(number, proposal, chosen.sizes)
                 return proposal, chosen
             refused.add(name)
         return None
 
-    def _proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+    def _proposals(self, number: int, sizes_of: SizesOf) -> Iterator[Proposal]:
         rng = Random(f"{self.seed} {number}")
         chosen = rng.random() >= self.uniform
         if chosen:
-            yield from self.sampler.proposals(number, size)
+            yield from self.sampler.proposals(number, sizes_of)
         draw = partial(self._draw, uniform=not chosen)
         # A uniform trial, or the sampler proposes only points that were tried: draw, then go through every point.
         for _ in range(UNIFORM_ATTEMPTS):

@@ -16,7 +16,7 @@ from explorer.samplers.distributions import distributions
 from explorer.samplers.final import final_accuracies
 from explorer.samplers.improvement import Staircase
 from explorer.samplers.pool import Pool, Sized
-from explorer.samplers.proposal import Proposal, Size, TrialResult
+from explorer.samplers.proposal import Proposal, Sizes, SizesOf, TrialResult
 from explorer.samplers.scale import Scale, learned_margin, scale_above
 from explorer.samplers.surrogate import Array, Surrogate, fit
 from explorer.space.domain import Domain, key
@@ -39,13 +39,13 @@ class Tried:
 
     Attributes:
         params: its point; None for an anchor outside the space.
-        size: of its network.
+        sizes: of its network.
         result: how it ended, if it has.
         vector: its point as the surrogate's input; () until it is needed.
     """
 
     params: Mapping[str, Any] | None
-    size: float
+    sizes: Sizes
     result: TrialResult | None = None
     vector: tuple[float, ...] = ()
 
@@ -53,7 +53,7 @@ class Tried:
     def point(self) -> Point | None:
         """(size, accuracy) at full length."""
         ended = self.result
-        return (self.size, ended.curve[-1]) if ended is not None and ended.state == "COMPLETE" else None
+        return (*self.sizes, ended.curve[-1]) if ended is not None and ended.state == "COMPLETE" else None
 
 
 class Mutation:
@@ -63,10 +63,11 @@ class Mutation:
         domain: what is searched.
         arguments: n_startup_trials: uniform draws before the first.
         seed: of the search.
+        sizes: how many a network has.
     """
 
-    def __init__(self, domain: Domain, arguments: Mapping[str, Any], seed: int) -> None:
-        self.domain, self.seed = domain, seed
+    def __init__(self, domain: Domain, arguments: Mapping[str, Any], seed: int, sizes: int = 1) -> None:
+        self.domain, self.seed, self.sizes = domain, seed, sizes
         self._configure(**arguments)
         self._tried: dict[int, Tried] = {}
         self._proposed: set[Any] = set()
@@ -76,8 +77,8 @@ class Mutation:
     def _configure(self, n_startup_trials: int = 10) -> None:
         self.n_startup_trials = n_startup_trials
 
-    def add(self, number: int, proposal: Proposal | None, size: float) -> None:
-        self._tried[number] = self._running[number] = Tried(proposal.params if proposal else None, size)
+    def add(self, number: int, proposal: Proposal | None, sizes: Sizes) -> None:
+        self._tried[number] = self._running[number] = Tried(proposal.params if proposal else None, sizes)
         if proposal is not None:
             self._proposed.add(key(proposal.params))
 
@@ -87,7 +88,7 @@ class Mutation:
         if tried.point is not None:
             self._front.add(tried.point, tried)
 
-    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+    def proposals(self, number: int, sizes_of: SizesOf) -> Iterator[Proposal]:
         # Nothing while there are too few results: `Proposer` then draws uniformly.
         parents = self._parents()
         if number >= self.n_startup_trials and parents:
@@ -128,11 +129,11 @@ class FrontSampler(Mutation):
     ) -> None:
         super()._configure(n_startup_trials)
         self.mutation, self.local, self.width = mutation, local, width
-        self._pool = Pool(self.domain, self.seed)
+        self._pool = Pool(self.domain, self.seed, self.sizes)
         self._results: list[int] = []
         self._fitted: tuple[list[int], float, Array] = ([], 0.0, np.empty(0))
 
-    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+    def proposals(self, number: int, sizes_of: SizesOf) -> Iterator[Proposal]:
         parents = self._parents()
         if number < self.n_startup_trials or len(parents) == 0:
             return
@@ -140,7 +141,7 @@ class FrontSampler(Mutation):
         if rng.random() < self.mutation or len(self._results) < FEW:
             yield from self._mutants(rng, parents)
             return
-        points = [each for each in self._pool.fill(number, parents, size, rng) if each.key not in self._proposed]
+        points = [each for each in self._pool.fill(number, parents, sizes_of, rng) if each.key not in self._proposed]
         if points:
             with BLAS.limit(limits=1, user_api="blas"):
                 scores = self._scores(points, rng)
@@ -153,23 +154,26 @@ class FrontSampler(Mutation):
 
     def _scores(self, points: list[Sized], rng: Random) -> Array:
         """The hypervolume that each point is expected to add, weighted towards the ask's range of sizes."""
-        decades = np.array([each.decades for each in points])
+        decades = np.array([each.decades for each in points])  # (points, sizes)
         rows = self._results
         if len(rows) > ROWS:
             rows = sorted(rng.sample(rows[:-NEWEST], ROWS - NEWEST)) + rows[-NEWEST:]
         x, accuracy, noise = self._data(rows)
         margin, theta = self._kernel()
         front = list(self._front.points)
-        scale = scale_above(accuracy, margin, max(best for _, best in front))
+        scale = scale_above(accuracy, margin, max(best for *_, best in front))
         targets, variances = scale.values(accuracy), scale.variances(accuracy, noise)
         surrogate = Surrogate(self._pool.groups, theta, x, targets, variances)
         front += self._believed(surrogate, scale)
-        largest = max(float(10 ** decades.max()), *(self._tried[number].size for number in rows))
+        tried = [self._tried[number].sizes for number in rows]
+        largest = np.maximum(10 ** decades.max(axis=0), np.max(tried, axis=0)).tolist()
         mean, deviation = surrogate.predict(np.array([each.vector for each in points]))
-        added = Staircase(front, (largest, float(accuracy.min()))).expected(decades, mean, deviation, scale.ceiling)
+        stairs = Staircase(front, (*largest, float(accuracy.min())))
+        added = stairs.expected(decades, mean, deviation, scale.ceiling)
         if rng.random() < self.local:
-            centre = rng.uniform(decades.min(), decades.max())
-            added *= np.exp(-0.5 * ((decades - centre) / self.width) ** 2)
+            axis = decades[:, rng.randrange(self.sizes) if self.sizes > 1 else 0]
+            centre = rng.uniform(axis.min(), axis.max())
+            added *= np.exp(-0.5 * ((axis - centre) / self.width) ** 2)
         return added
 
     def _data(self, numbers: list[int]) -> tuple[Array, Array, Array]:
@@ -200,9 +204,9 @@ class FrontSampler(Mutation):
         if not running:
             return []
         accuracies = scale.accuracies(surrogate.believe(self._vectors(running))).tolist()
-        return [(tried.size, accuracy) for tried, accuracy in zip(running, accuracies, strict=True)]
+        return [(*tried.sizes, accuracy) for tried, accuracy in zip(running, accuracies, strict=True)]
 
     def _vectors(self, trials: list[Tried]) -> Array:
         for tried in trials:
-            tried.vector = tried.vector or self._pool.vector(tried.params or {}, tried.size)
+            tried.vector = tried.vector or self._pool.vector(tried.params or {}, tried.sizes)
         return np.array([tried.vector for tried in trials])

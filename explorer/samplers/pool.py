@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.samplers.proposal import Size
+from explorer.samplers.proposal import Sizes, SizesOf
 from explorer.space.domain import Domain, Key, key
 from explorer.space.parameter import Parameter
 
@@ -29,13 +29,13 @@ class Sized:
     Attributes:
         key: of the point; see `explorer.space.domain.key`.
         params: the point.
-        decades: log10 of its size.
-        vector: the point as numbers of about one; its size is the last.
+        decades: log10 of its sizes.
+        vector: the point as numbers of about one; its sizes are the last.
     """
 
     key: Key
     params: Mapping[str, Any]
-    decades: float
+    decades: tuple[float, ...]
     vector: tuple[float, ...]
 
 
@@ -45,36 +45,37 @@ class Pool:
     Args:
         domain: what is searched.
         seed: of the search.
+        sizes: how many a point has.
 
     Attributes:
-        groups: for each column of a vector the number of its parameter; the size counts as the last parameter.
+        groups: for each column of a vector the number of its parameter; the sizes count as the last parameters.
     """
 
-    def __init__(self, domain: Domain, seed: int) -> None:
+    def __init__(self, domain: Domain, seed: int, sizes: int = 1) -> None:
         self.domain, self.seed = domain, seed
         self._encoded: dict[tuple[str, Any], list[float]] = {}
         widths = [len(_columns(parameter, None)) for parameter in domain.parameters]
-        self.groups = np.repeat(np.arange(len(widths) + 1), [*widths, 1])
+        self.groups = np.repeat(np.arange(len(widths) + sizes), [*widths, *[1] * sizes])
         self._sized: dict[Key, Sized | None] = {}
         self._draws: dict[int, dict[Key, Mapping[str, Any]]] = {}
 
-    def fill(self, number: int, parents: Sequence[Mapping[str, Any]], size: Size, rng: Random) -> list[Sized]:
+    def fill(self, number: int, parents: Sequence[Mapping[str, Any]], sizes_of: SizesOf, rng: Random) -> list[Sized]:
         """Different points for trial `number`, within the limits.
 
         Args:
             number: of the trial.
             parents: points to mutate and to cross.
-            size: of a point's network.
+            sizes_of: of a point's network.
             rng: of this ask.
         """
         if len(self._sized) > REMEMBERED:
             self._sized.clear()
             self._encoded.clear()
         points = self._drawn(number) | {key(params): params for params in self._near(parents, rng)}
-        sized = (self._look_up(name, params, size) for name, params in points.items())
+        sized = (self._look_up(name, params, sizes_of) for name, params in points.items())
         return [each for each in sized if each is not None]
 
-    def vector(self, params: Mapping[str, Any], size: float) -> tuple[float, ...]:
+    def vector(self, params: Mapping[str, Any], sizes: Sizes) -> tuple[float, ...]:
         """A point as numbers of about one."""
         columns: list[float] = []
         for parameter in self.domain.parameters:
@@ -82,16 +83,16 @@ class Pool:
             if name not in self._encoded:
                 self._encoded[name] = _columns(parameter, name[1])
             columns += self._encoded[name]
-        return (*columns, math.log10(size) / 2)
+        return (*columns, *(math.log10(size) / 2 for size in sizes))
 
-    def _look_up(self, name: Key, params: Mapping[str, Any], size: Size) -> Sized | None:
+    def _look_up(self, name: Key, params: Mapping[str, Any], sizes_of: SizesOf) -> Sized | None:
         if name not in self._sized:
-            of_network = size(params)
-            self._sized[name] = None if of_network is None else self._with_size(name, params, of_network)
+            sizes = sizes_of(params)
+            self._sized[name] = None if sizes is None else self._with_sizes(name, params, sizes)
         return self._sized[name]
 
-    def _with_size(self, name: Key, params: Mapping[str, Any], size: float) -> Sized:
-        return Sized(name, params, math.log10(size), self.vector(params, size))
+    def _with_sizes(self, name: Key, params: Mapping[str, Any], sizes: Sizes) -> Sized:
+        return Sized(name, params, tuple(map(math.log10, sizes)), self.vector(params, sizes))
 
     def _drawn(self, number: int) -> dict[Key, Mapping[str, Any]]:
         """Uniform draws of the last asks."""
@@ -112,10 +113,12 @@ class Pool:
 
 
 def _columns(parameter: Parameter, value: Any) -> list[float]:
-    """One-hot for a categorical, 0 to 1 for a number; a parameter that may be inactive has a column that says so."""
+    """One-hot for what has no order, 0 to 1 for numbers; a parameter that may be inactive has a column that says so."""
+    flag = [float(value is not None)] if parameter.when else []
+    if (ordered := parameter.ordered) is not None:
+        return [0.5 if value is None else ordered.index(value) / (len(ordered) - 1), *flag]
     if parameter.type == "categorical":
         return [float(value == choice) for choice in parameter.choices]
-    flag = [float(value is not None)] if parameter.when else []
     if value is None or parameter.low == parameter.high:
         return [0.5, *flag]
     low, high, x = (math.log(v) if parameter.log else v for v in (parameter.low, parameter.high, value))

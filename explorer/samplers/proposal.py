@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-Size: TypeAlias = Callable[[Mapping[str, Any]], float | None]
-"""The size of the network at a point, known before it is trained; None if it is over a limit."""
+Sizes: TypeAlias = tuple[float, ...]
+"""Of a network, each above 0: one number, or two. They are known before it is trained."""
+SizesOf: TypeAlias = Callable[[Mapping[str, Any]], Sizes | None]
+"""The sizes of the network at a point; None if it is over a limit."""
 
 
 class SamplerError(ValueError):
@@ -23,11 +25,11 @@ class Candidate:
 
     Attributes:
         params: the point.
-        size: of its network, above 0, known before it is trained.
+        sizes: of its network.
     """
 
     params: Mapping[str, Any]
-    size: float
+    sizes: Sizes
 
 
 C = TypeVar("C", bound=Candidate)
@@ -56,23 +58,23 @@ class TrialResult:
 
     Attributes:
         state: COMPLETE, PRUNED (stopped early) or FAIL.
-        size: of its network.
+        sizes: of its network.
         curve: its accuracy after each epoch that it was trained; () if it failed.
     """
 
     state: str
-    size: float
+    sizes: Sizes
     curve: tuple[float, ...] = ()
 
 
 class Sampler(Protocol):
     """Chooses points. Results may come in any order, and while other trials are running."""
 
-    def add(self, number: int, proposal: Proposal | None, size: float) -> None:
+    def add(self, number: int, proposal: Proposal | None, sizes: Sizes) -> None:
         """Takes note of a trial that has started: at a point, or (None) an anchor outside the space."""
 
     def tell(self, number: int, result: TrialResult) -> None:
         """Takes the result of a trial that was added."""
 
-    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+    def proposals(self, number: int, sizes_of: SizesOf) -> Iterator[Proposal]:
         """Points for trial `number`, the best first; the next one is asked for when the search refuses one."""

@@ -16,12 +16,16 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState, create_trial
 
-from explorer.samplers.proposal import Proposal, Size, TrialResult
+from explorer.samplers.proposal import Proposal, Sizes, SizesOf, TrialResult
 from explorer.space.domain import Domain
 
 ATTEMPTS = 16
-DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
-"""Of (val_acc, params)."""
+
+
+def directions(sizes: int) -> list[StudyDirection]:
+    """Of the metric and each size, the values of a trial in Optuna."""
+    return [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * sizes]
+
 
 Maker = Callable[..., optuna.samplers.BaseSampler]
 
@@ -52,20 +56,21 @@ class ShadowStudy:
         make: makes the sampler from a seed and the arguments.
         arguments: of the sampler, from the config.
         seed: of the search.
+        sizes: how many a network has.
 
     Raises:
         TypeError: if the sampler has no such argument.
     """
 
-    def __init__(self, domain: Domain, make: Maker, arguments: Mapping[str, Any], seed: int) -> None:
+    def __init__(self, domain: Domain, make: Maker, arguments: Mapping[str, Any], seed: int, sizes: int = 1) -> None:
         self.domain, self.make, self.arguments, self.seed = domain, make, arguments, seed
         sampler = self._sampler(0)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.study = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
+        self.study = optuna.create_study(directions=directions(sizes), sampler=sampler)
         self._asked: tuple[Trial, Proposal] | None = None
         self._numbers: dict[int, int] = {}  # trial numbers of the real study -> of this one
 
-    def add(self, number: int, proposal: Proposal | None, size: float) -> None:
+    def add(self, number: int, proposal: Proposal | None, sizes: Sizes) -> None:
         if proposal is None:
             return
         if self._asked is not None and self._asked[1] is proposal:
@@ -84,10 +89,10 @@ class ShadowStudy:
 
     def tell(self, number: int, result: TrialResult) -> None:
         if number in self._numbers:
-            values = (result.curve[-1], result.size) if result.state == "COMPLETE" else None
+            values = (result.curve[-1], *result.sizes) if result.state == "COMPLETE" else None
             self.study.tell(self._numbers[number], values, state=None if values else TrialState[result.state])
 
-    def proposals(self, number: int, size: Size) -> Iterator[Proposal]:
+    def proposals(self, number: int, sizes_of: SizesOf) -> Iterator[Proposal]:
         for attempt in range(ATTEMPTS):
             self.study.sampler = self._sampler(Random(f"{self.seed} {number} {attempt}").getrandbits(32))
             trial = self.study.ask()
@@ -102,4 +107,7 @@ class ShadowStudy:
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return self.make(seed=seed, **self.arguments)
+            made = self.make(seed=seed, **self.arguments)
+        if not isinstance(made, optuna.samplers.BaseSampler):
+            raise TypeError(f"it makes a {type(made).__name__}, expected an Optuna sampler")
+        return made

@@ -6,13 +6,13 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from explorer.arch import Architecture, ArchitectureError, Cost, Shape, Totals, cost
+from explorer.arch import Architecture, ArchitectureError, Shape, cost, totals
 from explorer.arch.cost import norm_of_one_number
-from explorer.arch.size import SIZES, Size, shown
+from explorer.arch.size import SIZES, Costs, Size, shown
 from explorer.space.domain import Domain
 from explorer.space.parameter import SpaceError
 
@@ -26,7 +26,7 @@ class DesignSpace(Domain, ABC):
     Attributes:
         parameters: searched metaparameters, in the order in which they are drawn.
         name: of the space, for messages and as the study's name.
-        limits: upper bounds on params, bytes, macs and activations; they bind candidates, not anchors.
+        limits: upper bounds on sizes (`explorer.arch.size`); they bind candidates, not anchors.
         anchors: published networks trained first, under the same recipe.
     """
 
@@ -66,52 +66,61 @@ class DesignSpace(Domain, ABC):
         text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def over_limit(self, costs: Cost | Totals) -> str | None:
+    def within(self, limits: Mapping[str, int]) -> DesignSpace:
+        """The space with further limits; of two for the same size the lower one holds."""
+        lower = {key: min(limit, self.limits.get(key, limit)) for key, limit in limits.items()}
+        return replace(self, limits={**self.limits, **lower})
+
+    def over_limit(self, costs: Costs) -> str | None:
         """The first limit that a network breaks, in words, or None."""
         for key, limit in self.limits.items():
             if getattr(costs, key) > limit:
                 return f"{getattr(costs, key):,} {key} is over the limit of {limit:,}"
         return None
 
-    def check(self, input_shape: Shape, classes: int, batch: int = 2, size: Size | None = None) -> None:
+    def check(self, input_shape: Shape, classes: int, batch: int = 2, sizes: Sequence[Size] = ()) -> None:
         """Looks for impossible networks and for limits that no point meets, at the points of `probes`.
 
         Args:
             input_shape, classes: of the data.
             batch: images of the smallest batch that is trained on.
-            size: what a search minimises.
+            sizes: what a search minimises.
 
         Raises:
             SpaceError: naming the point or the limit, or the size, if it is the same for every network.
         """
         smallest = dict.fromkeys(self.limits, math.inf)
-        met, sizes = False, set[float]()
+        met, found = False, [set[float]() for _ in sizes]
         for params in self.probes():
             try:
-                costs = cost(self.architecture(params, input_shape, classes))
+                architecture = self.architecture(params, input_shape, classes)
+                counted, costs = cost(architecture), totals(architecture)  # cost checks the layers' names too
+                over = self.over_limit(costs) is not None
             except ArchitectureError as error:
                 raise self._error(
                     "search", f"{_words(params)} on {input_shape} builds an impossible network: {error}"
                 ) from None
-            if batch < 2 and (layer := norm_of_one_number(costs)) is not None:
+            if batch < 2 and (layer := norm_of_one_number(counted)) is not None:
                 raise self._error(
                     "search",
                     f"{_words(params)} has batch normalisation on a 1x1 map ({layer}), which a batch of one image "
                     "cannot train; give recipe.batch_size=2 or more",
                 )
-            met = met or self.over_limit(costs) is None
-            sizes.add(0.0 if size is None else size.of(costs))
+            met = met or not over
+            for size, numbers in zip(sizes, found, strict=True):
+                numbers.add(size.of(costs))
             smallest = {key: min(least, getattr(costs, key)) for key, least in smallest.items()}
         if not met:
-            found = ", ".join(
+            limits = ", ".join(
                 f"{key}: {limit:,} (smallest found {smallest[key]:,})" for key, limit in self.limits.items()
             )
-            raise self._error("limits", f"no point meets them: {found}")
-        if size is not None and len(sizes) == 1 < self.size:
-            raise self._error(
-                f"size={size.name}",
-                f"is {shown(sizes.pop())} for every network, so there is nothing to trade for accuracy",
-            )
+            raise self._error("limits", f"no point meets them: {limits}")
+        for size, numbers in zip(sizes, found, strict=True):
+            if len(numbers) == 1 < self.size:
+                raise self._error(
+                    f"size={size.name}",
+                    f"is {shown(numbers.pop())} for every network, so there is nothing to trade for accuracy",
+                )
 
     def _error(self, key: str, what: str) -> SpaceError:
         return SpaceError(f"space {self.name}: {key}: {what}")

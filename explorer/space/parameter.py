@@ -16,6 +16,8 @@ KEYS = {
 }
 
 SCALARS = (str, int, float, bool, type(None))
+FEW = 6
+"""Values up to which a message names all."""
 LARGEST = 10**15
 """Of a range's ends: beyond it a float no longer tells whole numbers apart."""
 MOST_VALUES = 100_000
@@ -59,6 +61,25 @@ class Parameter:
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
         return tuple(self.low + i * self.step for i in range(count))
 
+    @cached_property
+    def ordered(self) -> tuple[Any, ...] | None:
+        """The choices of a categorical in ascending order, where all are numbers and there are more than two.
+
+        People write steps evenly on the scale that they have in mind (8, 16, 32, 64), so a choice's place in this
+        order stands for it.
+        """
+        numbers = all(type(choice) in (int, float) for choice in self.choices)
+        return tuple(sorted(self.choices)) if numbers and len(self.choices) > 2 else None
+
+    @property
+    def words(self) -> str:
+        """What can be drawn: 1 to 4; 16, 32, ... 128; fire or residual."""
+        values = self.values
+        if values is None:
+            return f"a number from {self.low:g} to {self.high:g}"
+        few = [str(value) for value in values[: FEW if len(values) <= FEW else 2]]
+        return ", ".join(few) + (f", ... {values[-1]}" if len(values) > FEW else "")
+
     def suggest(self, trial: Any) -> Any:
         """Asks an Optuna trial for a value."""
         match self.type:
@@ -81,12 +102,15 @@ class Parameter:
         return min(max(round(value), int(self.low)), int(self.high)) if self.type == "int" else value
 
     def other(self, value: Any, rng: Random) -> Any:
-        """Another value; of a number's as often the next one, up or down, as any. The same if there is but one."""
+        """Another value; of numbers as often the next one, up or down, as any. The same if there is but one."""
         if self.values is None or self.log:
             return self.draw(rng)
         left = [other for other in self.values if other != value]
         if not left:
             return value
+        if self.ordered is not None and rng.random() < 0.5:
+            place = self.ordered.index(value)
+            return rng.choice(self.ordered[max(0, place - 1) : place] + self.ordered[place + 1 : place + 2])
         if self.type != "categorical" and rng.random() < 0.5:
             near = sorted(left, key=lambda other: abs(other - value))
             return rng.choice([other for other in near if math.isclose(abs(other - value), abs(near[0] - value))])

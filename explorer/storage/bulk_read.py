@@ -24,7 +24,7 @@ from optuna.storages._rdb.models import (
 from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, select
 
-from explorer.results.record import Unreadable
+from explorer.results.reading import Unreadable
 
 
 def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:

@@ -18,6 +18,17 @@ class FolderError(ValueError):
     """A folder that cannot be made or written."""
 
 
+def at_work(folder: Path) -> bool:
+    """Whether a controller holds a study's folder."""
+    if not (folder / "lock").exists():
+        return False
+    try:
+        with FileLock(folder / "lock").acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
 @contextmanager
 def sole_controller(folder: Path) -> Iterator[None]:
     """Holds a study's folder; a second controller is refused.

@@ -18,7 +18,7 @@ import sqlalchemy
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._base import BaseStorage
-from optuna.storages._rdb.models import StudyModel
+from optuna.storages._rdb.models import StudyModel, TrialUserAttributeModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import select
@@ -27,6 +27,7 @@ from sqlalchemy.engine import URL
 from explorer.alone import alone
 from explorer.redaction import redact
 from explorer.storage.bulk_read import read_trials
+from explorer.storage.stopping import uninterrupted
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ PATIENCE = 600.0
 """Seconds that a call goes on trying."""
 OPENING_PATIENCE = 60.0
 """The same for the opening of a locked SQLite file."""
+STOPPING_PATIENCE = 10.0
+"""The same once a signal has come."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two attempts: twice as long each time."""
 UNNOTICED = 2.0
@@ -147,7 +150,7 @@ class PatientStorage(RDBStorage):
         try:
             return self._repeat(call, again or call)
         except KeyboardInterrupt:
-            self.patience = 0.0
+            self.patience = min(self.patience, STOPPING_PATIENCE)
             raise
         finally:
             self._nested.inside = False
@@ -156,7 +159,8 @@ class PatientStorage(RDBStorage):
         began, pause, warned = time.monotonic(), SHORTEST_PAUSE, False
         while True:
             try:
-                result = call()
+                with uninterrupted():
+                    result = call()
             except DATABASE_ERRORS as error:
                 waited = time.monotonic() - began
                 if "disk is full" in str(_cause(error)):  # what SQLite says
@@ -190,6 +194,17 @@ class PatientStorage(RDBStorage):
             with self.engine.connect() as connection:
                 found = connection.execute(select(table.c.study_name, table.c.study_id).order_by(table.c.study_id))
                 return {row.study_name: row.study_id for row in found}
+
+        return self.patiently(read)
+
+    def has_trial_user_attr(self, trial_id: int, name: str) -> bool:
+        """Whether a trial has an attribute. The others, curves among them, are not read."""
+
+        def read() -> bool:
+            table = TrialUserAttributeModel.__table__
+            with self.engine.connect() as connection:
+                of_trial = select(table.c.key).where(table.c.trial_id == trial_id, table.c.key == name)
+                return connection.execute(of_trial).first() is not None
 
         return self.patiently(read)
 

@@ -1,19 +1,27 @@
-"""Whether a search or a retraining may go on with a study: the same space, recipe and data."""
+"""Whether a search or a retraining may go on with a study: the same recipe and data, a space of the same family."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from explorer.arch.size import parse_all
 from explorer.results.record import EARLIER, PLACES
 from explorer.storage.patient import StudyError
 
-DEFINING = ("space", "data", "recipe", "metric", "size", "epochs", "seed", "seeds")
-"""Keys of a study's config that make its trials comparable; a study never changes them."""
+DEFINING = ("space", "data", "recipe", "metric", "size", "precision", "epochs", "seed", "seeds")
+"""Keys of a study's config by which its networks were drawn, trained and compared."""
+MAY_CHANGE = re.compile(r"space\.(families\.[^.]+\.)?search\..*|space\.(limits|anchors)(\..*)?|size")
+"""What says which networks are trained next. The others say how they are trained, and so what their results mean."""
 
 
-def check_config(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """Refuses another config. Where the data lie may change: their fingerprint, if the study has one, tells them apart.
+def check_config(
+    name: str, stored: Mapping[str, Any], asked: Mapping[str, Any], facts: Mapping[str, Any]
+) -> dict[str, list[Any]]:
+    """What has changed in the config, by key: then and now; a change that would make trials incomparable is refused.
+
+    Where the data lie may change: their fingerprint, if the study has one, tells them apart.
 
     Args:
         name: of the study.
@@ -22,16 +30,26 @@ def check_config(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any],
         facts: the study's.
 
     Raises:
-        StudyError: naming a key that differs, and both values.
+        StudyError: naming a key that may not change, and both values.
     """
+    changed: dict[str, list[Any]] = {}
     old, new = (dict(_flat({key: config[key] for key in DEFINING if key in config})) for config in (stored, asked))
     places = {f"data.{key}" for key in PLACES} if "fingerprint" in facts else set()
     for key in sorted((old.keys() | new.keys()) - places):
         then, now = (config.get(key, EARLIER.get(key)) for config in (old, new))
-        if then != now:
+        if then == now or not (then or now):  # an empty list of limits, or none
+            continue
+        if not MAY_CHANGE.fullmatch(key) or (key == "size" and len(parse_all(then)) != len(parse_all(now))):
             what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
-            change = f"{key} was {then}, now {now}"
-            raise StudyError(f"study {name} {what}: {change}; give the search another name with study=NAME")
+            raise StudyError(f"study {name} {what}: {key} was {then}, now {now}; {_instead(key)}")
+        changed[key] = [then, now]
+    return changed
+
+
+def _instead(key: str) -> str:
+    if key == "size":
+        return "a study keeps their number: report size= looks at it by others, study=NAME begins another"
+    return "a study keeps what makes its networks comparable; give the search another name with study=NAME"
 
 
 def check_data(name: str, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,95 +14,22 @@ from functools import partial
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from explorer.results.budget import Spending
-from explorer.results.record import StudyRecord, TrialRecord, read_trial, read_trials, started
+from explorer.results.reading import read_trial, read_trials
+from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal
-from explorer.samplers.shadow import DIRECTIONS
-from explorer.storage.patient import DATABASE_ERRORS, StudyError, open_storage, there, why
+from explorer.samplers.shadow import directions
+from explorer.storage.patient import StudyError, open_storage
+from explorer.storage.requests import STOP
 from explorer.storage.same_study import check_config, check_data
+from explorer.storage.stored import RESTORE, attributes_of, say_left_out, without_trials
 
-SAID = 5
-"""Trials that are left out of which a line says why."""
-RESTORE = "put back a copy of the database, or search on under another name with study=NAME"
 SILENCE = 120.0
 """Seconds without a heartbeat after which a controller on another machine is taken for dead; it sends one every 15."""
-
-
-def load(url: str, name: str | None) -> StudyRecord:
-    """Reads a study; without a name the one that was searched last.
-
-    Raises:
-        StudyError: if there is no such study.
-    """
-    storage = open_storage(url)
-    try:
-        studies = storage.studies()
-        if not studies:
-            raise StudyError("the storage holds no study; run explorer.search first")
-        if name is None:
-            name = max(studies, key=lambda study: _last_start(storage, studies[study]))
-        if name not in studies:
-            raise StudyError(f"study is {name!r}, expected one of {', '.join(studies)}")
-        attributes = _attributes(storage, studies[name], name)
-        if "facts" not in attributes:
-            raise StudyError(f"study {name} was not made by explorer, or is being made now")
-        record = StudyRecord(name, attributes["config"], attributes["facts"])
-        trials, left_out = read_trials(
-            storage.get_all_trials(studies[name], deepcopy=False), record.metric, record.size.name
-        )
-        _say_left_out(name, left_out)
-        return replace(record, trials=tuple(trials))
-    except DATABASE_ERRORS as error:
-        raise StudyError(f"the storage cannot be read: {why(error, url)}") from None
-
-
-def _attributes(storage: RDBStorage, study_id: int, name: str) -> dict[str, Any]:
-    """Attributes of a study; where it is one of ours, its facts and its config are there.
-
-    Raises:
-        StudyError: naming what is broken or lost.
-    """
-    try:
-        attributes = storage.get_study_user_attrs(study_id)
-    except json.JSONDecodeError:
-        raise StudyError(f"study {name} has a broken attribute; {RESTORE}") from None
-    if "facts" in attributes:
-        facts, config = attributes["facts"], attributes.get("config")
-        for key in ("input_shape", "classes", "images"):
-            if not isinstance(facts, dict) or key not in facts:
-                raise StudyError(f"study {name} has lost its facts ({key}); {RESTORE}")
-        if not isinstance(config, dict) or "space" not in config:
-            raise StudyError(f"study {name} has lost its config; {RESTORE}")
-    return attributes
-
-
-def _say_left_out(name: str, left_out: Mapping[int, str]) -> None:
-    if left_out:
-        why_each = ", ".join(f"trial {number} {reason}" for number, reason in list(left_out.items())[:SAID])
-        more = f" and {len(left_out) - SAID:,} more" if len(left_out) > SAID else ""
-        print(f"study {name}: left out: {why_each}{more}", file=sys.stderr, flush=True)
-
-
-def _last_start(storage: RDBStorage, study_id: int) -> float:
-    return max(map(started, storage.get_all_trials(study_id, deepcopy=False)), default=0.0)
-
-
-def stored_attributes(url: str, name: str) -> dict[str, Any] | None:
-    """Attributes of a study, its config and facts among them, or None if there is no such study yet. Makes no file.
-
-    Raises:
-        StudyError: if the storage cannot be opened.
-    """
-    if not there(url):
-        return None
-    storage = open_storage(url, create=True)
-    studies = storage.studies()
-    attributes = _attributes(storage, studies[name], name) if name in studies else {}
-    return attributes if "facts" in attributes else None
 
 
 class StudyStore:
@@ -126,25 +51,23 @@ class StudyStore:
         self._base = StudyRecord(name, config, facts)
         self.storage = open_storage(url, create=True)
         ids = self.storage.studies()
-        self.study_id = ids[name] if name in ids else self.storage.create_new_study(list(DIRECTIONS), name)
-        stored = _attributes(self.storage, self.study_id, name)
+        own = directions(len(self._base.sizes))
+        self.study_id = ids[name] if name in ids else self.storage.create_new_study(own, name)
+        stored = attributes_of(self.storage, self.study_id, name)
         if "facts" in stored:
-            check_config(name, stored["config"], config, stored["facts"])
+            changed = check_config(name, stored["config"], config, stored["facts"])
             check_data(name, stored["facts"], facts)
-            if stored["config"].get("data") != config.get("data"):  # they lie elsewhere now
-                moved = stored["config"] | {"data": config["data"]}
-                self.storage.set_study_user_attr(self.study_id, "config", moved)
+            self._change(stored, config, changed)
         elif self.storage.get_n_trials(self.study_id):
             raise StudyError(f"study {name} was not made by explorer; give the search another name with study=NAME")
         else:  # new, or cut off while it was being made
-            names = [self._base.metric, self._base.size.name]  # of the two values, for Optuna's tools
-            self.storage.set_study_system_attr(self.study_id, "study:metric_names", names)
+            self._name_values()
             self.storage.set_study_user_attr(self.study_id, "config", config)
             self.storage.set_study_user_attr(self.study_id, "facts", facts)
         attributes = self.storage.get_study_user_attrs(self.study_id)
         self.spent = Spending(wall_seconds=float(attributes.get("wall_seconds", 0.0)))
         """What the study has spent so far."""
-        self._base = replace(self._base, config=attributes["config"], facts=attributes["facts"])
+        self._base = without_trials(name, attributes)
         self._claim(name, attributes.get("controller"))
         self.frozen: dict[int, FrozenTrial] = {}
         self.trials: dict[int, TrialRecord] = {}
@@ -166,6 +89,25 @@ class StudyStore:
         """Writes to come, in order; the argument says whether an earlier attempt was interrupted, perhaps too late."""
         self._interrupted = False
 
+    def _change(self, stored: Mapping[str, Any], config: dict[str, Any], changed: dict[str, list[Any]]) -> None:
+        """Keeps what has changed, and from which trial on; the data may lie elsewhere too."""
+        if changed:
+            changes = list(stored.get("changes", ()))
+            new = {"trial": self.storage.get_n_trials(self.study_id), "changed": changed}
+            if changes[-1:] != [new]:  # the same, if a start was cut off right here
+                self.storage.set_study_user_attr(self.study_id, "changes", [*changes, new])
+            self._name_values()
+        keys = {"data", *(("space", "size", "board") if changed else ())}
+        now = {key: value for key, value in stored["config"].items() if key not in keys}
+        now |= {key: config[key] for key in keys if key in config}
+        if now != stored["config"]:
+            self.storage.set_study_user_attr(self.study_id, "config", now)
+
+    def _name_values(self) -> None:
+        """Says what the trials' values are, for Optuna's tools."""
+        names = [self._base.metric, *(size.name for size in self._base.sizes)]
+        self.storage.set_study_system_attr(self.study_id, "study:metric_names", names)
+
     def look(self) -> list[int]:
         """Takes in what other programs have added since; the numbers of these trials, enqueued ones among them."""
         if len(self._ids) < self.next_number:  # a new trial of ours has no number in the database yet
@@ -180,7 +122,7 @@ class StudyStore:
         self.frozen |= {trial.number: trial for trial in found}
         self._ids |= {trial.number: trial._trial_id for trial in found}
         self.next_number += len(found)
-        own, left_out = read_trials(found, self._base.metric, self._base.size.name)
+        own, left_out = read_trials(found, self._base.metric, self._base.size_name)
         self.left_out |= left_out
         self.enqueued |= {
             number: dict(self.frozen[number].system_attrs["fixed_params"])
@@ -188,7 +130,7 @@ class StudyStore:
             if self.frozen[number].state == TrialState.WAITING
             and isinstance(self.frozen[number].system_attrs.get("fixed_params"), dict)
         }
-        _say_left_out(self._base.name, {number: left_out[number] for number in left_out if number not in self.enqueued})
+        say_left_out(self._base.name, {number: left_out[number] for number in left_out if number not in self.enqueued})
         return own
 
     @property
@@ -201,6 +143,10 @@ class StudyStore:
         trial = self.frozen[number]
         uniform = bool(trial.user_attrs.get("uniform"))
         return Proposal(trial.params, trial.distributions, trial.system_attrs, uniform) if trial.params else None
+
+    def asked_to_stop(self, number: int) -> bool:
+        """Whether somebody has asked that a trial be stopped; see `explorer.storage.requests.stop`."""
+        return number in self._ids and self.storage.has_trial_user_attr(self._ids[number], STOP)
 
     def create(self, proposal: Proposal | None, attributes: Mapping[str, Any]) -> TrialRecord:
         """Adds a running trial.
@@ -222,7 +168,34 @@ class StudyStore:
         template.number = self.next_number
         self.next_number += 1
         self._unwritten.append(partial(self._write_new, template))
-        return self._keep(read_trial(template, self._base.metric, self._base.size.name))
+        return self._keep(read_trial(template, self._base.metric, self._base.size_name))
+
+    def adopt(self, other: TrialRecord, distributions: Mapping[str, BaseDistribution], origin: str) -> None:
+        """Adds a trial that ended in another study of this recipe and these data.
+
+        Args:
+            other: the trial.
+            distributions: of its parameters.
+            origin: the other study and the trial's number in it.
+        """
+        self.flush()
+        fields = ("identity", "params", "bytes", "macs", "activations", "architecture", "anchor", "adjusted", "reason")
+        attributes = {name: getattr(other, name) for name in (*fields, "device", "devices", "started", "ended")}
+        attributes |= {f"curve_{seed}": list(curve) for seed, curve in zip(other.seeds, other.curves, strict=True)}
+        attributes |= {"seeds": list(other.seeds), "from": origin}
+        trial = replace(other, number=self.next_number, size_name=self._base.size_name, uniform=False)
+        template = optuna.trial.create_trial(
+            state=TrialState[other.state],
+            params=dict(other.metaparameters),
+            distributions=dict(distributions),
+            values=(trial.accuracy or 0.0, *trial.sizes) if other.state == "COMPLETE" else None,
+            user_attrs=attributes,
+        )
+        template.number = trial.number
+        self._ids[trial.number] = self.storage.create_new_trial(self.study_id, template)
+        self.frozen[trial.number] = template
+        self.next_number += 1
+        self._keep(trial)
 
     def take_over(self, number: int, proposal: Proposal, attributes: Mapping[str, Any]) -> TrialRecord:
         """Makes an enqueued trial one of the study's, which runs; arguments as of `create`."""
@@ -239,7 +212,7 @@ class StudyStore:
         self.storage.set_trial_state_values(trial_id, TrialState.RUNNING)
         self.frozen[number] = self.storage.get_trial(trial_id)
         del self.enqueued[number], self.left_out[number]
-        trial = self._keep(read_trial(self.frozen[number], self._base.metric, self._base.size.name))
+        trial = self._keep(read_trial(self.frozen[number], self._base.metric, self._base.size_name))
         self.trials = dict(sorted(self.trials.items()))
         return trial
 
@@ -268,7 +241,7 @@ class StudyStore:
         with suppress(UpdateFinishedTrialError) if again else nullcontext():
             self.storage.set_trial_user_attr(self._ids[number], name, value)
 
-    def _write_end(self, number: int, state: TrialState, values: tuple[float, float] | None, again: bool) -> None:
+    def _write_end(self, number: int, state: TrialState, values: tuple[float, ...] | None, again: bool) -> None:
         with suppress(UpdateFinishedTrialError) if again else nullcontext():
             self.storage.set_trial_state_values(self._ids[number], state, values)
 
@@ -317,7 +290,7 @@ class StudyStore:
             self._attribute(number, "reason", reason)
         trial = replace(trial, ended=time.time())
         self._attribute(number, "ended", trial.ended)
-        values = (trial.accuracy or 0.0, trial.size) if state == "COMPLETE" else None
+        values = (trial.accuracy or 0.0, *trial.sizes) if state == "COMPLETE" else None
         self._unwritten.append(partial(self._write_end, number, TrialState[state], values))
         return self._keep(trial)
 

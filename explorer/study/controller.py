@@ -7,26 +7,25 @@ checkpoint, return the epochs. When a process dies, at most the rung that it tra
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from explorer.arch import Architecture, Totals, totals
 from explorer.launchers import Launcher
 from explorer.results.budget import Budget
-from explorer.results.metric import metric_of
+from explorer.results.metric import metric_of, precision_of
 from explorer.results.record import StudyRecord, TrialRecord
-from explorer.samplers import Candidate, Proposal, Proposer
-from explorer.samplers.distributions import distributions
+from explorer.samplers import Proposer
 from explorer.space import DesignSpace
 from explorer.storage.study_store import StudyStore
+from explorer.study.asking import Asking
 from explorer.study.facts import Reading
 from explorer.study.loop import Loop
+from explorer.study.proposed import Proposed
 from explorer.study.recovery import Doubts, InFlight, Recovery
 from explorer.study.stopping import Stopping
 from explorer.training.files import training_folder
@@ -37,19 +36,6 @@ LOOK = 0.5
 """Seconds between two updates of a view."""
 HEARTBEAT = 15.0
 """Longest time in seconds between two heartbeats in the database."""
-
-
-@dataclass(frozen=True)
-class NetworkCandidate(Candidate):
-    """A point and the network there, built once for its limits, its identity and its trial.
-
-    Attributes:
-        architecture: the network.
-        totals: its cost.
-    """
-
-    architecture: Architecture
-    totals: Totals
 
 
 class Controller:
@@ -69,6 +55,7 @@ class Controller:
         runs: folder of the study's checkpoints.
         timeout: seconds without a finished epoch after which a worker is taken for hung; None: never.
         reading: slots that are not free before their worker has read the data.
+        tries: networks that are trained next.
     """
 
     def __init__(
@@ -82,27 +69,25 @@ class Controller:
         runs: Path,
         timeout: float | None = None,
         reading: Reading | None = None,
+        tries: Iterable[Proposed] = (),
     ) -> None:
-        self.store, self.space, self.launcher = store, space, launcher
+        self.store, self.launcher = store, launcher
         self.budget, self.runs, self.reading = budget, runs, dict(reading or {})
         self.recovery = Recovery(store, launcher, runs, timeout)
-        config, facts = store.record.config, store.record.facts
+        config = store.record.config
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
-        self.metric, self.size = metric_of(config), store.record.size
-        self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
-        self.input_shape: tuple[int, int, int] = tuple(facts["input_shape"])
-        self.classes = int(facts["classes"])
+        self.metric, self.precision = metric_of(config), precision_of(config)
         self.loop = Loop(proposer, stopping, self.epochs)
+        self.asking = Asking(store, space, self.loop)
         self.doubts = Doubts()
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.ending = ""
         """Why no trial is begun: the budget is spent or the space exhausted; "" while the search goes on."""
         self._clock = self._last_heartbeat = time.monotonic()
         self._waiting: deque[tuple[int, int]] = deque()  # (trial, tries of its rung so far)
-        self._identities: dict[str, int] = {}
-        self._anchors: list[str] = []
         self._proven = any(trial.accuracy is not None for trial in store.trials.values())
         self._catch_up()
+        self.asking.first(tries)
 
     @property
     def record(self) -> StudyRecord:
@@ -156,7 +141,7 @@ class Controller:
         """Slots without a job; the slots of a cluster come and go."""
         self.reading = {future: slot for future, slot in self.reading.items() if not future.done()}
         busy = {flight.slot for flight in self.in_flight.values()} | set(self.reading.values())
-        return [slot for slot in range(len(self.launcher.slots)) if slot not in busy]
+        return [slot for slot in range(len(self.launcher.slots)) if slot not in busy | self.launcher.freed]
 
     def _note_time(self) -> None:
         now = time.monotonic()
@@ -169,29 +154,12 @@ class Controller:
 
     def _catch_up(self) -> None:
         """Takes over the trials that the study has; those left running go on first."""
-        for trial in list(self.store.trials.values()):
-            self._identities.setdefault(trial.identity, trial.number)
-            proposal, spared = self.store.proposal(trial.number), trial.anchor is not None
-            self.loop.add(trial.number, proposal, trial.size, trial.mean_curve, spared)
-            if trial.state != "RUNNING":
-                self.loop.end(trial.number, trial.state, trial.size, trial.mean_curve)
+        self.asking.catch_up()
         for trial in [trial for trial in self.store.trials.values() if trial.state == "RUNNING"]:
             if trial.epochs and trial.epochs == self.loop.next_rung(trial.epochs - 1):
                 self._decide(trial)  # the search may have ended between the rung and its decision
             else:
                 self._waiting.append((trial.number, 0))
-        self._enqueued = deque[int]()
-        self._heed_others(sorted(self.store.left_out))
-        present = {trial.anchor for trial in self.store.trials.values()}
-        self._anchors = [name for name in self.space.anchors if name not in present]
-
-    def _heed_others(self, added: Iterable[int]) -> None:
-        """Queues the points that other programs have enqueued, and counts their other trials as none."""
-        for number in added:
-            if number in self.store.enqueued:
-                self._enqueued.append(number)
-            else:
-                self.loop.proposer.skip(number)
 
     def _next(self) -> tuple[int, int] | None:
         """The next rung to train: of a trial under way, of an anchor, of a new point."""
@@ -200,91 +168,17 @@ class Controller:
             return None
         if self._waiting:
             return self._waiting.popleft()
-        self._heed_others(self.store.look())
-        while not self.ending and self.loop.ready(self._enqueued[0] if self._enqueued else self.store.next_number):
+        self.asking.look()
+        while not self.ending and self.loop.ready(self.asking.number):
             if len(self.store.trials) >= self.budget.n_trials:
                 self.ending = f"n_trials={self.budget.n_trials} are done"
                 return None
-            if self._enqueued:
-                trial = self._take_over(self._enqueued.popleft())
-            elif self._anchors:
-                trial = self._new_anchor(self._anchors.pop(0))
-            else:
-                trial = self._new_point()
+            trial = self.asking.next()
             if trial is not None:
                 return trial.number, 0
+            if self.asking.exhausted:
+                self.ending = "the space holds no other network"
         return None
-
-    def _new_anchor(self, name: str) -> TrialRecord | None:
-        architecture = self.space.anchor(name, self.input_shape, self.classes)
-        if architecture.identity in self._identities:
-            return None
-        point = self.space.point_of(name)
-        proposal = Proposal(point, distributions(self.space, point)) if point is not None else None
-        trial = self._create(proposal, architecture, totals(architecture), name)
-        self.loop.add(trial.number, proposal, trial.size, (), spared=True)
-        return trial
-
-    def _new_point(self) -> TrialRecord | None:
-        chosen = self.loop.ask(self.store.next_number, self._candidate, self._taken)
-        if chosen is None:
-            self.ending = "the space holds no other network"
-            return None
-        proposal, candidate = chosen
-        return self._create(proposal, candidate.architecture, candidate.totals, None)
-
-    def _take_over(self, number: int) -> TrialRecord | None:
-        """The trial of a point that another program has enqueued, if it is one of the space and new."""
-        params, candidate = self.store.enqueued[number], None
-        if self.space.contains(params):
-            for name, kind in distributions(self.space, params).items():
-                params[name] = kind.to_external_repr(kind.to_internal_repr(params[name]))  # 16.0 as 16
-            candidate = self._candidate(params)
-        if candidate is None or self._taken(candidate):
-            why = "is outside the space or its limits" if candidate is None else "was trained before"
-            self.loop.proposer.skip(number)
-            print(f"trial {number}, enqueued by another program, {why}: left out", file=sys.stderr, flush=True)
-            return None
-        proposal = Proposal(params, distributions(self.space, params))
-        trial = self._create(proposal, candidate.architecture, candidate.totals, None, number)
-        self.loop.add(number, proposal, candidate.size, ())
-        return trial
-
-    def _candidate(self, params: Mapping[str, Any]) -> NetworkCandidate | None:
-        architecture = self.space.architecture(params, self.input_shape, self.classes)
-        costs = totals(architecture)
-        if self.space.over_limit(costs) is not None:
-            return None
-        return NetworkCandidate(params, float(self.size.of(costs)), architecture, costs)
-
-    def _taken(self, candidate: NetworkCandidate) -> bool:
-        return candidate.architecture.identity in self._identities
-
-    def _create(
-        self,
-        proposal: Proposal | None,
-        architecture: Architecture,
-        costs: Totals,
-        anchor: str | None,
-        enqueued: int | None = None,
-    ) -> TrialRecord:
-        attributes: Mapping[str, Any] = {
-            "anchor": anchor,
-            "identity": architecture.identity,
-            "params": costs.params,
-            "bytes": costs.bytes,
-            "macs": costs.macs,
-            "activations": costs.activations,
-            "architecture": architecture.to_json(),
-            "seeds": self.seeds,
-            "uniform": proposal is not None and proposal.uniform,
-        }
-        if enqueued is None or proposal is None:
-            trial = self.store.create(proposal, attributes)
-        else:
-            trial = self.store.take_over(enqueued, proposal, attributes)
-        self._identities[trial.identity] = trial.number
-        return trial
 
     def _submit(self, slot: int, number: int, tries: int) -> None:
         trial = self.store.trials[number]
@@ -302,6 +196,7 @@ class Controller:
             epochs=self.epochs,
             folder=str(training_folder(self.runs, number, trial.seeds[at])),
             metric=self.metric,
+            precision=self.precision,
         )
         future = self.launcher.submit(slot, train, asdict(job))
         self.in_flight[future] = InFlight(number, job, slot, tries + 1, time.time())
@@ -328,11 +223,14 @@ class Controller:
 
     def _decide(self, trial: TrialRecord) -> None:
         """At a rung: the trial goes on, is stopped, or is complete."""
-        state = self.loop.settle(trial.number, trial.size, trial.mean_curve)
+        number, sizes, curve = trial.number, trial.sizes, trial.mean_curve
+        by_hand = trial.epochs < self.epochs and self.store.asked_to_stop(number)
+        state = self.loop.end(number, "PRUNED", sizes, curve) if by_hand else self.loop.settle(number, sizes, curve)
         if state == "RUNNING":
             self._waiting.appendleft((trial.number, 0))
         else:
-            reason = f"stopped after epoch {trial.epochs} of {self.epochs}" if state == "PRUNED" else ""
+            how = f"stopped{' by hand' * by_hand} after epoch {trial.epochs} of {self.epochs}"
+            reason = how if state == "PRUNED" else ""
             self.store.finish(trial.number, state, reason)
             self._proven = True
             self._fail_doubted()
@@ -349,4 +247,4 @@ class Controller:
 
     def _fail(self, number: int, reason: str) -> None:
         trial = self.store.finish(number, "FAIL", reason)
-        self.loop.end(number, "FAIL", trial.size)
+        self.loop.end(number, "FAIL", trial.sizes)

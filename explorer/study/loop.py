@@ -13,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.samplers import Proposal, Proposer, TrialResult
-from explorer.samplers.proposal import C
+from explorer.samplers.proposal import C, Sizes
 from explorer.study.stopping import Stopping
 
 Array: TypeAlias = NDArray[np.float64]
 
 
 class Rows:
-    """A row of numbers for each of many trials, in an array that doubles when it is full."""
+    """A row of numbers for each of many trials, in an array that doubles when it is full.
+
+    Args:
+        columns: of a row.
+    """
 
     def __init__(self, columns: int) -> None:
         self._values, self._numbers = np.empty((16, columns)), np.empty(16, dtype=np.int64)
@@ -55,8 +59,8 @@ class Loop:
 
     def __init__(self, proposer: Proposer, stopping: Stopping, epochs: int) -> None:
         self.proposer, self.stopping, self.epochs = proposer, stopping, epochs
-        self._rungs: dict[int, Rows] = {}  # after each rung's epochs: size, accuracy
-        self._complete = Rows(1 + epochs)  # size, accuracy after each epoch
+        self._rungs: dict[int, Rows] = {}  # after each rung's epochs: sizes, accuracy
+        self._complete = Rows(proposer.sizes + epochs)  # sizes, accuracy after each epoch
         self._spared: set[int] = set()
 
     def ready(self, number: int) -> bool:
@@ -73,55 +77,57 @@ class Loop:
         return chosen
 
     def add(
-        self, number: int, proposal: Proposal | None, size: float, curve: Sequence[float], spared: bool = False
+        self, number: int, proposal: Proposal | None, sizes: Sizes, curve: Sequence[float], spared: bool = False
     ) -> None:
         """Adds a trial that was not asked for here: an anchor, or one of an earlier process.
 
         Args:
             number: of the trial.
             proposal: its point; None for an anchor from outside the space.
-            size: of its network.
+            sizes: of its network.
             curve: its accuracy after each epoch so far.
             spared: whether it is never stopped; uniform draws never are.
         """
-        self.proposer.add(number, proposal, size)
+        self.proposer.add(number, proposal, sizes)
         if spared or (proposal is not None and proposal.uniform):
             self._spared.add(number)
         epoch = 0
         while (epoch := self.next_rung(epoch)) <= min(len(curve), self.epochs - 1):
-            self._rung(epoch).put(number, (size, curve[epoch - 1]))
+            self._rung(epoch).put(number, (*sizes, curve[epoch - 1]))
 
     def next_rung(self, epoch: int) -> int:
         """The epoch to which a trial that has reached `epoch` trains before the next decision."""
         return self.stopping.next_rung(epoch, self.epochs)
 
-    def settle(self, number: int, size: float, curve: Sequence[float]) -> str:
+    def settle(self, number: int, sizes: Sizes, curve: Sequence[float]) -> str:
         """Decides on a trial that has reached a rung: RUNNING (it goes on), PRUNED or COMPLETE.
 
         Args:
             number: of the trial.
-            size: of its network.
+            sizes: of its network.
             curve: its accuracy after each epoch so far.
         """
         epoch = len(curve)
         if epoch >= self.epochs:
-            return self.end(number, "COMPLETE", size, curve)
+            return self.end(number, "COMPLETE", sizes, curve)
         reached = self._rung(epoch)
-        reached.put(number, (size, curve[-1]))
+        reached.put(number, (*sizes, curve[-1]))
         if number in self._spared:
             return "RUNNING"
         last = self.proposer.last(number)
-        complete = self._complete.of(last, without=number)[:, [0, epoch, self.epochs]]
-        if self.stopping.goes_on((size, curve[-1]), reached.of(last, without=number), complete):
+        count = len(sizes)
+        columns = [*range(count), count + epoch - 1, count + self.epochs - 1]
+        complete = self._complete.of(last, without=number)[:, columns]
+        if self.stopping.goes_on((*sizes, curve[-1]), reached.of(last, without=number), complete):
             return "RUNNING"
-        return self.end(number, "PRUNED", size, curve)
+        return self.end(number, "PRUNED", sizes, curve)
 
     def _rung(self, epoch: int) -> Rows:
-        return self._rungs.setdefault(epoch, Rows(2))
+        return self._rungs.setdefault(epoch, Rows(self.proposer.sizes + 1))
 
-    def end(self, number: int, state: str, size: float, curve: Sequence[float] = ()) -> str:
+    def end(self, number: int, state: str, sizes: Sizes, curve: Sequence[float] = ()) -> str:
         """Takes note that a trial has ended; returns its state."""
         if state == "COMPLETE":
-            self._complete.put(number, (size, *curve))
-        self.proposer.tell(number, TrialResult(state, size, tuple(curve)))
+            self._complete.put(number, (*sizes, *curve))
+        self.proposer.tell(number, TrialResult(state, sizes, tuple(curve)))
         return state

@@ -132,13 +132,13 @@ def optimize(
             break
         chosen = loop.ask(
             number,
-            lambda params: Candidate(params, _positive(size(params), params)),
+            lambda params: Candidate(params, (_positive(size(params), params),)),
             lambda candidate: key(candidate.params) in tried,
         )
         if chosen is None:
             break
         proposal, candidate = chosen
-        trial = _train(loop, number, proposal, candidate.size, after, left)
+        trial = _train(loop, number, proposal, candidate.sizes[0], after, left)
         tried.add(key(trial.params))
         left -= trial.epochs
         study.trials.append(trial)
@@ -153,8 +153,8 @@ def _add(loop: Loop, domain: Domain, trial: Trial, max_epochs: int) -> None:
         raise OptimizeError(f"study: trial {trial.number} is {trial.state} after {trial.epochs} of {max_epochs} epochs")
     curve = () if trial.state == "FAIL" else trial.curve
     proposal = Proposal(trial.params, distributions(domain, trial.params), trial.system_attrs)
-    loop.add(trial.number, proposal, trial.size, curve)
-    loop.end(trial.number, trial.state, trial.size, curve)
+    loop.add(trial.number, proposal, (trial.size,), curve)
+    loop.end(trial.number, trial.state, (trial.size,), curve)
 
 
 def _train(
@@ -170,11 +170,11 @@ def _train(
     while state == "RUNNING":
         rung = loop.next_rung(len(curve))
         if rung > left:
-            state = loop.end(number, "PRUNED", size, curve)
+            state = loop.end(number, "PRUNED", (size,), curve)
             break
         curve += (float(after(params, epoch)) for epoch in range(len(curve) + 1, rung + 1))
         failed = not all(map(math.isfinite, curve))
-        state = loop.end(number, "FAIL", size) if failed else loop.settle(number, size, curve)
+        state = loop.end(number, "FAIL", (size,)) if failed else loop.settle(number, (size,), curve)
     return Trial(number, params, size, tuple(curve), state, proposal.system_attrs)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from explorer.results.budget import Budget
 from explorer.space import DesignSpace
+from explorer.study.proposed import Given
 from explorer.study.stopping import Stopping
 
 
@@ -27,6 +28,8 @@ class SearchOptions:
         storage: URL of the study's database.
         tracking: URI of MLflow.
         folder: takes the checkpoints.
+        tries: networks that are trained next; see `explorer.study.proposed`.
+        start_from: name of the study whose trials it starts from; see `explorer.study.earlier`.
     """
 
     study: str
@@ -40,3 +43,5 @@ class SearchOptions:
     storage: str
     tracking: str
     folder: Path
+    tries: tuple[Given, ...] = ()
+    start_from: str | None = None

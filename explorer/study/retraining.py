@@ -13,7 +13,7 @@ from typing import Any
 from explorer.arch import Architecture, cost
 from explorer.data import OWN
 from explorer.launchers import Launcher, WorkerDied
-from explorer.results.metric import metric_of, own_code, short_name
+from explorer.results.metric import measured_name, metric_of, own_code, precision_of
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.retrained import Retrained, model_card
 from explorer.space import parse
@@ -109,7 +109,7 @@ def retrain(
     results = _done([(train, asdict(job)) for job in jobs], launcher, done)
     recorded, fresh = results[: len(trial.seeds)], results[len(trial.seeds) :]
     exported = str(_folder(folder, "fresh", seeds[0]))
-    name = short_name(metric_of(record.config))
+    name = measured_name(record.config)
     (counts,) = _done([(confusion, trial.architecture, record.config["data"], exported, "test")], launcher)
     return Retrained(
         study=record.name,
@@ -174,6 +174,32 @@ def save(
     return difference
 
 
+def save_int8(
+    record: StudyRecord, trial: TrialRecord, result: Retrained, folder: Path, facts: Mapping[str, Any], raw: bool
+) -> str:
+    """Writes the network that `save` exported as int8 ONNX as well.
+
+    Args:
+        record, trial: the network.
+        result: of retraining it.
+        folder: that `save` has written into.
+        facts: of the data.
+        raw: whether the model takes images that are normalised as in training.
+
+    Returns:
+        Its size and how often it answers as fp32 does, in words.
+    """
+    from explorer import data as datasets
+    from explorer.training import onnx_int8
+    from explorer.training.job import weights
+    from explorer.training.onnx_pictures import Pictures
+
+    data = datasets.load(record.config["data"])
+    pictures = Pictures({} if raw else facts["preparation"], facts["class_names"])
+    trained = weights(_folder(folder, "fresh", result.seeds[0]))
+    return onnx_int8.write(Architecture.from_json(trial.architecture), trained, folder, pictures, data)
+
+
 def _folder(folder: Path, kind: str, seed: int) -> Path:
     """Where a retraining leaves its checkpoints; `kind` is recorded or fresh."""
     return folder / CHECKPOINTS / f"{kind}_{seed}"
@@ -201,6 +227,7 @@ def _job(record: StudyRecord, trial: TrialRecord, seed: int, split: str, folder:
         folder=str(folder),
         split=split,
         metric=metric_of(record.config),
+        precision=precision_of(record.config),
     )
 
 

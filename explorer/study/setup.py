@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import secrets
+import sys
+from random import Random
+from statistics import mean
+from typing import Any
 
-from explorer.arch.size import parse
+from explorer.arch import Architecture, Shape, tflite, totals
+from explorer.arch.size import parse_all
 from explorer.launchers import Launcher
+from explorer.results.metric import INT8, precision_of
 from explorer.samplers import Proposer
+from explorer.space import DesignSpace, SpaceError
 from explorer.storage.same_study import check_config
-from explorer.storage.study_store import StudyStore, stored_attributes
+from explorer.storage.stored import load, stored_attributes
+from explorer.storage.study_store import StudyStore
 from explorer.study.controller import Controller
+from explorer.study.earlier import start_from
 from explorer.study.facts import Counted, ask_facts, read_elsewhere
 from explorer.study.options import SearchOptions
+from explorer.study.proposed import propose
 from explorer.study.provenance import git_commit, versions
+from explorer.training.precision import faster_precision
+from explorer.training.recipe import AUTO
 
 PROGRESS = "images.progress"
+DRAWS = 32
+"""Networks of which one of middling cost is timed in each precision."""
 
 
 def controller(options: SearchOptions, launcher: Launcher, counted: Counted | None = None) -> Controller:
@@ -30,21 +44,37 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
             all is well.
     """
     lag = len(launcher.slots) if options.deterministic else None
-    config = options.config
-    proposer = Proposer(options.space, config["sampler"], config["seed"], lag, config["uniform"])
-    stored = stored_attributes(options.storage, options.study)
+    config = dict(options.config)
+    sizes = parse_all(config.get("size", "params"))
+    proposer = Proposer(options.space, config["sampler"], config["seed"], lag, config["uniform"], len(sizes))
+    stored, changed = stored_attributes(options.storage, options.study), dict[str, list[Any]]()
+    automatic = config["recipe"].get("precision") == AUTO
     if stored is not None:
-        check_config(options.study, stored["config"], config, stored["facts"])
+        if automatic and "precision" in stored["facts"]:
+            config["recipe"] = config["recipe"] | {"precision": stored["facts"]["precision"]["precision"]}
+        changed = check_config(options.study, stored["config"], config, stored["facts"])
+    earlier = None if options.start_from is None else load(options.storage, options.start_from)
     reading = read_elsewhere(launcher, config)
     facts = ask_facts(launcher, config, stored is None, options.folder / PROGRESS, counted)
-    if stored is None:
+    if stored is None or changed:
         images, batch_size = int(facts["images"]["train"]), int(config["recipe"]["batch_size"])
         smallest = images // max(1, -(-images // batch_size))  # the batches of an epoch differ by an image at most
-        options.space.check(
-            tuple(facts["input_shape"]), facts["classes"], smallest, parse(config.get("size", "params"))
-        )
+        options.space.check(tuple(facts["input_shape"]), facts["classes"], smallest, sizes)
+        if precision_of(config) == INT8 or "board" in config:
+            check_operators(options.space, tuple(facts["input_shape"]), facts["classes"])
+    if stored is None and automatic:
+        network = middling(options.space, tuple(facts["input_shape"]), facts["classes"], config["seed"])
+        found = launcher.submit(0, faster_precision, network.to_json(), config["recipe"]).result()
+        config["recipe"] = config["recipe"] | {"precision": found["precision"]}
+        facts |= {"precision": found}
+    shape: Shape = tuple(facts["input_shape"])
+    tries = [propose(options.space, each, shape, facts["classes"]) for each in options.tries]
     facts |= {"versions": versions(), "git_commit": git_commit(), "key": secrets.token_hex(8)}
     store = StudyStore(options.storage, options.study, config, facts)
+    if earlier is not None:
+        said, proposed = start_from(earlier, store, options.space)
+        print(said, file=sys.stderr, flush=True)
+        tries += proposed
     return Controller(
         store,
         options.space,
@@ -55,4 +85,27 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
         options.folder,
         options.timeout,
         reading,
+        tries,
     )
+
+
+def check_operators(space: DesignSpace, input_shape: Shape, classes: int) -> None:
+    """Raises SpaceError if TFLite Micro cannot run an anchor of a space, naming the layer."""
+    for name in space.anchors:
+        try:
+            tflite.program(space.anchor(name, input_shape, classes))
+        except tflite.OperatorError as error:
+            raise SpaceError(f"space {space.name}: anchor {name} cannot run in int8: {error}; leave it out") from None
+
+
+def middling(space: DesignSpace, input_shape: Shape, classes: int, seed: int) -> Architecture:
+    """Of some random networks of a space that meet its limits, the one whose MACs are nearest to their mean.
+
+    Where the limits are met too seldom, they are not heeded.
+    """
+    random = Random(seed)
+    drawn = [space.architecture(space.sample(random), input_shape, classes) for _ in range(DRAWS)]
+    counted = [(totals(network), network) for network in drawn]
+    allowed = [each for each in counted if space.over_limit(each[0]) is None] or counted
+    middle = mean(costs.macs for costs, _ in allowed)
+    return min(allowed, key=lambda each: abs(each[0].macs - middle))[1]

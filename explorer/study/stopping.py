@@ -32,10 +32,10 @@ class Stopping(Protocol):
         """Whether a trial trains on.
 
         Args:
-            point: (size, accuracy) at the rung.
-            others: (n, 2), those of all other trials that have reached it.
-            complete: (m, 3), of the trials that have trained to the end: size, accuracy at the rung, accuracy at the
-                end.
+            point: (size, accuracy) at the rung; see `explorer.results.archive.Point`.
+            others: (n, 2) or (n, 3), those of all other trials that have reached it.
+            complete: (m, 3) or (m, 4), of the trials that have trained to the end: size, accuracy at the rung, accuracy
+                at the end.
         """
 
 
@@ -97,20 +97,21 @@ class ParetoStopping(Rungs):
     def goes_on(self, point: Point, others: ArrayLike, complete: ArrayLike) -> bool:
         import numpy as np
 
-        rows = np.asarray(complete, dtype=np.float64).reshape(-1, 3)
-        if len(rows) < self.few or not (smaller := rows[:, 0] <= point[0]).any():
+        rows = np.asarray(complete, dtype=np.float64).reshape(-1, len(point) + 1)
+        sizes, ends = rows[:, :-2], rows[:, -2:]
+        if len(rows) < self.few or not (smaller := (sizes <= point[:-1]).all(axis=1)).any():
             return True
-        rival = rows[smaller, 2].max()
-        kept = rows[rows[:, 1] >= np.partition(rows[:, 1], len(rows) // 4)[len(rows) // 4]]
-        (x, y), count = kept[:, 1:].mean(axis=0), len(kept)
-        reached, end = kept[:, 1] - x, kept[:, 2] - y
+        rival = ends[smaller, 1].max()
+        kept = ends[ends[:, 0] >= np.partition(ends[:, 0], len(rows) // 4)[len(rows) // 4]]
+        (x, y), count = kept.mean(axis=0), len(kept)
+        reached, end = (kept - (x, y)).T
         square = float(reached @ reached)
         # The order stays, and differences do not grow.
         slope = min(max(float(reached @ end) / square, 0.0), 1.0) if square else 0.0
         around = end - slope * reached
         spread = math.sqrt(float(around @ around) / max(count - 2, 1))
         luck = spread * math.sqrt(2 * math.log(len(rows)))
-        return bool(y + slope * (point[1] - x) + self.slack * luck >= rival)
+        return bool(y + slope * (point[-1] - x) + self.slack * luck >= rival)
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Asha(Halving):
     def better(self, point: Point, others: ArrayLike) -> int:
         import numpy as np
 
-        return int((np.asarray(others).reshape(-1, 2)[:, 1] > point[1]).sum())
+        return int((np.asarray(others).reshape(-1, len(point))[:, -1] > point[-1]).sum())
 
 
 class RankStopping(Halving):
@@ -155,7 +156,7 @@ class RankStopping(Halving):
     def better(self, point: Point, others: ArrayLike) -> int:
         import numpy as np
 
-        points: list[Point] = [point, *map(tuple, np.asarray(others).reshape(-1, 2).tolist())]
+        points: list[Point] = [point, *map(tuple, np.asarray(others).reshape(-1, len(point)).tolist())]
         rank, *rest = non_dominated_ranks(points)
         ahead = sum(other < rank for other in rest)
         if ahead >= self.keep * len(points):

@@ -28,7 +28,7 @@ def log_compressed(record: StudyRecord, trial: TrialRecord, found: Compressed, f
         record: the study; mirrored first where it is not there yet.
         trial: the network's trial.
         found: the result.
-        folder: that holds SEED.sqz of each seed, and compressed.json; None: without files.
+        folder: that holds the file of each seed, and compressed.json; None: without files.
         uri: of the tracking server.
 
     Raises:
@@ -61,13 +61,14 @@ def _log(
     name = f"compress {trial.number}: {found.plan}"
     run = known[0] if known else client.create_run(mirror.experiment, tags=tags, run_name=name)
     lost, error = found.lost
-    metrics = {"params": float(found.params), "bytes": found.size, "ratio": found.ratio, record.metric: found.accuracy}
+    metrics = {"params": float(found.params), "bytes": found.size, "ratio": found.ratio, found.metric: found.accuracy}
     metrics |= {
-        f"{record.metric}_before": mean(found.before),
-        f"{record.metric}_lost": lost,
-        f"{record.metric}_lost_error": error,
+        f"{found.metric}_before": mean(found.before),
+        f"{found.metric}_lost": lost,
+        f"{found.metric}_lost_error": error,
     }
-    metrics |= {f"{record.metric}_error": found.error, "nonzero": mean(found.nonzero)}
+    metrics |= {f"{found.metric}_error": found.error, "nonzero": mean(found.nonzero)}
+    metrics |= {"ram": mean(found.ram)} if found.ram else {}
     run_id, now = run.info.run_id, run.info.start_time
     with written(client, run):
         client.log_batch(
@@ -77,13 +78,8 @@ def _log(
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         if folder is not None:
-            for file in files(found):
+            for file in ("compressed.json", *found.files):
                 client.log_artifact(run_id, str(folder / file))
-
-
-def files(found: Compressed) -> list[str]:
-    """Names of a result's files in its folder."""
-    return ["compressed.json", *(f"{seed}.sqz" for seed in found.seeds)]
 
 
 def log_results(record: StudyRecord, results: Iterable[Compressed], home: Path, uri: str) -> int:
@@ -117,5 +113,5 @@ def _holds(folder: Path, found: Compressed) -> bool:
         same = Compressed.read(json.loads((folder / "compressed.json").read_text())) == found
     except (OSError, ValueError, TypeError):
         return False
-    sizes = zip(found.seeds, found.bytes, strict=True)
-    return same and all((folder / f"{s}.sqz").is_file() and (folder / f"{s}.sqz").stat().st_size == n for s, n in sizes)
+    sizes = {folder / name: size for name, size in zip(found.files, found.bytes, strict=True)}
+    return same and all(file.is_file() and file.stat().st_size == size for file, size in sizes.items())

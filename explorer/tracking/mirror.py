@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.arch.size import SIZES
-from explorer.plots import front
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.trial_index import TrialIndex
 from explorer.tracking import view
@@ -138,10 +137,11 @@ class Mirror:
         return Mirrored(run.info.run_id, tags=tags, name=record.name)
 
     def _sync_study(self, record: StudyRecord, over: Sequence[TrialRecord]) -> None:
-        page = front.html(front.figure(front.info(record, self._index)))
-        tags = {FIGURE: _digest(page), NOTE: view.note(record, self._index, self._links())}
+        pages = view.front_pages(record, self._index)
+        tags = {FIGURE: _digest("".join(pages.values())), NOTE: view.note(record, self._index, self._links())}
+        tags |= {"changes": "; ".join(record.changes_in_words)[: view.TAG_LENGTH]} if record.changes else {}
         if tags[FIGURE] != self._parent.tags.get(FIGURE):
-            self._upload(self._parent, view.front_files(record, self._index) | {"pareto.html": page})
+            self._upload(self._parent, view.front_files(record, self._index) | pages)
         rows = self._progress.rows(over)
         steps = [(int(1000 * trial.ended), int(row["trials_finished"]), row) for trial, row in rows]
         new = [step for step in steps if step[1] > self._parent.steps]
@@ -171,7 +171,7 @@ class Mirror:
         if "state" not in known.tags:
             costs = {"params": float(trial.params), "bytes": float(trial.bytes), "macs": float(trial.macs)}
             costs |= {"activations": float(trial.activations)}
-            costs |= {} if trial.size_name in SIZES else {"size": trial.size}
+            costs |= {} if set(trial.named_sizes) <= set(SIZES) else {"size": trial.size}
             stamped.append((int(1000 * trial.started), 0, costs))
         self._log(known, stamped, view.trial_params(trial), view.trial_tags(trial, on_front))
         known.steps += len(rows)

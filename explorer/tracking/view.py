@@ -12,6 +12,7 @@ from typing import Any
 
 from explorer.arch import Architecture, cost
 from explorer.arch.size import shown as shown_size
+from explorer.plots import front
 from explorer.plots.labels import published_name, shorthand, si
 from explorer.reporting import search_page
 from explorer.reporting.baseline import best_trade_offs, name
@@ -26,9 +27,9 @@ STATUSES = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "RUN
 FRONT_COLUMNS = ("trial", "anchor", "params", "bytes", "macs", "METRIC", "error", "epochs", "seconds", "identity")
 """METRIC: what the study maximises, by its name."""
 FIGURES = (
-    "The Pareto front as a figure: Artifacts > `pareto.html`. Once the search has ended, how it went (hypervolume, "
-    "learning curves, metaparameters and accuracy) and what it says of the space (spread of errors, importance): "
-    "`search.html`."
+    "The Pareto front as a figure: Artifacts > `pareto.html`{second}. Once the search has ended, how it went "
+    "(hypervolume, learning curves, metaparameters and accuracy) and what it says of the space (spread of errors, "
+    "importance): `search.html`."
 )
 GAP = "&ensp;"  # MLflow's page leaves none between the columns of a table
 # MLflow's limits on the length of a parameter's and of a tag's value.
@@ -119,6 +120,12 @@ class Progress:
         return found
 
 
+def front_pages(record: StudyRecord, index: TrialIndex) -> dict[str, str]:
+    """pareto.html: the front as a figure; of two sizes the other one's is pareto_2.html."""
+    names = ("pareto.html", "pareto_2.html")[: len(record.sizes)]
+    return {name: front.html(front.figure(front.info(record, index, axis))) for axis, name in enumerate(names)}
+
+
 def front_files(record: StudyRecord, index: TrialIndex) -> dict[str, str]:
     """front.csv and front.json: the front by rising params, with all metaparameters."""
     rows = [_front_row(trial, record.val_images) for trial in index.front]
@@ -144,19 +151,20 @@ def note(record: StudyRecord, index: TrialIndex, links: Mapping[int, str] | None
     if lines:
         lines = [f"Against canonical {name()}, trained the same way:", "", *lines, ""]
     lines += [
-        FIGURES,
+        FIGURES.format(second=f", over {record.sizes[1].name} `pareto_2.html`" if len(record.sizes) > 1 else ""),
         "",
-        f"| trial | {record.size.name} | {record.metric} | network |",
-        "| ---: | ---: | ---: | :--- |",
+        f"| trial | {' | '.join(size.name for size in record.sizes)} | {record.metric} | network |",
+        f"| ---: |{' ---: |' * len(record.sizes)} ---: | :--- |",
     ]
     for trial in sorted(shown.values(), key=lambda trial: (trial.size, trial.number)):
         network = f"**{published_name(trial.anchor)}**" if trial.anchor else shorthand(trial.metaparameters)
         network += "" if trial.number in front else " (dominated)"
         error = 100 * trial.error(record.val_images)
         score = f"{100 * (trial.accuracy or 0):.1f} ± {error:.1f} %"
-        line = f"| {_linked(trial, links)} | {shown_size(trial.size)}{GAP} | {score}{GAP} | {network} |"
+        sizes = " | ".join(f"{shown_size(size)}{GAP}" for size in trial.sizes)
+        line = f"| {_linked(trial, links)} | {sizes} | {score}{GAP} | {network} |"
         if sum(map(len, lines)) + len(lines) + len(line) > TAG_LENGTH - 40:
-            return "\n".join([*lines, "| ... | | | see front.csv |"])
+            return "\n".join([*lines, f"| ... |{' |' * len(record.sizes)} | see front.csv |"])
         lines.append(line)
     return "\n".join(lines)
 

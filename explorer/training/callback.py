@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from explorer.arch import Architecture
 from explorer.results.record import EARLIER, PLACES
 from explorer.training import checkpoint as checkpoints
 from explorer.training import files
@@ -25,6 +27,9 @@ WITHOUT = {key.removeprefix("data."): value for key, value in EARLIER.items() if
 """Values of keys that the recipe and the data of earlier versions did not have."""
 
 
+InInt8: TypeAlias = Callable[[Architecture, Mapping[str, Tensor]], dict[str, float]]
+
+
 class Recorder(Callback):
     """Restores the checkpoint of `first_epoch`, writes every epoch's numbers, saves a checkpoint at the end.
 
@@ -35,7 +40,13 @@ class Recorder(Callback):
     """
 
     def __init__(
-        self, folder: str, facts: dict[str, Any], first_epoch: int, part: str, metric: Metric | None = None
+        self,
+        folder: str,
+        facts: dict[str, Any],
+        first_epoch: int,
+        part: str,
+        metric: Metric | None = None,
+        in_int8: InInt8 | None = None,
     ) -> None:
         """Of a job.
 
@@ -45,12 +56,15 @@ class Recorder(Callback):
             first_epoch: epochs trained before.
             part: of the data that is evaluated: `val` or `test`.
             metric: measured beside the accuracy.
+            in_int8: measures the trained network in int8. That takes as long as some epochs, so it is called after the
+                job's last one; after the others the value in fp32 stands for it.
         """
         self.folder = Path(folder)
         self.facts = facts
         self.first_epoch = first_epoch
         self.part = part
         self.metric = metric
+        self.in_int8 = in_int8
         self.curve: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -74,9 +88,11 @@ class Recorder(Callback):
         numbers: dict[str, float] = {"epoch": classifier.epoch + 1, **classifier.trained()}
         if classifier.images_evaluated:
             numbers |= classifier.evaluated(self.part)
+            last = trainer.current_epoch + 1 == trainer.max_epochs
             if self.metric is not None:
-                last = trainer.current_epoch + 1 == trainer.max_epochs
                 numbers |= self._measured(self.metric, classifier.answers(), last)
+            if self.in_int8 is not None and trainer.is_global_zero:
+                numbers |= self._int8(classifier, numbers, last)
         numbers["seconds"] = round(time.perf_counter() - self.started, 4)
         self.curve.append(numbers)
         if not trainer.is_global_zero:
@@ -90,6 +106,13 @@ class Recorder(Callback):
         numbers = {name: metric(*answers)}
         error = metric.error(*answers) if last else None
         return numbers | ({} if error is None else {f"{name}_error": error})
+
+    def _int8(self, classifier: Classifier, numbers: dict[str, float], last: bool) -> dict[str, float]:
+        assert self.in_int8 is not None
+        if last:
+            return self.in_int8(classifier.network.architecture, classifier.network.state_dict())
+        name = "acc" if self.metric is None else self.metric.name
+        return {f"{self.part}_int8_{name}": numbers[f"{self.part}_{name}"]}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:

@@ -119,8 +119,10 @@ class Classifier(LightningModule):
                 step += 1
 
     def _step(self, *passes: Tensor) -> None:
+        self.step(self.trainer.optimizers[0], *passes)
+
+    def step(self, optimizer: torch.optim.Optimizer, *passes: Tensor) -> None:
         """One optimizer step on images and labels, images and labels, ..."""
-        optimizer = self.trainer.optimizers[0]
         optimizer.zero_grad()
         for images, labels in zip(passes[::2], passes[1::2], strict=True):
             with self._precision():

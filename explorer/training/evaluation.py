@@ -13,7 +13,7 @@ from explorer.arch import Architecture, architecture, cost
 from explorer.arch.families import metaparameters, named, nearest
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from explorer.data.module import DataModule
     from explorer.training.network import Network
@@ -77,7 +77,9 @@ class Given:
     notes: tuple[str, ...]
 
 
-def evaluate(network: Network, data: DataModule, part: str, advance: Callable[[int], None] = lambda _: None) -> Scores:
+def evaluate(
+    network: nn.Module, data: DataModule, part: str, advance: Callable[[int], None] = lambda _: None
+) -> Scores:
     """Runs the network over every image of a part once, on the GPU if there is one.
 
     Args:
@@ -103,11 +105,11 @@ def evaluate(network: Network, data: DataModule, part: str, advance: Callable[[i
     hit = torch.cat(hits).double()
     (top1, top1_error), (top5, top5_error) = _mean(hit[:, 0]), _mean(hit.sum(1))
     loss, loss_error = _mean(torch.cat(losses))
-    device = device_name(next(network.parameters()).device)
+    device = device_name(next((each.device for each in network.parameters()), torch.device("cpu")))
     return Scores(data.images[part], top1, top5, loss, top1_error, top5_error, loss_error, seconds, device)
 
 
-def answers(network: Network, data: DataModule, part: str) -> Iterator[tuple[Tensor, Tensor]]:
+def answers(network: nn.Module, data: DataModule, part: str) -> Iterator[tuple[Tensor, Tensor]]:
     """What a network says of a part: batches of logits (N, classes) and labels (N,), on the CPU.
 
     Args:

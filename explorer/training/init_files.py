@@ -18,12 +18,13 @@ def from_weights(init: str) -> bool:
     return init not in INITS
 
 
-def init_files(init: str) -> tuple[Path, Path]:
+def init_files(init: str, key: str = "recipe.init") -> tuple[Path, Path]:
     """The file of the weights, and that of the architecture.
 
     Args:
         init: a file with `architecture.json` beside it, or a folder: of a retraining, or of a search's training, of
             which it is the last checkpoint.
+        key: that names it, for messages.
 
     Raises:
         RecipeError: if one of them is not there.
@@ -36,7 +37,7 @@ def init_files(init: str) -> tuple[Path, Path]:
     about = weights.parent / files.ARCHITECTURE
     for file in (weights, about):
         if not file.is_file():
-            raise RecipeError(f"recipe.init={init}: no file {file}")
+            raise RecipeError(f"{key}={init}: no file {file}")
     return weights, about
 
 

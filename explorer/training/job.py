@@ -7,12 +7,13 @@ import logging
 import platform
 import warnings
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer import data as datasets
 from explorer.arch import Architecture, cost
+from explorer.results.metric import INT8
 from explorer.training import files
 from explorer.training import recipe as recipes
 from explorer.training.distributed import together
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from explorer.data.module import DataModule
-    from explorer.training.callback import Recorder
+    from explorer.training.callback import InInt8, Recorder
+    from explorer.training.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Job:
         folder: takes checkpoints and `progress.jsonl`.
         split: `train` (evaluated on val, every epoch) or `trainval` (evaluated on test, after the last epoch alone).
         metric: measured beside the accuracy; see `explorer.training.metric.Metric`.
+        precision: `int8` measures it of the network in int8 as well, after the last epoch.
         devices: number of devices that train together. They share the recipe's batch_size, so that the training is the
             same but for rounding and for the dropout's draws. A worker sets it to what its slot has.
     """
@@ -57,6 +60,7 @@ class Job:
     folder: str
     split: str = "train"
     metric: str = "accuracy"
+    precision: str = "fp32"
     devices: int = 1
 
 
@@ -115,7 +119,9 @@ def train(rank: int, ranks: int, job: Job) -> Result:
     facts: dict[str, Any] = {"architecture": architecture.identity, "recipe": asdict(recipe), "data": job.data}
     facts |= {"split": job.split, "seed": job.seed, "epochs": job.epochs}
     metric = None if job.metric == "accuracy" else Metric(job.metric, data.classes)
-    recorder = Recorder(job.folder, facts, job.first_epoch, "val" if job.split == "train" else "test", metric)
+    part = "val" if job.split == "train" else "test"
+    in_int8 = _in_int8(data, part, metric or Metric(job.metric, data.classes)) if job.precision == INT8 else None
+    recorder = Recorder(job.folder, facts, job.first_epoch, part, metric, in_int8)
     whole_epochs = ranks == 1 and data.whole_epochs
     trainer = _trainer(job, recipe, recorder, 1 if whole_epochs else recipe.accumulate)
     data.arrange(job.split, recipe.batch_size, job.seed, job.first_epoch, trainer.strategy.root_device)
@@ -166,6 +172,12 @@ def weights(folder: str | Path) -> dict[str, Tensor]:
     if not epochs:
         raise CheckpointError(f"{folder}: no checkpoint (epoch_NNNN.safetensors)")
     return load(folder, epochs[-1]).part("model")
+
+
+def _in_int8(data: DataModule, part: str, metric: Metric) -> InInt8:
+    from explorer.training.int8 import measured  # TFLite Micro is an extra
+
+    return partial(measured, data=data, part=part, metric=metric)
 
 
 def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: int) -> Trainer:

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, cost
-from explorer.results.latency import RUNTIMES, Latency, Timed
+from explorer.results.latency import Latency, Timed
 from explorer.training import files
 from explorer.training.memory import check_fits
 
@@ -46,16 +46,20 @@ class Subject:
 
 @dataclass(frozen=True)
 class Ready:
-    """A network in each of RUNTIMES, to be called with the same images."""
+    """A network in each of some runtimes, to be called with the same images."""
 
     subject: Subject
     batch_size: int
     threads: int
-    calls: tuple[Callable[[], object], ...]
+    calls: Mapping[str, Callable[[], object]]
 
 
 def prepare(
-    subjects: Sequence[Subject], threads: int, batch_size: int, done: Callable[[int], None] = lambda _: None
+    subjects: Sequence[Subject],
+    threads: int,
+    batch_size: int,
+    done: Callable[[int], None] = lambda _: None,
+    precision: str = "fp32",
 ) -> list[Ready]:
     """Builds the networks and exports them to ONNX.
 
@@ -64,6 +68,7 @@ def prepare(
         threads: that both runtimes may use.
         batch_size: images of a call.
         done: called with 1 after each network.
+        precision: fp32: torch beside onnxruntime; int8: onnxruntime in fp32 beside onnxruntime in int8.
 
     Raises:
         TooLargeError: if a network does not fit into this machine.
@@ -74,18 +79,18 @@ def prepare(
     ready = []
     with tempfile.TemporaryDirectory() as folder:
         for i, subject in enumerate(subjects):
-            calls = _calls(subject, Path(folder, str(i)), threads, batch_size)
-            ready.append(Ready(subject, batch_size, threads, tuple(calls)))
+            calls = _calls(subject, Path(folder, str(i)), threads, batch_size, precision)
+            ready.append(Ready(subject, batch_size, threads, calls))
             done(1)
     return ready
 
 
 def measure(ready: Sequence[Ready], rounds: int, done: Callable[[int], None] = lambda _: None) -> list[Timed]:
-    """Measures the networks, in fp32.
+    """Measures the networks.
 
-    In each round every network has a turn with torch (eager, channels-last) and one with onnxruntime. The first call of
-    a turn, with cold caches, does not count. Other load on the machine counts; it shows in the 90th percentile rather
-    than in the median.
+    In each round every network has a turn with each runtime: torch (eager, channels-last) and onnxruntime, or
+    onnxruntime in fp32 and in int8. The first call of a turn, with cold caches, does not count. Other load on the
+    machine counts; it shows in the 90th percentile rather than in the median.
 
     Args:
         ready: the networks, all with the same number of threads.
@@ -98,14 +103,14 @@ def measure(ready: Sequence[Ready], rounds: int, done: Callable[[int], None] = l
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     with _threads(ready[0].threads), torch.inference_mode():
-        turns = [(call, _warm(call)) for each in ready for call in each.calls]
+        turns = [(call, _warm(call)) for each in ready for call in each.calls.values()]
         seconds: list[list[float]] = [[] for _ in turns]
         for _ in range(rounds):
             for (call, count), spent in zip(turns, seconds, strict=True):
                 spent.extend(_turn(call, count))
             done(1)
         device = device_name(torch.device("cpu"))
-    count = len(RUNTIMES)
+    count = len(ready[0].calls)
     return [_timed(each, seconds[count * i : count * (i + 1)], device, load) for i, each in enumerate(ready)]
 
 
@@ -115,7 +120,7 @@ def _timed(ready: Ready, seconds: Sequence[Sequence[float]], device: str, load: 
     import numpy as np
 
     latencies = {}
-    for runtime, spent in zip(RUNTIMES, seconds, strict=True):
+    for runtime, spent in zip(ready.calls, seconds, strict=True):
         p10, median, p90 = (round(1000 * float(value), 6) for value in np.percentile(spent, [10, 50, 90]))
         latencies[runtime] = Latency(median, p10, p90, len(spent))
     counted = cost(ready.subject.architecture)
@@ -128,17 +133,20 @@ def _timed(ready: Ready, seconds: Sequence[Sequence[float]], device: str, load: 
         device=device,
         batch_size=ready.batch_size,
         load=round(load, 2),
-        versions={runtime: version(runtime) for runtime in RUNTIMES},
+        versions={runtime: version(runtime.partition("_")[0]) for runtime in ready.calls},
         latencies=latencies,
     )
 
 
-def _calls(subject: Subject, folder: Path, threads: int, batch_size: int) -> list[Callable[[], object]]:
-    """A network in each of RUNTIMES, ready to be called with the same images."""
+def _calls(
+    subject: Subject, folder: Path, threads: int, batch_size: int, precision: str
+) -> dict[str, Callable[[], object]]:
+    """A network in each runtime, ready to be called with the same images."""
     import torch
 
     from explorer.training.export import save
     from explorer.training.network import build, channels_last
+    from explorer.training.onnx_int8 import quantize
 
     network = build(subject.architecture)
     if subject.weights is not None:
@@ -148,7 +156,12 @@ def _calls(subject: Subject, folder: Path, threads: int, batch_size: int) -> lis
     images = torch.randn(batch_size, *subject.architecture.input_shape, generator=torch.Generator().manual_seed(0))
     laid_out = channels_last(images)
     session, feed = _session(folder / files.ONNX, threads), {"images": images.numpy()}
-    return [lambda: network(laid_out), lambda: session.run(["logits"], feed)]
+    in_onnx = {"onnxruntime": lambda: session.run(["logits"], feed)}
+    if precision == "fp32":
+        return {"torch": lambda: network(laid_out), **in_onnx}
+    quantize(folder / files.ONNX, folder / files.ONNX_INT8, images)  # random images give scales that take the same time
+    smaller = _session(folder / files.ONNX_INT8, threads)
+    return {**in_onnx, "onnxruntime_int8": lambda: smaller.run(["logits"], feed)}
 
 
 def _session(path: Path, threads: int) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "polynomial", "constant")
 PRECISIONS = ("32-true", "bf16-mixed")
+AUTO = "auto"
 CLASS_WEIGHTS = ("balanced",)
 INITS = ("he", "xavier", "orthogonal", "torch")
 
@@ -67,7 +68,8 @@ class Recipe:
         class_weights: `balanced` weighs each image by images / (classes * images of its class), so that every class
             counts alike; null: every image does.
         decay_biases: whether weight decay applies to biases.
-        precision: `32-true` or `bf16-mixed`, as Lightning calls them.
+        precision: `32-true` or `bf16-mixed`, as Lightning calls them. A search takes `auto` as well, finds out which is
+            faster before its first trial, and keeps that; see `explorer.training.precision`.
         phases: of the training, in order, their shares adding up to 1; none is one.
     """
 
@@ -181,7 +183,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "label_smoothing": (lambda x: 0 <= x < 1, "within [0, 1)"),
     "optimizer": (lambda word: word in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
     "schedule": (lambda word: word in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
-    "precision": (lambda word: word in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+    "precision": (lambda word: word in (*PRECISIONS, AUTO), f"one of {', '.join((*PRECISIONS, AUTO))}"),
     "class_weights": (lambda word: word in CLASS_WEIGHTS, f"null or one of {', '.join(CLASS_WEIGHTS)}"),
     "init": (
         lambda word: word in INITS or "/" in word or word.endswith((".safetensors", ".npz")),

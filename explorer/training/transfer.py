@@ -29,21 +29,22 @@ Channel: TypeAlias = tuple[Any, ...]
 """Where a channel comes from: the layer that made it, and which of its filters."""
 
 
-def trained_network(init: str) -> Network:
+def trained_network(init: str, key: str = "recipe.init") -> Network:
     """The trained network that `recipe.init` names.
 
     Args:
         init: see `explorer.training.recipe.Recipe`.
+        key: that names it, for messages.
 
     Raises:
         RecipeError: if there is none, or it cannot be read.
     """
-    weights, about = init_files(init)
+    weights, about = init_files(init, key)
     try:
         network = build(Architecture.read(about))
         assign(network, read_weights(weights))
     except (WeightsError, ArchitectureError) as error:
-        raise RecipeError(f"recipe.init={init}: {error}") from None
+        raise RecipeError(f"{key}={init}: {error}") from None
     return network
 
 

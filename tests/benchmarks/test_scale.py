@@ -20,7 +20,7 @@ from explorer.plots import front
 from explorer.plots.markers import MOST
 from explorer.results.budget import Budget
 from explorer.results.pareto import GrowingHypervolume, front_trials, hypervolume
-from explorer.results.record import read_trial
+from explorer.results.reading import read_trial
 from explorer.storage.patient import open_storage
 from explorer.storage.study_store import StudyStore
 from explorer.study.loop import Rows

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 
 from explorer.cli.config import folder
 
-COMMANDS = ("search", "retrain", "compress", "latency", "report", "statistics", "track")
+COMMANDS = ("search", "retrain", "compress", "firmware", "latency", "report", "statistics", "track")
 
 
 def test_every_command_with_a_tracking_server_is_here() -> None:

@@ -46,7 +46,7 @@ def controller(record: StudyRecord, slots: int, folder: Path, name: str = "cuda:
         store=SimpleNamespace(trials={1_000 + i: trial(1_000 + i) for i in range(slots)}),
         budget=SimpleNamespace(n_trials=10_000),
         in_flight=flights,
-        launcher=SimpleNamespace(slots=[f"{name} {i}" for i in range(slots)]),
+        launcher=SimpleNamespace(slots=[f"{name} {i}" for i in range(slots)], freed=frozenset()),
         epochs=16,
     )
 

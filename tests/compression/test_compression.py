@@ -303,6 +303,11 @@ def test_compress_and_decompress_a_study(tmp_path: Path) -> None:
         ("bits=9", "bits is 9, expected 2 to 8"),
         ("preset=mine", "preset is 'mine', expected paper or null"),
         ("seeds=0", "seeds is 0"),
+        ("format=zip", "format is 'zip', expected sqz or tflite"),
+        ("ram=64kB", "ram needs format=tflite: a .sqz file does not run as it is"),
+        ("format=tflite preset=paper", "preset=paper is for format=sqz"),
+        ("format=tflite bits=4", "bits=4 is for format=sqz"),
+        ("format=tflite ram=much", "ram is 'much', expected bytes such as 20kB"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -313,7 +318,7 @@ def test_what_cannot_be_is_refused(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setattr(sys, "argv", ["x", "best", words])
+    monkeypatch.setattr(sys, "argv", ["x", "best", *words.split(" ")])
     with pytest.raises(SystemExit) as ended:
         command("compress", main, bare="trial")
     assert ended.value.code == 2

@@ -96,6 +96,17 @@ def imagenet(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
     return {"dir": str(folder), "side": 32, "crop": 24, "val": 6, "workers": 0}
 
 
+def huggingface(folder: Path, _: pytest.MonkeyPatch) -> dict[str, Any]:
+    import datasets
+
+    random = np.random.default_rng(0)
+    images = [Image.fromarray(random.integers(0, 256, (20 + i % 7, 30, 3), dtype=np.uint8)) for i in range(30)]
+    kinds = datasets.Features({"photo": datasets.Image(), "kind": datasets.ClassLabel(names=["a", "b", "c"])})
+    held = datasets.Dataset.from_dict({"photo": images, "kind": [i % 3 for i in range(30)]}, features=kinds)
+    held.save_to_disk(folder / "saved")
+    return {"dir": str(folder / "saved"), "side": 32, "crop": 24, "cache": str(folder / "kept")}
+
+
 EXAMPLES: dict[str, tuple[Maker, tuple[int, int, int], int, dict[str, int]]] = {
     "digits": (lambda folder, patch: {}, (1, 8, 8), 10, {"train": 1077, "val": 360, "test": 360}),
     "fashion_mnist": (fashion_mnist, (1, 28, 28), 10, {"train": 150, "val": 50, "test": 50}),
@@ -103,6 +114,7 @@ EXAMPLES: dict[str, tuple[Maker, tuple[int, int, int], int, dict[str, int]]] = {
     "cifar100": (cifar(100), (3, 32, 32), 100, {"train": 200, "val": 200, "test": 400}),
     "image_folder": (image_folder, (3, 24, 24), 3, {"train": 18, "val": 6, "test": 6}),
     "arrays": (arrays, (3, 9, 11), 3, {"train": 54, "val": 18, "test": 18}),
+    "huggingface": (huggingface, (3, 24, 24), 3, {"train": 18, "val": 6, "test": 6}),
     "imagenet": (imagenet, (3, 24, 24), 3, {"train": 18, "val": 6, "test": 6}),
 }
 
@@ -252,7 +264,7 @@ def test_absent_data_is_said_in_one_line(name: str, exists: bool, tmp_path: Path
     folder = tmp_path / "nothing"
     if exists:
         (folder / "train" / "cats").mkdir(parents=True)
-    options = {} if name in ("image_folder", "imagenet", "arrays") else {"download": False}
+    options = {} if name in ("image_folder", "imagenet", "arrays", "huggingface") else {"download": False}
     place = {"train": str(folder / "x.npz")} if name == "arrays" else {"dir": str(folder)}
     with pytest.raises(DataError, match="put ") as caught:
         load({"name": name, **place, **options})

@@ -16,7 +16,7 @@ import pytest
 from explorer import launchers
 from explorer.data.files import DataError
 from explorer.launchers import Launcher, jobs
-from explorer.storage.study_store import load
+from explorer.storage.stored import load
 from explorer.training.job import weights
 from explorer.training.worker import data_facts, train
 from tests.support.launched import CONFIGS, MARK, died, ended, job, marked, need, start, wait_for

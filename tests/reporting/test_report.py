@@ -305,12 +305,12 @@ def test_two_studies_that_were_trained_differently_say_so() -> None:
 def test_compressed_networks_have_their_section(tmp_path: Path) -> None:
     from explorer.report import subject as subject_of
     from explorer.results.compressed import Compressed
-    from explorer.samplers.shadow import DIRECTIONS
+    from explorer.samplers.shadow import directions
     from explorer.storage.patient import open_storage
 
     record, url = finished_study(12), f"sqlite:///{tmp_path}/study.db"
     storage = open_storage(url, create=True)
-    number = storage.create_new_study(list(DIRECTIONS), record.name)
+    number = storage.create_new_study(directions(1), record.name)
     assert subject_of(record, url).more == ()
     one = record.trials[3]
     small = (one.bytes // 10, one.bytes // 11)

@@ -7,7 +7,8 @@ from explorer.results.archive import ParetoArchive, Point
 from explorer.results.pareto import pareto_front
 
 # Few values, so that points are equal or share a size or an accuracy.
-POINTS = st.lists(st.tuples(st.integers(1, 6).map(float), st.integers(0, 5).map(float)), max_size=30)
+SIZES, ACCURACIES = st.integers(1, 6).map(float), st.integers(0, 5).map(float)
+POINTS = st.one_of(st.lists(st.tuples(*[SIZES] * count, ACCURACIES), max_size=30) for count in (1, 2))
 
 
 @given(POINTS)

@@ -15,24 +15,29 @@ from explorer.results import pareto
 from tests.support.sample import study, trial
 
 # Few distinct values, so that ties and duplicates are common; and any values.
-COARSE = st.tuples(st.integers(1, 6).map(float), st.integers(0, 4).map(lambda n: n / 4))
+SIZE, ACCURACY = st.integers(1, 6).map(float), st.integers(0, 4).map(lambda n: n / 4)
+COARSE = st.tuples(SIZE, ACCURACY)
 FINE = st.tuples(st.floats(1, 1e7), st.floats(0, 1))
 POINTS = st.lists(COARSE, max_size=12) | st.lists(FINE, max_size=30)
+IN_SPACE = st.lists(st.tuples(SIZE, SIZE, ACCURACY), max_size=12) | st.lists(
+    st.tuples(st.floats(1, 1e7), st.floats(1, 1e9), st.floats(0, 1)), max_size=30
+)
 REFERENCES = st.tuples(st.floats(2, 1e8), st.floats(-0.5, 0.9))
 
 
 def dominates(one: pareto.Point, other: pareto.Point) -> bool:
-    return one != other and one[0] <= other[0] and one[1] >= other[1]
+    sizes = zip(one[:-1], other[:-1], strict=True)
+    return one != other and all(own <= its for own, its in sizes) and one[-1] >= other[-1]
 
 
-@given(POINTS)
+@given(POINTS | IN_SPACE)
 def test_front_is_what_nothing_dominates(points: list[pareto.Point]) -> None:
     expected = [
         i
         for i, point in enumerate(points)
         if not any(dominates(other, point) for other in points) and point not in points[:i]
     ]
-    assert pareto.pareto_front(points) == sorted(expected, key=lambda i: points[i][0])
+    assert pareto.pareto_front(points) == sorted(expected, key=lambda i: points[i])
 
 
 @given(POINTS, REFERENCES)
@@ -53,6 +58,29 @@ def test_hypervolume_is_moocores(points: list[pareto.Point], reference: pareto.P
     losses = np.array([(log10(size), -accuracy) for size, accuracy in points])
     expected = moocore.hypervolume(losses, ref=(log10(reference[0]), -reference[1]))
     assert pareto.hypervolume(points, reference) == pytest.approx(float(expected), abs=1e-9)
+
+
+@given(IN_SPACE, st.tuples(st.floats(2, 1e8), st.floats(2, 1e8), st.floats(-0.5, 0.9)))
+def test_of_two_sizes_it_is_the_volume_of_the_union_of_boxes(points: list[pareto.Point], corner: pareto.Point) -> None:
+    inside = [each for each in points if each[0] < corner[0] and each[1] < corner[1] and each[2] > corner[2]]
+    cuts = [sorted({log10(each[axis]) for each in inside} | {log10(corner[axis])}) for axis in (0, 1)]
+    volume = 0.0
+    for left, right in pairwise(cuts[0]):
+        for near, far in pairwise(cuts[1]):
+            within = [each[2] for each in inside if log10(each[0]) <= left and log10(each[1]) <= near]
+            volume += (right - left) * (far - near) * (max(within, default=corner[2]) - corner[2])
+    assert pareto.hypervolume(points, corner) == pytest.approx(volume, abs=1e-9)
+    assert pareto.GrowingHypervolume(corner).volume == 0
+    history = list(pareto.hypervolume_history(points, corner))
+    assert history[-1:] == pytest.approx([volume] * bool(points), abs=1e-9)
+
+
+@given(st.lists(FINE, min_size=1, max_size=20))
+def test_the_same_size_twice_is_that_size(points: list[pareto.Point]) -> None:
+    twice = [(size, size, accuracy) for size, accuracy in points]
+    assert pareto.pareto_front(twice) == pareto.pareto_front(points)
+    assert pareto.knee(twice) == pareto.knee(points)
+    assert pareto.non_dominated_ranks(twice) == pareto.non_dominated_ranks(points)
 
 
 def test_hypervolume_in_decades() -> None:

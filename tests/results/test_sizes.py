@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
-from explorer.arch.size import SIZES, SizeError
+from explorer.arch.size import SIZES, SizeError, parse_all
 from explorer.cli.terminal import front_table, plot
-from explorer.plots import front
+from explorer.plots import front, parallel
 from explorer.reporting.baseline import best_trade_offs
+from explorer.reporting.commands import commands
 from explorer.results.pareto import front_trials, pareto_front, reference_point
 from explorer.results.record import StudyRecord
 from explorer.results.selection import find
@@ -38,6 +40,45 @@ def test_the_front_is_over_that_size(name: str) -> None:
         assert ("parameters" in one.words()) is (name == "params")
 
 
+def test_of_two_sizes_both_count() -> None:
+    seen = STUDY.by_size(["params", "macs"])
+    assert seen.size_name == "params, macs"
+    points = [(float(trial.params), float(trial.macs), trial.accuracy or 0.0) for trial in seen.finished]
+    members = front_trials(seen)
+    assert members == [seen.finished[i] for i in pareto_front(points)]
+    for name in ("params", "macs"):
+        assert {trial.number for trial in front_trials(STUDY.by_size(name))} <= {trial.number for trial in members}
+    best = find(seen, "best")
+    assert best.accuracy == max(trial.accuracy or 0.0 for trial in seen.finished)
+    near = [trial for trial in members if (trial.accuracy or 0.0) >= (best.accuracy or 0.0) - 0.02]
+    assert find(seen, "smallest", 0.02).number in {trial.number for trial in near}
+    assert find(seen, "knee") in members
+    assert {"params", "macs"} <= {str(column.header) for column in front_table(seen).columns}
+    for axis, size in enumerate(seen.sizes):
+        drawn = front.info(seen, axis=axis)
+        assert {marker.trial for marker in drawn.front} == {trial.number for trial in members}
+        assert {marker.x for marker in drawn.markers} <= {trial.sizes[axis] for trial in seen.trials}
+        assert f"{size.name}, log scale" in plot(seen, axis=axis)
+    assert {"params", "macs"} <= {axis.name for axis in parallel.info(seen).axes}
+    assert all("params" in one.words() or "parameters" in one.words() for one in best_trade_offs(seen))
+    assert all(" the macs" in one.words() for one in best_trade_offs(seen))
+    again = commands(seen, "study=x", {}, {})
+    assert any("'size=[params,macs]'" in command for _, command in again.steps)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("params, macs, ram", "size has 3 parts, expected 2 at most, such as size=[params,macs]"),
+        (["macs", "macs"], "size names 'macs' twice, expected one size, or two different ones"),
+        ("[params,]", "size is '', expected params"),
+    ],
+)
+def test_sizes_that_are_none(given: object, why: str) -> None:
+    with pytest.raises(SizeError, match=re.escape(why)):
+        parse_all(given)
+
+
 def test_fronts_of_different_sizes_differ() -> None:
     numbers = {name: [trial.number for trial in front_trials(STUDY.by_size(name))] for name in SIZES}
     assert numbers["params"] == numbers["bytes"]
@@ -59,7 +100,7 @@ def test_a_size_that_every_network_shares_is_refused() -> None:
     networks = [space.architecture(space.sample(random.Random(i)), (1, 8, 8), 10) for i in range(5)]
     assert len({network.identity for network in networks}) > 1
     message = "space stem: size=activations: is .* for every network, so there is nothing to trade for accuracy"
-    by_activations = StudyRecord("s", {"size": "activations"}, {}).size
+    by_activations = StudyRecord("s", {"size": "activations"}, {}).sizes
     with pytest.raises(SpaceError, match=message):
-        space.check((1, 8, 8), 10, size=by_activations)
-    space.check((1, 8, 8), 10, size=STUDY.size)
+        space.check((1, 8, 8), 10, sizes=by_activations)
+    space.check((1, 8, 8), 10, sizes=STUDY.sizes)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from explorer.results.record import TrialRecord
-from explorer.storage import study_store
+from explorer.storage import stored
 from explorer.storage.patient import StudyError
 from explorer.tracking.client import connect
 from tests.support.mlflow_server import free_port
@@ -62,7 +62,7 @@ def locked_sqlite(folder: Path) -> Iterator[Database]:
 def finished(url: str) -> list[TrialRecord]:
     """Trials that are told."""
     try:
-        return [trial for trial in study_store.load(url, "small").trials if trial.state == "COMPLETE"]
+        return [trial for trial in stored.load(url, "small").trials if trial.state == "COMPLETE"]
     except StudyError:  # not made yet
         return []
 
@@ -110,7 +110,7 @@ def test_half_a_minute_without_database_and_tracker(database: Any, empty: bool, 
             study.give_back()
             assert search.wait(300) == 0, log.read_text()
             runs = mlflow_runs(address)
-        trials = study_store.load(study.url, "small").trials
+        trials = stored.load(study.url, "small").trials
         again = run(tmp_path, *words[1:])
     assert [trial.state for trial in trials] == ["COMPLETE"] * TRIALS
     assert [len(trial.curves[0]) for trial in trials] == [EPOCHS] * TRIALS

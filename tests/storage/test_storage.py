@@ -11,7 +11,7 @@ import optuna
 import pytest
 import sqlalchemy
 
-from explorer.storage import patient, study_store
+from explorer.storage import patient, stored
 from explorer.storage.patient import StudyError, open_storage
 from explorer.storage.study_store import StudyStore
 from tests.support.mlflow_server import free_port
@@ -60,8 +60,8 @@ def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path, lock: sqlite3.Connec
     own.finish(trial.number, "COMPLETE")
     own.flush()
     release.join()
-    (stored,) = study_store.load(url, "study").trials
-    assert (stored.number, stored.state, stored.accuracy) == (0, "COMPLETE", 0.5)
+    (trial,) = stored.load(url, "study").trials
+    assert (trial.number, trial.state, trial.accuracy) == (0, "COMPLETE", 0.5)
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_patience_ends_with_one_line_and_then_holds_nothing_up(
     assert time.monotonic() - began < 1.9
     lock.execute("COMMIT")
     own.flush()
-    assert [trial.number for trial in study_store.load(f"sqlite:///{tmp_path}/study.db", "study").trials] == [0]
+    assert [trial.number for trial in stored.load(f"sqlite:///{tmp_path}/study.db", "study").trials] == [0]
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
         once("set_trial_state_values")
         own.finish(number, "COMPLETE")
         own.flush()
-    assert [trial.state for trial in study_store.load(url, "twice").trials] == ["COMPLETE", "COMPLETE"]
+    assert [trial.state for trial in stored.load(url, "twice").trials] == ["COMPLETE", "COMPLETE"]
 
 
 WRITES = ("create_new_trial", "set_trial_user_attr", "set_trial_state_values")
@@ -156,7 +156,7 @@ def test_what_ctrl_c_interrupts_is_written_at_the_end(
     with pytest.raises(KeyboardInterrupt):
         own.flush()
     own.release()
-    read = study_store.load(url, "study").trials
+    read = stored.load(url, "study").trials
     assert [(trial.number, trial.state, trial.accuracy, trial.device) for trial in read] == [
         (0, "COMPLETE", 0.5, "cpu"),
         (1, "COMPLETE", 0.5, "cpu"),
@@ -216,5 +216,5 @@ def test_keys_that_an_earlier_study_lacks_count_as_what_they_were() -> None:
     facts = {"fingerprint": "x"}
     now = {"name": "image_folder", "dir": "b", "cache": "pictures", "unreadable": "stop", "draft": False}
     check_config("s", stored, {"data": now}, facts)
-    with pytest.raises(StudyError, match=r"data\.draft was False, now True; give the search another name"):
+    with pytest.raises(StudyError, match=r"data\.draft was False, now True; a study keeps .* with study=NAME"):
         check_config("s", stored, {"data": now | {"draft": True}}, facts)

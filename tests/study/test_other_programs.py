@@ -14,7 +14,7 @@ import optuna
 import pytest
 
 from explorer.samplers.distributions import distributions
-from explorer.storage import study_store
+from explorer.storage import stored, study_store
 from explorer.storage.patient import StudyError, open_storage
 from tests.support.made import Made, loaded
 
@@ -97,7 +97,7 @@ def test_a_point_taken_over_in_the_moment_of_a_crash_goes_on(search: Made, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(study_store.RDBStorage, "set_trial_state_values", crash)
+        patch.setattr(optuna.storages.RDBStorage, "set_trial_state_values", crash)
         with pytest.raises(KeyboardInterrupt):
             search()
     assert loaded(search.folder).trials[3].state == "RUNNING"
@@ -188,7 +188,8 @@ def test_a_database_that_cannot_be_written_is_read_and_says_so(search: Made, mon
     file = search.folder / "study.db"
     if os.geteuid() == 0:  # root may write what is read-only
         create = study_store.open_storage
-        monkeypatch.setattr(study_store, "open_storage", lambda url, create_=False, **more: _read_only(create(url)))
+        for module in (stored, study_store):
+            monkeypatch.setattr(module, "open_storage", lambda url, create_=False, **more: _read_only(create(url)))
     else:
         file.chmod(0o400)
     assert len(loaded(search.folder).trials) == 3

@@ -17,13 +17,14 @@ from explorer.space.parameter import Parameter
 from explorer.study.loop import Loop
 from explorer.study.stopping import RULES, Asha, NoStopping, ParetoStopping, RankStopping, StoppingError, make
 
-POINTS = st.lists(
-    st.tuples(st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)), min_size=1, max_size=25
-)
+SIZE, ACCURACY = st.integers(1, 12).map(float), st.integers(0, 12).map(lambda a: a / 12)
+POINTS = st.lists(st.tuples(SIZE, ACCURACY), min_size=1, max_size=25)
+IN_SPACE = st.lists(st.tuples(SIZE, SIZE, ACCURACY), min_size=1, max_size=25)
 
 
 def dominates(one: Point, other: Point) -> bool:
-    return one[0] <= other[0] and one[1] >= other[1] and one != other
+    sizes = zip(one[:-1], other[:-1], strict=True)
+    return all(own <= its for own, its in sizes) and one[-1] >= other[-1] and one != other
 
 
 def peeled(points: Sequence[Point]) -> list[int]:
@@ -37,7 +38,7 @@ def peeled(points: Sequence[Point]) -> list[int]:
     return found
 
 
-@given(POINTS)
+@given(POINTS | IN_SPACE)
 def test_ranks_are_those_of_taking_fronts_away(points: list[Point]) -> None:
     assert non_dominated_ranks(points) == peeled(points)
 
@@ -159,35 +160,44 @@ def loop(rule: Any = None, lag: int | None = None, epochs: int = 8) -> Loop:
     return Loop(Proposer(domain, {"name": "random"}, 0, lag), rule or RankStopping(rung=2, few=1), epochs)
 
 
+def test_a_network_smaller_in_one_of_two_sizes_is_no_rival() -> None:
+    rows = [(10.0, 500.0, 0.6 + 0.01 * n, 0.8 + 0.01 * n) for n in range(10)]
+    for rule in (ParetoStopping(), RankStopping(few=1)):
+        others = [(first, second, reached) for first, second, reached, _ in rows]
+        assert rule.goes_on((20.0, 100.0, 0.1), others, rows)
+        assert not rule.goes_on((20.0, 600.0, 0.1), others, rows)
+    assert not Asha(few=1).goes_on((20.0, 100.0, 0.1), [row[:3] for row in rows], rows)
+
+
 def test_what_is_spared_is_never_stopped() -> None:
     own = loop()
-    own.add(0, None, 10.0, (), spared=True)
-    own.add(1, Proposal({"x": 1}, uniform=True), 20.0, ())
-    own.add(2, Proposal({"x": 2}), 30.0, ())
+    own.add(0, None, (10.0,), (), spared=True)
+    own.add(1, Proposal({"x": 1}, uniform=True), (20.0,), ())
+    own.add(2, Proposal({"x": 2}), (30.0,), ())
     for number in range(3, 9):
-        own.add(number, Proposal({"x": number}), 1.0, (0.9, 0.9))
-    assert own.settle(0, 10.0, (0.1, 0.1)) == "RUNNING"
-    assert own.settle(1, 20.0, (0.1, 0.1)) == "RUNNING"
-    assert own.settle(2, 30.0, (0.1, 0.1)) == "PRUNED"
-    assert own.settle(1, 20.0, (0.1,) * 8) == "COMPLETE"
+        own.add(number, Proposal({"x": number}), (1.0,), (0.9, 0.9))
+    assert own.settle(0, (10.0,), (0.1, 0.1)) == "RUNNING"
+    assert own.settle(1, (20.0,), (0.1, 0.1)) == "RUNNING"
+    assert own.settle(2, (30.0,), (0.1, 0.1)) == "PRUNED"
+    assert own.settle(1, (20.0,), (0.1,) * 8) == "COMPLETE"
 
 
 def test_with_a_lag_only_what_ended_long_before_has_a_say() -> None:
     own = loop(lag=2)
-    own.add(0, Proposal({"x": 1}), 1.0, (0.9, 0.9))
-    own.add(1, Proposal({"x": 2}), 1.0, (0.9, 0.9))
-    own.add(2, Proposal({"x": 3}), 9.0, ())
+    own.add(0, Proposal({"x": 1}), (1.0,), (0.9, 0.9))
+    own.add(1, Proposal({"x": 2}), (1.0,), (0.9, 0.9))
+    own.add(2, Proposal({"x": 3}), (9.0,), ())
     # Trial 1 does not count for trial 2, however early it is known: 0 alone does.
-    assert own.settle(2, 9.0, (0.1, 0.1)) == loop_without(1)
+    assert own.settle(2, (9.0,), (0.1, 0.1)) == loop_without(1)
 
 
 def loop_without(number: int) -> str:
     own = loop()
     for other, size in ((0, 1.0), (1, 1.0)):
         if other != number:
-            own.add(other, Proposal({"x": other}), size, (0.9, 0.9))
-    own.add(2, Proposal({"x": 3}), 9.0, ())
-    return own.settle(2, 9.0, (0.1, 0.1))
+            own.add(other, Proposal({"x": other}), (size,), (0.9, 0.9))
+    own.add(2, Proposal({"x": 3}), (9.0,), ())
+    return own.settle(2, (9.0,), (0.1, 0.1))
 
 
 def test_every_rule_has_a_config_file_and_the_other_way_round() -> None:
@@ -222,7 +232,7 @@ def test_front_members_are_kept_and_epochs_are_saved() -> None:
         size = 10 ** rng.uniform(3, 6)
         final = 0.5 + 0.08 * (size**0.1 - 1) - abs(rng.gauss(0, 0.1))
         points.append((size, final))
-        own.add(number, Proposal({"x": number}), size, ())
+        own.add(number, Proposal({"x": number}), (size,), ())
         curve: list[float] = []
         state = "RUNNING"
         while state == "RUNNING":
@@ -230,7 +240,7 @@ def test_front_members_are_kept_and_epochs_are_saved() -> None:
             curve += [final - 0.3 / epoch + rng.gauss(0, 0.01) for epoch in range(len(curve) + 1, rung)] + [
                 final - (0.3 / rung if rung < 16 else 0) + rng.gauss(0, 0.01) * (rung < 16)
             ]
-            state = own.settle(number, size, curve)
+            state = own.settle(number, (size,), curve)
         spent += len(curve)
         if state == "COMPLETE":
             complete.append(number)

@@ -11,7 +11,7 @@ from explorer.cli.config import load_space
 from explorer.results.budget import Budget
 from explorer.results.record import StudyRecord
 from explorer.samplers import Proposer
-from explorer.storage import study_store
+from explorer.storage import stored
 from explorer.storage.study_store import StudyStore
 from explorer.study.controller import Controller
 from explorer.study.stopping import NoStopping
@@ -25,6 +25,7 @@ class Here:
     """A launcher of one slot that runs everything at once, in this process; `training` stands for training."""
 
     slots = ("here",)
+    freed: frozenset[int] = frozenset()
 
     def __init__(self, training: Callable[[dict[str, Any]], None] = lambda asked: None) -> None:
         self.training = training
@@ -73,4 +74,4 @@ class Made:
 
 
 def loaded(folder: Path) -> StudyRecord:
-    return study_store.load(f"sqlite:///{folder}/study.db", "small")
+    return stored.load(f"sqlite:///{folder}/study.db", "small")

@@ -43,10 +43,10 @@ def search(folder: Path, *words: str, code: int = 0) -> str:
     return run(folder, "explorer.search", *SHORT, *words, code=code)
 
 
-def study(folder: Path) -> StudyRecord:
-    from explorer.storage import study_store  # here, as every run of pytest imports this module
+def study(folder: Path, name: str = "small") -> StudyRecord:
+    from explorer.storage import stored  # here, as every run of pytest imports this module
 
-    return study_store.load(f"sqlite:///{folder}/study.db", "small")
+    return stored.load(f"sqlite:///{folder}/study.db", name)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 180) -> None:

@@ -6,7 +6,8 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal
-from explorer.storage.study_store import StudyStore, load
+from explorer.storage.stored import load
+from explorer.storage.study_store import StudyStore
 from tests.support.sample import SEARCH
 
 

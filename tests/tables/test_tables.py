@@ -10,7 +10,7 @@ import pytest
 
 import explorer
 from explorer.arch import cost
-from explorer.storage import study_store
+from explorer.storage import stored
 from explorer.tables import CURVES, HERE, TableError, load, save
 from tests.support.processes import run
 
@@ -80,7 +80,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     words += ["sampler=random", "stopping=none", "uniform=0", "epochs=2"]
     run(tmp_path, *words, "study=one")
     run(tmp_path, *words, "study=last", "seed=1", "seeds=2")
-    one, last = (study_store.load(f"sqlite:///{tmp_path}/study.db", name) for name in ("one", "last"))
+    one, last = (stored.load(f"sqlite:///{tmp_path}/study.db", name) for name in ("one", "last"))
     more = replace(last, name="more", trials=last.trials[:2])
     other = replace(one, name="other", config=one.config | {"recipe": one.config["recipe"] | {"lr": 1.0}})
     path = tmp_path / "small.parquet"

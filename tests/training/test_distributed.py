@@ -20,7 +20,7 @@ from explorer.arch.families.fire import fire
 from explorer.data import DataError, load
 from explorer.launchers import LauncherError
 from explorer.launchers.local import LocalLauncher
-from explorer.storage import study_store
+from explorer.storage import stored
 from explorer.training.distributed import RankDied, together
 from explorer.training.job import Job, Result, run, weights
 from explorer.training.job import train as train_rank
@@ -255,7 +255,7 @@ def test_the_imagenet_run_on_a_small_folder(imagenet: Path) -> None:
     done = warm.command("explorer.search", *words, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    (trial,) = study_store.load(f"sqlite:///{folder}/study.db", "imagenet_squeezenet").trials
+    (trial,) = stored.load(f"sqlite:///{folder}/study.db", "imagenet_squeezenet").trials
     assert (trial.anchor, trial.state) == ("squeezenet_v1_0", "COMPLETE")
     assert trial.device.startswith("2 x cpu")
     # 17 images are 3 batches of 5 or 6, which are 2 steps of an epoch; the rate falls linearly over 4.

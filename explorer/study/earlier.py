@@ -1,0 +1,64 @@
+"""A search that starts from another study's trials.
+
+Where recipe and data are the same, networks that were trained there are taken over as they are. Where they differ, the
+points of its front are trained first: what was good there is a fair guess here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from explorer.arch import Architecture
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord, TrialRecord
+from explorer.samplers.distributions import distributions
+from explorer.space import DesignSpace
+from explorer.storage.patient import StudyError
+from explorer.storage.same_study import check_config, check_data
+from explorer.storage.study_store import StudyStore
+from explorer.study.proposed import Proposed
+
+
+def start_from(other: StudyRecord, store: StudyStore, space: DesignSpace) -> tuple[str, list[Proposed]]:
+    """Takes over what another study has trained alike, or proposes its front.
+
+    Doing it again takes over only what is new there.
+
+    Args:
+        other: the other study.
+        store: the study that starts.
+        space: of the study that starts.
+
+    Returns:
+        What was done, in words, and the networks that are to be trained first.
+    """
+    known = {trial.identity for trial in store.record.trials}
+    try:
+        _check(other, store.record.config, store.record.facts)
+    except StudyError as error:
+        why = str(error).partition(";")[0]
+        proposed = [
+            Proposed(trial.metaparameters, Architecture.from_json(trial.architecture))
+            for trial in _inside(front_trials(other), space)
+            if trial.metaparameters and trial.identity not in known
+        ]
+        return f"{why}: {len(proposed)} points of its front are trained first", proposed
+    new = [trial for trial in _inside(other.trials, space) if trial.identity not in known]
+    for trial in new:
+        store.adopt(trial, distributions(space, trial.metaparameters), f"{other.name} {trial.number}")
+    return f"{len(new)} trials are those of study {other.name}, trained there", []
+
+
+def _check(other: StudyRecord, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    size = other.config.get("size", "params")  # what is minimised has no part in a training
+    check_config(other.name, other.config, {**config, "size": size}, other.facts)
+    check_data(other.name, other.facts, facts)
+
+
+def _inside(trials: Iterable[TrialRecord], space: DesignSpace) -> Iterator[TrialRecord]:
+    """Trials with a result that this study could have made."""
+    for trial in trials:
+        drawn = space.contains(trial.metaparameters) and space.over_limit(trial) is None
+        if trial.accuracy is not None and (trial.anchor in space.anchors or (drawn and not trial.anchor)):
+            yield trial
