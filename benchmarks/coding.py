@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from explorer.arch import architecture
-from explorer.compression.codec import coding, container
+from explorer.compression.codec import coding, container, header
 from explorer.compression.codec.coded import CodedTensor, Codes
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     network = architecture("squeezenet_v1_0", (3, 227, 227), 1000, {"conv10_padding": 1})
     given = np.load(file)
     tensors: dict[str, container.Tensor] = {}
-    for name in container.tensor_shapes(network):
+    for name in header.tensor_shapes(network):
         layer, _, kind = name.rpartition(".")
         array = given[f"{layer.replace('.', '/').replace('squeeze', 'squeeze1x1')}.{kind}"]
         tensors[name] = CodedTensor.of(array) if kind == "weight" else array

@@ -106,9 +106,9 @@ def test_a_space_of_smaller_networks_is_no_worse_at_equal_size() -> None:
     """Both have the same error at each size; one has more small networks."""
     rng = np.random.default_rng(2)
     one, other = 10 ** rng.triangular(3, 3.2, 6, 400), 10 ** rng.triangular(3, 5.8, 6, 400)
-    errors = [0.6 - 0.09 * np.log10(sizes) + rng.normal(0, 0.005, 400) for sizes in (one, other)]
-    assert distribution.difference(*errors).value > 0.05
-    found = distribution.difference(*errors, distribution.shared(one, other))
+    its, others = (0.6 - 0.09 * np.log10(sizes) + rng.normal(0, 0.005, 400) for sizes in (one, other))
+    assert distribution.difference(its, others).value > 0.05
+    found = distribution.difference(its, others, distribution.shared(one, other))
     assert abs(found.value) < 0.01
 
 

@@ -37,7 +37,7 @@ def tensors(network: Architecture, seed: int = 0, levels: int = 5) -> dict[str, 
     """Weights with a codebook or on a grid, the rest as it is."""
     draw = np.random.default_rng(seed)
     found: dict[str, container.Tensor] = {}
-    for number, (name, shape) in enumerate(container.tensor_shapes(network).items()):
+    for number, (name, shape) in enumerate(header.tensor_shapes(network).items()):
         values = draw.normal(size=shape).astype(np.float32)
         if len(shape) < 2:
             found[name] = values
@@ -79,7 +79,7 @@ def test_shapes_are_those_of_the_torch_module(name: str) -> None:
     network = architecture(name, (3, 227, 227), 10)
     state = build(network).state_dict()
     expected = {key: tuple(value.shape) for key, value in state.items() if not key.endswith("num_batches_tracked")}
-    assert container.tensor_shapes(network) == expected
+    assert header.tensor_shapes(network) == expected
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_any_weights_and_any_code_length_come_back(seed: int, levels: int) -> No
     given_ = tensors(SMALL, seed, levels)
     network, found = container.unpack(container.pack(SMALL, given_))
     assert network == SMALL
-    assert list(found) == list(container.tensor_shapes(network))
+    assert list(found) == list(header.tensor_shapes(network))
     for name, tensor in found.items():
         one, other = container.dense(tensor), container.dense(given_[name])
         np.testing.assert_array_equal(one.view(np.uint32), other.view(np.uint32))
@@ -131,7 +131,7 @@ def test_a_flipped_byte_with_a_good_checksum_is_refused_or_decodes(place: int, c
         network, found = container.unpack(signed(bytes(content)))
     except CompressionError:
         return
-    assert {name: tensor.shape for name, tensor in found.items()} == container.tensor_shapes(network)
+    assert {name: tensor.shape for name, tensor in found.items()} == header.tensor_shapes(network)
 
 
 def test_longer_than_it_says_is_refused() -> None:
@@ -147,7 +147,7 @@ def test_another_version_is_refused() -> None:
 
 def test_terabytes_are_refused_before_they_are_allocated() -> None:
     huge = architecture("squeezenet_v1_0", (2**20, 64, 64), 2**20)
-    entries = {name: header.Entry(levels=0) for name in container.tensor_shapes(huge)}
+    entries = {name: header.Entry(levels=0) for name in header.tensor_shapes(huge)}
     data = json.loads(zlib.decompress(header.pack(huge, entries)))
     with pytest.raises(CompressionError, match="numbers, at most"):
         container.unpack(forged(lambda _: data))
@@ -155,7 +155,7 @@ def test_terabytes_are_refused_before_they_are_allocated() -> None:
 
 def test_more_than_the_bytes_can_hold_is_refused() -> None:
     large = architecture("squeezenet_v1_0", (3, 227, 227), 100_000)
-    entries = {name: header.Entry(levels=0) for name in container.tensor_shapes(large)}
+    entries = {name: header.Entry(levels=0) for name in header.tensor_shapes(large)}
     data = json.loads(zlib.decompress(header.pack(large, entries)))
     with pytest.raises(CompressionError, match="too many for"):
         container.unpack(forged(lambda _: data))
@@ -191,7 +191,7 @@ def test_a_forged_header_is_refused(change: object) -> None:
 def test_what_is_not_the_networks_is_not_written() -> None:
     given_ = tensors(SMALL)
     name = "conv1.bias"
-    shape = container.tensor_shapes(SMALL)[name]
+    shape = header.tensor_shapes(SMALL)[name]
     for wrong in (np.zeros(3, np.float32), np.zeros(shape), np.full(shape, np.nan, np.float32)):
         with pytest.raises(CompressionError, match=name):
             container.pack(SMALL, given_ | {name: wrong})  # type: ignore[dict-item]
@@ -215,7 +215,7 @@ def test_the_authors_weights_lossless_within_515_000_bytes() -> None:
     network = architecture("squeezenet_v1_0", (3, 227, 227), 1000, {"conv10_padding": 1})
     arrays = np.load(SHARED)
     given_: dict[str, container.Tensor] = {}
-    for name in container.tensor_shapes(network):
+    for name in header.tensor_shapes(network):
         layer, _, kind = name.rpartition(".")
         array = arrays[f"{layer.replace('.', '/').replace('squeeze', 'squeeze1x1')}.{kind}"]
         given_[name] = CodedTensor.of(array) if kind == "weight" else array

@@ -16,6 +16,7 @@ from explorer.compression.propagate import propagate
 from explorer.compression.quantize import quantize
 from explorer.compression.rate import Rate
 from explorer.data import load
+from explorer.data.files import FilesDataModule
 from explorer.training.network import build
 from explorer.training.weights import load as load_weights
 
@@ -275,6 +276,7 @@ def test_biases_are_codes_too():
 def test_squeezenet_on_real_images(reference, tmp_path):
     """With so few images, and so coarse: benchmarks/lossy.py says what it really gives."""
     data = load({"name": "image_folder", "dir": str(reference / "imagenet_samples"), "workers": 0, "val": 0, "test": 0})
+    assert isinstance(data, FilesDataModule)
     files = sorted(file for file, _ in data.parts["train"])[::12]
     images = torch.stack([data.preparation.image(file, None) for file in files])
     network_of = architecture("squeezenet_v1_0", (3, 227, 227), 1000, {"conv10_padding": 1})

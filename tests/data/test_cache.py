@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -175,7 +176,7 @@ def test_a_full_disk_leaves_nothing(files: list[str], monkeypatch: pytest.Monkey
 def test_what_was_done_before_an_end_is_kept(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     made, decode = opened(files)
     monkeypatch.setattr(cache, "KEEP", 0.0)
-    monkeypatch.setattr(cache.joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
 
     def until(file: str) -> Frame:
         if len(decode.decoded) == 5:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from explorer.data import DataError, load
+from explorer.data.files import FilesDataModule
 from explorer.data.module import DataModule
 from tests.support.processes import run
 
@@ -131,6 +132,7 @@ def test_a_damaged_folder_and_a_damaged_picture(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"0000004: no readable image"):
         module(tmp_path / "saved").check_images()
     data = module(tmp_path / "saved", unreadable="skip")
+    assert isinstance(data, FilesDataModule)
     assert (sum(data.images.values()), data.skipped["unreadable"]) == (19, 1)
     (tmp_path / "saved" / "state.json").write_text("{")
     with pytest.raises(DataError, match="save_to_disk has written") as caught:

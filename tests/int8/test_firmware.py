@@ -118,7 +118,10 @@ def test_the_page_repeats_the_search_for_the_board(searched_for_a_board: tuple[P
         (["board=tiny", "board.flash=null"], "board tiny: flash is None, expected bytes"),
         (["board=nano33ble", "precision=int4"], "precision is 'int4', expected one of null, fp32, int8"),
         (["board=nano33ble", "space.anchors=[alexnet_caffe]"], "TFLite Micro has no operator for LocalResponseNorm"),
-        (["board=tiny", "precision=fp32", "study=small"], "study small was made otherwise: precision was int8, now fp32"),
+        (
+            ["board=tiny", "precision=fp32", "study=small"],
+            "small was made otherwise: precision was int8, now fp32",
+        ),
     ],
 )
 def test_what_is_refused(words: list[str], line: str, searched_for_a_board: tuple[Path, str]) -> None:

@@ -20,6 +20,7 @@ from explorer.compression import finetune, given_executed, tflite
 from explorer.compression.codec.coded import CompressionError
 from explorer.compression.codec.header import tensor_shapes
 from explorer.compression.deep import CompressionSettings
+from explorer.compression.layers import weighted_layers
 from explorer.data.module import DataModule
 from explorer.int8 import encode, file
 from explorer.int8.interpreter import Interpreter
@@ -120,7 +121,7 @@ def test_rounded_within_a_budget_it_learns_on_and_runs(space: str, tmp_path: Pat
     architecture = next(each for each in drawn(space, 20, macs=8e5, sides=(8,)) if each.input_shape[0] == 1)
     network, data = learnt(architecture)
     whole = flash(architecture)
-    weights = sum(layer.weight.numel() for layer in tflite.weighted_layers(network).values())
+    weights = sum(layer.weight.numel() for layer in weighted_layers(network).values())
     budget = whole - round(0.45 * weights)
     settings = CompressionSettings(budget, rounds=2, epochs=10)
     found = tflite.compress(architecture, network.state_dict(), data, RECIPE, settings)
@@ -152,7 +153,7 @@ def test_given_weights_within_a_budget_without_training(space: str, tmp_path: Pa
     network, data = learnt(architecture)
     state = network.eval().state_dict()
     tensors = {name: state[name].numpy() for name in tensor_shapes(architecture)}
-    weights = sum(layer.weight.numel() for layer in tflite.weighted_layers(network).values())
+    weights = sum(layer.weight.numel() for layer in weighted_layers(network).values())
     budget = flash(architecture) - round(0.2 * weights)
     images = calibration_images(data)
     found, image = given_executed.rounded(architecture, tensors, images, data.preparation_facts(), budget)

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from explorer.data.files import DataError
+from explorer.data import DataError
 from explorer.launchers import WorkerDied, jobs
 from explorer.training.worker import data_facts, train
 

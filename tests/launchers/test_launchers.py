@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from explorer import launchers
-from explorer.data.files import DataError
+from explorer.data import DataError
 from explorer.launchers import Launcher, jobs
 from explorer.storage.stored import load
 from explorer.training.job import weights

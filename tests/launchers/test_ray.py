@@ -69,8 +69,8 @@ def test_a_preempted_node_is_no_failed_try(cluster: Any) -> None:
     """As an autoscaler does it: the node is told why it will be drained, and is gone at its deadline."""
     launcher = launchers.make({"name": "ray", "address": cluster.address, "gpus": 0})
     try:
-        from ray._raylet import GcsClient
-        from ray.core.generated.autoscaler_pb2 import DrainNodeReason
+        from ray._raylet import GcsClient  # type: ignore[attr-defined]
+        from ray.core.generated.autoscaler_pb2 import DrainNodeReason  # type: ignore[attr-defined]
 
         launcher.submit(0, jobs.look_around).result(timeout=120)  # fills the head
         node = cluster.add_node(num_cpus=1)

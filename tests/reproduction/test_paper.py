@@ -384,10 +384,11 @@ def test_tradeoff(cost):
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
 def test_no_number_is_cut_in_a_narrow_terminal(width):
-    console = Console(width=width, file=io.StringIO())
+    written = io.StringIO()
+    console = Console(width=width, file=written)
     sheets = build(every_sweep())
     text.show(sheets, console)
-    shown = console.file.getvalue()
+    shown = written.getvalue()
     assert "…" not in shown
     for sheet in sheets:
         for row in sheet.rows:

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from explorer.results import pareto
+from explorer.results.archive import Point
 from tests.support.sample import study, trial
 
 # Few distinct values, so that ties and duplicates are common; and any values.
@@ -25,13 +26,13 @@ IN_SPACE = st.lists(st.tuples(SIZE, SIZE, ACCURACY), max_size=12) | st.lists(
 REFERENCES = st.tuples(st.floats(2, 1e8), st.floats(-0.5, 0.9))
 
 
-def dominates(one: pareto.Point, other: pareto.Point) -> bool:
+def dominates(one: Point, other: Point) -> bool:
     sizes = zip(one[:-1], other[:-1], strict=True)
     return one != other and all(own <= its for own, its in sizes) and one[-1] >= other[-1]
 
 
 @given(POINTS | IN_SPACE)
-def test_front_is_what_nothing_dominates(points: list[pareto.Point]) -> None:
+def test_front_is_what_nothing_dominates(points: list[Point]) -> None:
     expected = [
         i
         for i, point in enumerate(points)
@@ -41,7 +42,7 @@ def test_front_is_what_nothing_dominates(points: list[pareto.Point]) -> None:
 
 
 @given(POINTS, REFERENCES)
-def test_hypervolume_is_the_area_of_the_union_of_boxes(points: list[pareto.Point], reference: pareto.Point) -> None:
+def test_hypervolume_is_the_area_of_the_union_of_boxes(points: list[Point], reference: Point) -> None:
     """Oracle: cut the plane at every coordinate and add up the cells that some point covers."""
     sizes = sorted({log10(size) for size, _ in points if size < reference[0]} | {log10(reference[0])})
     levels = sorted({accuracy for _, accuracy in points if accuracy > reference[1]} | {reference[1]})
@@ -54,14 +55,14 @@ def test_hypervolume_is_the_area_of_the_union_of_boxes(points: list[pareto.Point
 
 
 @given(POINTS.filter(bool), REFERENCES)
-def test_hypervolume_is_moocores(points: list[pareto.Point], reference: pareto.Point) -> None:
+def test_hypervolume_is_moocores(points: list[Point], reference: Point) -> None:
     losses = np.array([(log10(size), -accuracy) for size, accuracy in points])
     expected = moocore.hypervolume(losses, ref=(log10(reference[0]), -reference[1]))
     assert pareto.hypervolume(points, reference) == pytest.approx(float(expected), abs=1e-9)
 
 
 @given(IN_SPACE, st.tuples(st.floats(2, 1e8), st.floats(2, 1e8), st.floats(-0.5, 0.9)))
-def test_of_two_sizes_it_is_the_volume_of_the_union_of_boxes(points: list[pareto.Point], corner: pareto.Point) -> None:
+def test_of_two_sizes_it_is_the_volume_of_the_union_of_boxes(points: list[Point], corner: Point) -> None:
     inside = [each for each in points if each[0] < corner[0] and each[1] < corner[1] and each[2] > corner[2]]
     cuts = [sorted({log10(each[axis]) for each in inside} | {log10(corner[axis])}) for axis in (0, 1)]
     volume = 0.0
@@ -76,7 +77,7 @@ def test_of_two_sizes_it_is_the_volume_of_the_union_of_boxes(points: list[pareto
 
 
 @given(st.lists(FINE, min_size=1, max_size=20))
-def test_the_same_size_twice_is_that_size(points: list[pareto.Point]) -> None:
+def test_the_same_size_twice_is_that_size(points: list[Point]) -> None:
     twice = [(size, size, accuracy) for size, accuracy in points]
     assert pareto.pareto_front(twice) == pareto.pareto_front(points)
     assert pareto.knee(twice) == pareto.knee(points)
@@ -89,7 +90,7 @@ def test_hypervolume_in_decades() -> None:
 
 
 @pytest.mark.parametrize("outside", [(1000.0, 0.9), (5000.0, 1.0), (10.0, 0.2), (10.0, 0.1)])
-def test_points_outside_the_reference_contribute_nothing(outside: pareto.Point) -> None:
+def test_points_outside_the_reference_contribute_nothing(outside: Point) -> None:
     assert pareto.hypervolume([outside], (1000.0, 0.2)) == 0
     inside = (100.0, 0.5)
     assert pareto.hypervolume([inside, outside], (1000.0, 0.2)) == pareto.hypervolume([inside], (1000.0, 0.2))
@@ -97,14 +98,14 @@ def test_points_outside_the_reference_contribute_nothing(outside: pareto.Point) 
 
 @given(POINTS, REFERENCES)
 @example([(10.0, 0.5), (10.0, 0.7), (10.0, 0.6), (5.0, 0.7)], (100.0, 0.0))
-def test_history_is_the_hypervolume_of_every_prefix(points: list[pareto.Point], reference: pareto.Point) -> None:
+def test_history_is_the_hypervolume_of_every_prefix(points: list[Point], reference: Point) -> None:
     history = list(pareto.hypervolume_history(points, reference))
     assert history == pytest.approx([pareto.hypervolume(points[: n + 1], reference) for n in range(len(points))])
     assert history == sorted(history)
 
 
 @given(POINTS.filter(bool))
-def test_knee_is_the_front_member_farthest_above_the_chord(points: list[pareto.Point]) -> None:
+def test_knee_is_the_front_member_farthest_above_the_chord(points: list[Point]) -> None:
     """Oracle: the signed area of the triangle that a member makes with the two ends, in scaled coordinates."""
     members = pareto.pareto_front(points)
     chosen = pareto.knee(points)
@@ -128,7 +129,7 @@ def test_knee_of_a_front_that_bends_once() -> None:
 
 
 @pytest.mark.parametrize("bad", [(0.0, 0.5), (-3.0, 0.5), (float("inf"), 0.5), (10.0, float("nan"))])
-def test_what_is_no_point_is_refused(bad: pareto.Point) -> None:
+def test_what_is_no_point_is_refused(bad: Point) -> None:
     with pytest.raises(pareto.FrontError, match="is no point"):
         pareto.pareto_front([(10.0, 0.5), bad])
 

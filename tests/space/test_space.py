@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from explorer.arch import cost
 from explorer.cli.config import load_space, space_files
 from explorer.space import SpaceError, UnionSpace, parse
+from explorer.space.family import FamilySpace
 
 DIGITS = (1, 8, 8)
 CONDITIONAL: dict[str, Any] = {
@@ -101,6 +102,7 @@ def test_optuna_draws_the_same_values() -> None:
 def test_a_null_takes_an_inherited_key_away() -> None:
     data = space_with(fixed={"freq": None, "modules": 4}, limits={"params": None})
     space = parse("x", data)
+    assert isinstance(space, FamilySpace)
     assert dict(space.fixed) == {"modules": 4}
     assert dict(space.limits) == {}
 

@@ -59,7 +59,7 @@ def test_draws_neighbours_and_crosses_are_points() -> None:
     drawn = [space.sample(rng) for _ in range(60)]
     assert {point["family"] for point in drawn} == set(space.parts) if isinstance(space, UnionSpace) else None
     moved = [space.mutate(point, 2, rng) for point in drawn]
-    crossed = [space.cross(*rng.sample(drawn, 2), rng) for _ in drawn]
+    crossed = [space.cross(mother, father, rng) for mother, father in (rng.sample(drawn, 2) for _ in drawn)]
     for point in [*drawn, *moved, *crossed]:
         names = [each.name for each in space.parameters if space.active(each, point)]
         assert list(point) == names

@@ -10,6 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 import sqlalchemy
+from optuna.storages import RDBStorage
 
 from explorer.storage import patient, stored
 from explorer.storage.patient import StudyError, open_storage
@@ -108,14 +109,14 @@ def test_what_was_done_before_the_answer_got_lost_is_not_done_twice(
 
     def once(name: str) -> None:
         """The next call of a method is carried out, and its answer lost."""
-        method = getattr(patient.RDBStorage, name)
+        method = getattr(RDBStorage, name)
 
         def call(*arguments: object, **options: object) -> object:
-            monkeypatch.setattr(patient.RDBStorage, name, method)
+            monkeypatch.setattr(RDBStorage, name, method)
             method(*arguments, **options)
             raise lost
 
-        monkeypatch.setattr(patient.RDBStorage, name, call)
+        monkeypatch.setattr(RDBStorage, name, call)
 
     once("create_new_study")
     own = new(url, "twice")

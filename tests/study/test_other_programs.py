@@ -187,7 +187,7 @@ def test_a_missing_column_and_a_schema_from_the_future(search: Made) -> None:
 def test_a_database_that_cannot_be_written_is_read_and_says_so(search: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     file = search.folder / "study.db"
     if os.geteuid() == 0:  # root may write what is read-only
-        create = study_store.open_storage
+        create = open_storage
         for module in (stored, study_store):
             monkeypatch.setattr(module, "open_storage", lambda url, create_=False, **more: _read_only(create(url)))
     else:

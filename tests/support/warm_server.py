@@ -125,7 +125,7 @@ def settle(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
-    sys.path[0] = process.ORIGINAL_DIR = request["folder"]
+    sys.path[0] = process.ORIGINAL_DIR = request["folder"]  # type: ignore[attr-defined]  # multiprocessing gives it to what it spawns
     places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[1:1] = [place for place in places if place and place not in before]
 

@@ -23,10 +23,10 @@ names = st.uuids().map(lambda uuid: f"n{uuid.hex}")
 windows = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 1)).filter(lambda w: w[2] <= w[0] // 2)
 leaves = st.one_of(
     st.builds(
-        lambda name, groups, width, window, bias: L.Conv2d(name, groups * width, *window, 1, bias),
+        lambda name, groups, width, w, bias: L.Conv2d(name, groups * width, w[0], w[1], w[2], 1, bias),
         names, st.integers(1, 2), st.integers(1, 3), windows, st.booleans(),
     ),
-    st.builds(lambda name, window, ceil: L.MaxPool2d(name, *window, ceil), names, windows, st.booleans()),
+    st.builds(lambda name, w, ceil: L.MaxPool2d(name, w[0], w[1], w[2], ceil), names, windows, st.booleans()),
     st.builds(L.BatchNorm2d, names),
     st.builds(L.AdaptiveAvgPool2d, names, st.integers(1, 5)),
     st.builds(L.Chunk, names, st.integers(1, 2), st.integers(0, 1)),
