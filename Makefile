@@ -33,7 +33,7 @@ table: $(READY)  ## Train the learning-curve tables of the two Fire grids, or go
 docs: $(DEV)  ## Make the site of docs/ (build/site/index.html): tutorial, how-to, reference, explanation
 	$(PY) docs/make.py
 
-bench: $(DEV)  ## Measure every ratio that is promised and put the table into docs/performance.md (ten minutes)
+bench: $(DEV)  ## Measure every ratio that is promised and put the table into docs/performance.md (a quarter of an hour)
 	$(PY) -m benchmarks --output docs/performance.md
 
 test: $(DEV)  ## Run every test, in two processes (those that search use two cores themselves)

@@ -1,6 +1,6 @@
 """python -m benchmarks (make bench): every ratio that is promised, measured here and now, as one table.
 
-python -m benchmarks                                # about ten minutes on two cores that nobody else uses
+python -m benchmarks                                # a quarter of an hour on two cores that nobody else uses
 python -m benchmarks --output docs/performance.md   # and put it into the document
 python -m benchmarks --only step overhead
 python -m benchmarks --quick                        # whether every row can be measured; its numbers mean nothing
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.row import Row, table
 
-MODULES = ("step", "roofline", "overhead", "precision", "throughput", "startup", "scale", "pictures")
+MODULES = ("step", "roofline", "overhead", "precision", "throughput", "startup", "scale", "pictures", "latency")
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from explorer.results.record import StudyRecord
     from explorer.training.latency import Subject
 
+TABLE = "table"
+"""The target that times networks of a space, for searches by latency."""
+
 
 def main(config: DictConfig) -> int:
     """Runs the command; returns its exit code."""
@@ -24,6 +27,8 @@ def main(config: DictConfig) -> int:
     from explorer.cli.output import check_file
     from explorer.storage import attributes
 
+    if config.target == TABLE:
+        return _table(config)
     _check(config)
     record, networks = subjects(config)
     if config.output is not None:
@@ -45,6 +50,18 @@ def main(config: DictConfig) -> int:
             from explorer.tracking import try_log_latencies
 
             tell(console, *try_log_latencies(record, found, page, str(config.tracking)))
+    return 0
+
+
+def _table(config: DictConfig) -> int:
+    from explorer.cli.config import space_choice, space_files, space_of
+    from explorer.cli.latency_table import fill
+    from explorer.cli.options import ConfigError
+
+    name = space_choice()
+    if name is None:
+        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
+    fill(space_of(config, name), config)
     return 0
 
 
@@ -108,4 +125,4 @@ def _write(config: DictConfig, record: StudyRecord | None, found: Sequence[Timed
 if __name__ == "__main__":
     from explorer.cli.config import command
 
-    command("latency", main, bare="target")
+    command("latency", main, bare="target", added=("space",))

@@ -65,6 +65,7 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
     from explorer.cli.progress import counting, working
 
     with counting("starting the workers, reading the data", "pictures") as counted:
+        from explorer.study.latencies import in_words as latency_words
         from explorer.study.setup import controller as make_controller
         from explorer.tracking import Tracker
         from explorer.training.precision import in_words
@@ -75,6 +76,8 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
         console.print(controller.record.facts["summary"], highlight=False, markup=False)
     if "precision" in controller.record.facts:
         console.print(in_words(controller.record.facts["precision"]), highlight=False, markup=False)
+    if "latency" in controller.record.facts:
+        console.print(latency_words(controller.record.facts["latency"]), highlight=False, markup=False)
     for line in controller.record.changes_in_words:
         console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     from explorer.cli import search_summary

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
+from typing import TypeAlias
 
 from explorer.arch import layers as L
 from explorer.arch.architecture import Architecture
+from explorer.arch.size import SizeError
 
 IN_PLACE = (L.ReLU, L.ReLU6, L.Sigmoid, L.Dropout, L.Flatten)
 """Layers that can write over what they read."""
 IDENTITY = L.Sequential("", ())
+Predict: TypeAlias = Callable[[Architecture], float]
+"""Microseconds that a network takes for one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class Totals:
     params: int
     macs: int
     architecture: Architecture
+    predict: Predict | None = None
 
     @property
     def bytes(self) -> int:
@@ -150,9 +156,20 @@ class Totals:
 
         return tflite.ram(self.architecture)
 
+    @property
+    def latency(self) -> float:
+        """Microseconds for one image, as predicted for a device; SizeError where none was measured."""
+        if self.predict is None:
+            raise SizeError("latency is not known here; search with size=latency, or with space.limits.latency")
+        return self.predict(self.architecture)
 
-def totals(architecture: Architecture) -> Totals:
+
+def totals(architecture: Architecture, predict: Predict | None = None) -> Totals:
     """The sums of `cost` alone, for the many candidates of a search: layers that were met before are looked up.
+
+    Args:
+        architecture: the network.
+        predict: gives its latency, if that is asked for.
 
     Raises:
         ArchitectureError: if a layer does not fit what comes before it, naming it.
@@ -162,7 +179,7 @@ def totals(architecture: Architecture) -> Totals:
     except L.ArchitectureError:
         cost(architecture)  # names it
         raise
-    return Totals(params, macs, architecture)
+    return Totals(params, macs, architecture, predict)
 
 
 @lru_cache(maxsize=100_000)

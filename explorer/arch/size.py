@@ -16,6 +16,7 @@ SIZES = {
     "activations": "bytes of activations at once, in fp32",
     "flash": "bytes of the int8 file for TFLite Micro",
     "ram": "bytes of TFLite Micro's arena in int8",
+    "latency": "microseconds for one image, as predicted for a device",
 }
 """Names and what they count, in words."""
 MOST = 2
@@ -42,6 +43,8 @@ class Costs(Protocol):
     def flash(self) -> int: ...
     @property
     def ram(self) -> int: ...
+    @property
+    def latency(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class Size:
     def words(self) -> str:
         """What it counts."""
         return SIZES.get(self.name, self.name)
+
+
+def uses(sizes: Iterable[Size], name: str) -> bool:
+    """Whether one of some sizes is computed from a cost."""
+    return any(name == term for size in sizes for _, term in size.terms)
 
 
 @lru_cache

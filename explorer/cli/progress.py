@@ -43,23 +43,24 @@ def working(words: str, plain: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def counting(words: str, things: str) -> Iterator[Callable[[int, int], None]]:
+def counting(words: str, things: str) -> Iterator[Callable[..., None]]:
     """A spinner that becomes a bar once there is something to count; call what it yields with how many of how many.
 
     Args:
         words: what is done.
-        things: that are counted.
+        things: that are counted, unless the call names others: for these another bar begins.
     """
     with ExitStack() as shown:
         shown.enter_context(working(words, plain=False))
-        before, advance = 0, None
+        bars: dict[str, Callable[[int], None]] = {}
+        before = 0
 
-        def counted(done: int, total: int) -> None:
-            nonlocal before, advance
-            if advance is None:
+        def counted(done: int, total: int, things: str = things) -> None:
+            nonlocal before
+            if things not in bars:
                 shown.close()
-                advance = shown.enter_context(steps(things, total))
-            advance(done - before)
+                bars[things], before = shown.enter_context(steps(things, total)), 0
+            bars[things](done - before)
             before = done
 
         yield counted

@@ -15,9 +15,10 @@ from explorer.cli.config import plain, space_choice, space_files, space_of
 from explorer.cli.options import ConfigError, choice, flag, positive, share, whole
 from explorer.results import metric
 from explorer.results.budget import Budget
-from explorer.study import stopping
+from explorer.study import latencies, stopping
 from explorer.study.options import SearchOptions
 from explorer.study.proposed import Given, check_point
+from explorer.timing import conditions
 from explorer.training import recipe
 
 if TYPE_CHECKING:
@@ -60,6 +61,14 @@ def read(config: DictConfig) -> SearchOptions:
     settings["precision"] = choice(config, "precision", None, *PRECISIONS) or PRECISIONS[board is not None]
     if settings["precision"] == INT8 and find_spec("tflite_micro") is None:
         raise ConfigError("precision=int8 needs tflite-micro: pip install 'explorer[board]', or give precision=fp32")
+    latency = plain(config.latency)
+    keys = {f"latency.{key}": value for key, value in latency.items()}
+    choice(keys, "latency.runtime", *conditions.RUNTIMES)
+    choice(keys, "latency.precision", *conditions.PRECISIONS)
+    whole(keys, "latency.threads", 1)
+    whole(keys, "latency.networks", latencies.LEAST)
+    if latencies.wanted(settings | {"space": space.as_dict()}):
+        settings["latency"] = {key: latency[key] for key in ("runtime", "precision", "threads", "device")}
     if board is not None:
         settings["board"] = plain(config.board)
     return SearchOptions(
@@ -79,6 +88,8 @@ def read(config: DictConfig) -> SearchOptions:
         storage=str(config.storage),
         tracking=str(config.tracking),
         folder=Path(config.runs) / study,
+        latency_table=Path(str(latency["table"])),
+        timed_networks=latency["networks"],
         tries=_tries(config, space),
         start_from=_other(config, study),
     )

@@ -78,6 +78,7 @@ def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY, size: st
         metric=metric,
         size_name=size,
         peak=attributes.get("activations", 0),
+        predicted=attributes.get("latency", 0.0),
     )
 
 

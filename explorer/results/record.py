@@ -13,7 +13,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from explorer.arch import Architecture, cost, tflite
-from explorer.arch.size import Size, parse_all, shown, together
+from explorer.arch.size import Size, SizeError, parse_all, shown, together
 from explorer.arch.tflite.board import Board
 from explorer.arch.tflite.board import read as read_board
 from explorer.results.metric import measured_name
@@ -46,6 +46,7 @@ class TrialRecord:
         metric: what the study maximises, by its name in the curves.
         size_name: what it minimises, of two sizes both; see `explorer.arch.size`.
         peak: activations as stored; 0 in studies of earlier versions.
+        predicted: latency as stored; 0 in studies that have none.
         uniform: whether it belongs to the sample for statistics: drawn uniformly whatever the sampler, never stopped.
         identity: of the architecture.
         params, bytes, macs: exact cost.
@@ -81,6 +82,7 @@ class TrialRecord:
     metric: str = ACCURACY
     size_name: str = "params"
     peak: int = 0
+    predicted: float = 0.0
 
     @cached_property
     def activations(self) -> int:
@@ -96,6 +98,20 @@ class TrialRecord:
     def ram(self) -> int:
         """Bytes of TFLite Micro's arena."""
         return tflite.ram(Architecture.from_json(self.architecture))
+
+    @property
+    def latency(self) -> float:
+        """Microseconds for one image, as predicted when the trial began.
+
+        Raises:
+            SizeError: if its study predicts none.
+        """
+        if not self.predicted:
+            raise SizeError(
+                f"trial {self.number} has no predicted latency: its study was searched without one; measure it with "
+                "python -m explorer.latency, or search with size=latency"
+            )
+        return self.predicted
 
     @cached_property
     def sizes(self) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Shape, cost, totals
-from explorer.arch.cost import norm_of_one_number
+from explorer.arch.cost import Predict, norm_of_one_number
 from explorer.arch.size import SIZES, Costs, Size, shown
 from explorer.space.domain import Domain
 from explorer.space.parameter import SpaceError
@@ -78,13 +78,21 @@ class DesignSpace(Domain, ABC):
                 return f"{getattr(costs, key):,} {key} is over the limit of {limit:,}"
         return None
 
-    def check(self, input_shape: Shape, classes: int, batch: int = 2, sizes: Sequence[Size] = ()) -> None:
+    def check(
+        self,
+        input_shape: Shape,
+        classes: int,
+        batch: int = 2,
+        sizes: Sequence[Size] = (),
+        predict: Predict | None = None,
+    ) -> None:
         """Looks for impossible networks and for limits that no point meets, at the points of `probes`.
 
         Args:
             input_shape, classes: of the data.
             batch: images of the smallest batch that is trained on.
             sizes: what a search minimises.
+            predict: gives a network's latency, if that is a size or a limit.
 
         Raises:
             SpaceError: naming the point or the limit, or the size, if it is the same for every network.
@@ -94,7 +102,7 @@ class DesignSpace(Domain, ABC):
         for params in self.probes():
             try:
                 architecture = self.architecture(params, input_shape, classes)
-                counted, costs = cost(architecture), totals(architecture)  # cost checks the layers' names too
+                counted, costs = cost(architecture), totals(architecture, predict)  # cost checks the layers' names too
                 over = self.over_limit(costs) is not None
             except ArchitectureError as error:
                 raise self._error(

@@ -10,7 +10,7 @@ from explorer.arch.size import parse_all
 from explorer.results.record import EARLIER, PLACES
 from explorer.storage.patient import StudyError
 
-DEFINING = ("space", "data", "recipe", "metric", "size", "precision", "epochs", "seed", "seeds")
+DEFINING = ("space", "data", "recipe", "metric", "size", "latency", "precision", "epochs", "seed", "seeds")
 """Keys of a study's config by which its networks were drawn, trained and compared."""
 MAY_CHANGE = re.compile(r"space\.(families\.[^.]+\.)?search\..*|space\.(limits|anchors)(\..*)?|size")
 """What says which networks are trained next. The others say how they are trained, and so what their results mean."""
@@ -39,6 +39,10 @@ def check_config(
         then, now = (config.get(key, EARLIER.get(key)) for config in (old, new))
         if then == now or not (then or now):  # an empty list of limits, or none
             continue
+        if key.startswith("latency.") and then is None:
+            raise StudyError(f"study {name} was searched without latencies; {_instead('latency')}")
+        if now is None and key.startswith("latency."):  # no longer asked for
+            continue
         if not MAY_CHANGE.fullmatch(key) or (key == "size" and len(parse_all(then)) != len(parse_all(now))):
             what = "belongs to another space" if key.startswith("space.") else "was made otherwise"
             raise StudyError(f"study {name} {what}: {key} was {then}, now {now}; {_instead(key)}")
@@ -47,6 +51,8 @@ def check_config(
 
 
 def _instead(key: str) -> str:
+    if key == "latency":
+        return "study=NEW from=NAME begins one that has them, with its trials"
     if key == "size":
         return "a study keeps their number: report size= looks at it by others, study=NAME begins another"
     return "a study keeps what makes its networks comparable; give the search another name with study=NAME"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.arch import Architecture, Totals, totals
+from explorer.arch.cost import Predict
 from explorer.results.record import TrialRecord
 from explorer.samplers import Candidate, Proposal
 from explorer.samplers.distributions import distributions
@@ -38,13 +39,14 @@ class Asking:
         store: the study.
         space: its space.
         loop: its sampler and its stopping rule.
+        predict: gives a network's latency, if the study has it as a size or a limit.
 
     Attributes:
         exhausted: whether the space holds no other network.
     """
 
-    def __init__(self, store: StudyStore, space: DesignSpace, loop: Loop) -> None:
-        self.store, self.space, self.loop = store, space, loop
+    def __init__(self, store: StudyStore, space: DesignSpace, loop: Loop, predict: Predict | None = None) -> None:
+        self.store, self.space, self.loop, self.predict = store, space, loop, predict
         record = store.record
         config, facts, self.sizes = record.config, record.facts, record.sizes
         self.seeds = [int(config["seed"]) + k for k in range(int(config["seeds"]))]
@@ -113,7 +115,7 @@ class Asking:
             return None
         point = self.space.point_of(name)
         proposal = Proposal(point, distributions(self.space, point)) if point is not None else None
-        trial = self._create(proposal, architecture, totals(architecture), name)
+        trial = self._create(proposal, architecture, totals(architecture, self.predict), name)
         self.loop.add(trial.number, proposal, trial.sizes, (), spared=True)
         return trial
 
@@ -122,7 +124,7 @@ class Asking:
             return None
         params = tried.params
         proposal = Proposal(params, distributions(self.space, params)) if params is not None else None
-        trial = self._create(proposal, tried.architecture, totals(tried.architecture), None)
+        trial = self._create(proposal, tried.architecture, totals(tried.architecture, self.predict), None)
         self.loop.add(trial.number, proposal, trial.sizes, ())
         return trial
 
@@ -159,7 +161,7 @@ class Asking:
 
     def _candidate(self, params: Mapping[str, Any]) -> NetworkCandidate | None:
         architecture = self.space.architecture(params, self.input_shape, self.classes)
-        costs = totals(architecture)
+        costs = totals(architecture, self.predict)
         if self.space.over_limit(costs) is not None:
             return None
         sizes = tuple(float(size.of(costs)) for size in self.sizes)
@@ -187,6 +189,8 @@ class Asking:
             "seeds": self.seeds,
             "uniform": proposal is not None and proposal.uniform,
         }
+        if self.predict is not None:
+            attributes = {**attributes, "latency": costs.latency}
         if enqueued is None or proposal is None:
             trial = self.store.create(proposal, attributes)
         else:

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from explorer.arch.cost import Predict
 from explorer.launchers import Launcher
 from explorer.results.budget import Budget
 from explorer.results.metric import metric_of, precision_of
@@ -56,6 +57,7 @@ class Controller:
         timeout: seconds without a finished epoch after which a worker is taken for hung; None: never.
         reading: slots that are not free before their worker has read the data.
         tries: networks that are trained next.
+        predict: gives a network's latency, if the study has it as a size or a limit.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Controller:
         timeout: float | None = None,
         reading: Reading | None = None,
         tries: Iterable[Proposed] = (),
+        predict: Predict | None = None,
     ) -> None:
         self.store, self.launcher = store, launcher
         self.budget, self.runs, self.reading = budget, runs, dict(reading or {})
@@ -78,7 +81,7 @@ class Controller:
         self.recipe, self.data, self.epochs = config["recipe"], config["data"], int(config["epochs"])
         self.metric, self.precision = metric_of(config), precision_of(config)
         self.loop = Loop(proposer, stopping, self.epochs)
-        self.asking = Asking(store, space, self.loop)
+        self.asking = Asking(store, space, self.loop, predict)
         self.doubts = Doubts()
         self.in_flight: dict[Future[dict[str, Any]], InFlight] = {}
         self.ending = ""

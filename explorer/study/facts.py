@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from explorer.launchers import Launcher, WorkerDied
 from explorer.results.metric import metric_of
@@ -17,7 +17,12 @@ from explorer.training.worker import data_facts
 
 Reading: TypeAlias = Mapping[Future[dict[str, Any]], int]
 """Workers that still read the data, and their slots."""
-Counted: TypeAlias = Callable[[int, int], None]
+
+
+class Counted(Protocol):
+    """Shows how many of how many things are done; without a name they are pictures."""
+
+    def __call__(self, done: int, total: int, things: str = ...) -> None: ...
 
 
 def ask_facts(

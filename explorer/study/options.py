@@ -28,6 +28,8 @@ class SearchOptions:
         storage: URL of the study's database.
         tracking: URI of MLflow.
         folder: takes the checkpoints.
+        latency_table: the file of measured latencies; see `explorer.study.latencies`.
+        timed_networks: how many networks of the space it shall have.
         tries: networks that are trained next; see `explorer.study.proposed`.
         start_from: name of the study whose trials it starts from; see `explorer.study.earlier`.
     """
@@ -43,5 +45,7 @@ class SearchOptions:
     storage: str
     tracking: str
     folder: Path
+    latency_table: Path = Path("latency.db")
+    timed_networks: int = 0
     tries: tuple[Given, ...] = ()
     start_from: str | None = None

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from explorer.arch import Architecture, Shape, cost, totals
+from explorer.arch.cost import Predict
 from explorer.space import DesignSpace
 
 Given: TypeAlias = Mapping[str, Any] | str
@@ -48,7 +49,9 @@ def check_point(space: DesignSpace, params: Mapping[str, Any]) -> None:
             raise ProposalError(f"try: {name} is no parameter there, expected {', '.join(active)}")
 
 
-def propose(space: DesignSpace, given: Given, input_shape: Shape, classes: int) -> Proposed:
+def propose(
+    space: DesignSpace, given: Given, input_shape: Shape, classes: int, predict: Predict | None = None
+) -> Proposed:
     """The network that a person means.
 
     Raises:
@@ -65,7 +68,7 @@ def propose(space: DesignSpace, given: Given, input_shape: Shape, classes: int) 
         return Proposed(None, architecture)
     check_point(space, given)
     architecture = space.architecture(given, input_shape, classes)
-    if (over := space.over_limit(totals(architecture))) is not None:
+    if (over := space.over_limit(totals(architecture, predict))) is not None:
         raise ProposalError(f"try: {over}")
     return Proposed(dict(given), architecture)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 import warnings
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
@@ -18,6 +17,7 @@ from explorer.training import files
 from explorer.training import recipe as recipes
 from explorer.training.distributed import together
 from explorer.training.init_files import from_weights
+from explorer.training.processor import processor
 from explorer.training.recipe import TrainingError
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def device_name(device: torch.device) -> str:
     if device.type != "cpu":
         return device.type
     threads = torch.get_num_threads()
-    return f"cpu ({_processor()}, {threads} thread{'s' if threads > 1 else ''})"
+    return f"cpu ({processor()}, {threads} thread{'s' if threads > 1 else ''})"
 
 
 def trained_on(device: torch.device) -> str:
@@ -260,11 +260,3 @@ def trained_on(device: torch.device) -> str:
 
     name = device_name(device)
     return f"{name[:-1]}, {torch.backends.cpu.get_cpu_capability()})" if device.type == "cpu" else name
-
-
-@lru_cache
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()

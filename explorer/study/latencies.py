@@ -1,0 +1,132 @@
+"""How long a space's networks take on a device: what is measured before the first trial, and predicted from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from explorer.arch import Architecture, Shape
+from explorer.arch.cost import Predict
+from explorer.arch.size import parse_all, uses
+from explorer.space import DesignSpace
+from explorer.timing.conditions import Conditions, LatencyError, here
+from explorer.timing.measure import measure
+from explorer.timing.predictor import Error, Predictor, error
+from explorer.timing.table import Table
+
+LEAST = 20
+"""Networks of a space without which nothing is said of the others."""
+TIMED = "networks timed"
+
+
+def wanted(config: Mapping[str, Any]) -> bool:
+    """Whether a study's size or limits are about latency."""
+    limits = config["space"].get("limits") or {}
+    return uses(parse_all(config.get("size", "params")), "latency") or "latency" in limits
+
+
+def drawn(space: DesignSpace, input_shape: Shape, classes: int, number: int) -> list[Architecture]:
+    """The networks of a space that are timed: its anchors, and draws, the same ones each time; no one twice."""
+    random, found = Random(0), dict[str, Architecture]()
+    for name in space.anchors:
+        network = space.anchor(name, input_shape, classes)
+        found[network.identity] = network
+    for _ in range(10 * number):
+        if len(found) >= number:
+            break
+        network = space.architecture(space.sample(random), input_shape, classes)
+        found.setdefault(network.identity, network)
+    return list(found.values())
+
+
+def measure_missing(
+    table: Table, conditions: Conditions, networks: Sequence[Architecture], done: Callable[[int, int], None]
+) -> None:
+    """Times networks that a table does not have yet, on this machine; each is kept as it is done."""
+    known = {each.architecture.identity for each in table.networks(conditions)}
+    missing = [network for network in networks if network.identity not in known]
+    for i, network in enumerate(missing):
+        done(i, len(missing))
+        table.add(conditions, measure(network, conditions))
+
+
+def known(facts: Mapping[str, Any], table: Path, needed: bool) -> Predict | None:
+    """What predicts latencies for a study that goes on: the same as when it was made.
+
+    Args:
+        facts: what `timed` has given for it.
+        table: the file.
+        needed: whether they are asked for still.
+
+    Raises:
+        LatencyError: if the table has not what they were made from, and they are needed.
+    """
+    conditions, count = Conditions(**facts["conditions"]), int(facts["networks"])
+    measured = Table(table).networks(conditions, count)
+    if len(measured) == count:
+        return Predictor(measured)
+    if not needed:
+        return None
+    raise LatencyError(
+        f"latency.table {table} has {len(measured)} of the {count} networks that the study's latencies come "
+        f"from ({conditions.words}); expected the file that it was made with"
+    )
+
+
+def timed(
+    settings: Mapping[str, Any], table: Path, networks: Sequence[Architecture], done: Callable[[int, int], None]
+) -> tuple[Predict, dict[str, Any]]:
+    """What predicts latencies for a study that is made.
+
+    Args:
+        settings: runtime, precision, threads, and device: null for this machine, or one that the table has.
+        table: the file.
+        networks: of the space, that are timed where the table lacks them and the device is this machine.
+        done: called with how many networks are timed, and of how many.
+
+    Returns:
+        The prediction, and what the study keeps of it: conditions, the number of networks it is made from, its error.
+
+    Raises:
+        LatencyError: if the table lacks what is needed.
+    """
+    held = Table(table)
+    conditions = _conditions(settings, held)
+    if conditions == here(conditions.runtime, conditions.precision, conditions.threads):
+        measure_missing(held, conditions, networks, done)
+    measured = held.networks(conditions)
+    of_space = {network.identity for network in networks}
+    alike = [each for each in measured if each.architecture.identity in of_space]
+    if len(alike) < LEAST:
+        raise LatencyError(
+            f"latency.table {table} has {len(alike)} networks of this space for {conditions.words}, expected {LEAST} "
+            "at least; measure them there with python -m explorer.latency table, and bring the file"
+        )
+    facts = {"conditions": asdict(conditions), "networks": len(measured), "error": asdict(error(alike))}
+    return Predictor(measured), facts
+
+
+def _conditions(settings: Mapping[str, Any], table: Table) -> Conditions:
+    runtime, precision, threads = str(settings["runtime"]), str(settings["precision"]), int(settings["threads"])
+    local = here(runtime, precision, threads)
+    if settings["device"] in (None, local.device):
+        return local
+    held = [each for each, _ in table.conditions()]
+    wanted = (str(settings["device"]), runtime, precision, threads)
+    found = [each for each in held if (each.device, each.runtime, each.precision, each.threads) == wanted]
+    if not found:
+        has = "; ".join(each.words for each in held) or "nothing"
+        raise LatencyError(
+            f"latency.device is {settings['device']!r} ({runtime}, {precision}, threads={threads}), "
+            f"but {table.path} has {has}; this machine is {local.device!r}"
+        )
+    return max(found, key=lambda each: [int(part) for part in each.version.split(".") if part.isdigit()])
+
+
+def in_words(facts: Mapping[str, Any]) -> str:
+    """For whom latencies are predicted, from what, and how well."""
+    conditions, off = Conditions(**facts["conditions"]), Error(**facts["error"])
+    return f"latency: predicted for {conditions.words}, from {facts['networks']} networks timed there; {off.words}"

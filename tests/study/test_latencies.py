@@ -1,0 +1,107 @@
+"""Searches by latency: what is timed before the first trial, what a study keeps of it, what is refused."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from explorer.arch import Architecture
+from explorer.study.latencies import in_words, known
+from explorer.timing.conditions import here
+from explorer.timing.table import Table
+from tests.support.processes import SPACE, run, search, study
+
+pytestmark = pytest.mark.slow
+TWENTY = "latency.networks=20"
+
+
+@pytest.fixture(scope="module")
+def searched_by_latency(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A search by latency with a limit of it."""
+    folder = tmp_path_factory.mktemp("latency")
+    (folder / "small.yaml").write_text(SPACE)
+    return folder, search(folder, "n_trials=4", TWENTY, "size=latency", "+space.limits.latency=1000")
+
+
+@pytest.fixture
+def folder(searched_by_latency: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of its folder."""
+    return Path(shutil.copytree(searched_by_latency[0], tmp_path / "copy"))
+
+
+def test_trials_have_the_latency_that_is_predicted(searched_by_latency: tuple[Path, str]) -> None:
+    folder, printed = searched_by_latency
+    record = study(folder)
+    facts = record.facts["latency"]
+    assert in_words(facts) in " ".join(printed.split())
+    assert here("onnxruntime", "fp32", 1).words in " ".join(printed.split())
+    predict = known(facts, folder / "latency.db", needed=True)
+    assert predict is not None
+    for trial in record.trials:
+        assert trial.size == trial.latency == predict(Architecture.from_json(trial.architecture)) < 1000
+    assert len(Table(folder / "latency.db").networks(here("onnxruntime", "fp32", 1))) == facts["networks"] == 20
+
+
+def test_it_goes_on_with_the_same_table_and_can_be_looked_at(folder: Path) -> None:
+    before = {trial.number: trial.latency for trial in study(folder).trials}
+    run(folder, "explorer.latency", "table", "+space=small", "--config-dir", ".", "input=[1,8,8]", "classes=10",
+        "networks=24")  # fmt: skip
+    search(folder, "n_trials=5", TWENTY, "size=latency", "+space.limits.latency=1000")
+    after = study(folder)
+    assert {trial.number: trial.latency for trial in after.trials if trial.number in before} == before
+    assert after.facts["latency"]["networks"] == 20  # those that have come to the table since make no difference
+    predict = known(after.facts["latency"], folder / "latency.db", needed=True)
+    assert predict is not None
+    assert after.trials[-1].latency == predict(Architecture.from_json(after.trials[-1].architecture))
+    assert "from trial 5 on: size was latency, now macs" in search(
+        folder, "n_trials=6", TWENTY, "size=macs", "+space.limits.latency=1000"
+    )
+    assert study(folder).trials[-1].latency > 0
+    run(folder, "explorer.report", "size=[latency,params]", "output=page.html")
+    assert "microseconds for one image" in (folder / "page.html").read_text()
+
+
+def test_another_study_starts_from_it(folder: Path) -> None:
+    said = search(folder, "n_trials=4", "study=macs", "size=macs", "from=small")
+    assert "trials are those of study small" in said
+    back = search(folder, "n_trials=4", TWENTY, "study=back", "size=latency", "from=macs")
+    assert "trials are those of study macs" in back
+    assert all(trial.latency > 0 for trial in study(folder, "back").trials)
+    assert "trial 0 has no predicted latency" in run(folder, "explorer.report", "study=macs", "size=latency", code=2)
+    refused = search(folder, "n_trials=5", TWENTY, "study=macs", "size=latency", code=2)
+    assert "study macs was searched without latencies; study=NEW from=NAME begins one that has them" in refused
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["latency.precision=int8"], "latency.precision was fp32, now int8; a study keeps what makes its networks"),
+        (["latency.runtime=tflite"], "latency.runtime is 'tflite', expected onnxruntime"),
+        (["latency.networks=3"], "latency.networks is 3, expected a whole number of at least 20"),
+        (["latency.table=other.db"], "latency.table other.db has 0 of the 20 networks that the study's latencies come"),
+        (
+            ["study=new", "latency.device=Cortex-A76"],
+            "latency.device is 'Cortex-A76' (onnxruntime, fp32, threads=1), but",
+        ),
+        (["study=new", "space.limits.latency=3"], "no point meets them: "),
+    ],
+)
+def test_what_is_refused(folder: Path, words: list[str], line: str) -> None:
+    limit = [] if any("limits" in word for word in words) else ["+space.limits.latency=1000"]
+    words = [word.replace("space.limits", "+space.limits") for word in words]
+    assert line in search(folder, "n_trials=5", TWENTY, "size=latency", *limit, *words, code=2)
+    assert len(study(folder).trials) == 4
+
+
+def test_a_table_of_another_device_serves_a_search_here(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "latency.db")) as file, file:
+        file.execute("UPDATE networks SET device = 'Cortex-A76', version = '1.22.0'")
+    printed = search(folder, "n_trials=2", TWENTY, "study=pi", "size=latency", "latency.device=Cortex-A76")
+    assert "latency: predicted for Cortex-A76, onnxruntime 1.22.0, fp32, 1 thread" in " ".join(printed.split())
+    record = study(folder, "pi")
+    assert record.facts["latency"]["conditions"]["device"] == "Cortex-A76"
+    assert all(trial.latency > 0 for trial in record.trials)
