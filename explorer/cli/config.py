@@ -48,7 +48,7 @@ OPTIONS = (
 TEXTS = (
     "study", "size", "trial", "target", "other", "against", "file", "weights", "output", "out", "svg", "recipe.init",
     "data.dir", "data.labels", "storage", "other_storage", "against_storage", "tracking", "runs", "compressed",
-    "retrained",
+    "retrained", "table", "latency.table", "latency.device",
 )  # fmt: skip
 """Keys whose values are names, paths and URLs: text, also where it looks like a number or holds a comma."""
 PACKAGE = Path(__file__).parents[1]

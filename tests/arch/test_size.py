@@ -17,7 +17,7 @@ from explorer.arch.size import SIZES, SizeError, parse, shown
 from tests.support.fire_points import fire_points
 
 SPACES = ("all", "fire", "inverted_residual", "regnet", "residual", "shuffle", "squeezenext")
-COSTS = totals(fire((3, 32, 32), 10))
+COSTS = totals(fire((3, 32, 32), 10), lambda network: 123.4)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -43,8 +43,13 @@ def test_a_sum_is_the_sum(terms: list[tuple[float, str, float]]) -> None:
              "macs/0", "macs/1e999", "__import__('os')", "params+params()", None, 3]
 )  # fmt: skip
 def test_anything_else_is_refused(text: object) -> None:
-    with pytest.raises(SizeError, match="expected params, bytes, macs, activations, flash, ram, or a sum such as"):
+    with pytest.raises(SizeError, match="expected params, bytes, macs, activations, flash, ram, latency, or a sum"):
         parse(text)
+
+
+def test_a_latency_that_nobody_has_measured_is_one_line() -> None:
+    with pytest.raises(SizeError, match="latency is not known here; search with size=latency"):
+        parse("latency").of(totals(fire((3, 32, 32), 10)))
 
 
 @given(fire_points)

@@ -13,9 +13,10 @@ from explorer.arch import Architecture
 from explorer.study.latencies import in_words, known
 from explorer.timing.conditions import here
 from explorer.timing.table import Table
+from explorer.tracking.client import connect
 from tests.support.processes import SPACE, run, search, study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*noload.*")]  # MLflow's own
 TWENTY = "latency.networks=20"
 
 
@@ -63,6 +64,25 @@ def test_it_goes_on_with_the_same_table_and_can_be_looked_at(folder: Path) -> No
     assert study(folder).trials[-1].latency > 0
     run(folder, "explorer.report", "size=[latency,params]", "output=page.html")
     assert "microseconds for one image" in (folder / "page.html").read_text()
+
+
+def test_mlflow_has_it(searched_by_latency: tuple[Path, str]) -> None:
+    folder, _ = searched_by_latency
+    client = connect(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    logged = {
+        run.data.tags["mlflow.runName"]: run.data.metrics["latency"]
+        for run in client.search_runs([experiment.experiment_id])
+        if "mlflow.parentRunId" in run.data.tags
+    }
+    assert sorted(logged.values()) == sorted(trial.latency for trial in study(folder).trials)
+
+
+def test_a_table_is_of_a_space(folder: Path) -> None:
+    assert "which space? +space= one of " in run(folder, "explorer.latency", "table", code=2)
+    refused = run(folder, "explorer.latency", "table", "+space=fire", "input=[8,8]", code=2)
+    assert "input is [8, 8], expected [channels,height,width]" in refused
 
 
 def test_another_study_starts_from_it(folder: Path) -> None:
