@@ -1,9 +1,9 @@
 """Latencies predicted before training, against what the networks take.
 
-    python -m benchmarks.latency [--space all] [--input 3 32 32] [--networks 120] [--judged 100] [--precision fp32]
-                                 [--figure docs/latency.png]
+    python -m benchmarks.latency [--space all] [--input 3 32 32] [--networks 120] [--judged 100]
+                                 [--runtime onnxruntime] [--precision fp32] [--figure docs/latency.png]
 
-Random networks of a space are timed in onnxruntime, one thread, with nothing beside. From the first ones the others are
+Random networks of a space are timed, one thread, with nothing beside. From the first ones the others are
 predicted: by the operators, by a line over MACs and over parameters, and by MACs and the number of operators. The
 relative errors of the judged ones, and Spearman's rank correlation; what the device itself repeats is the first line.
 """
@@ -31,7 +31,7 @@ from benchmarks.row import Row, versus, within
 from explorer import load_space
 from explorer.arch import Architecture, totals
 from explorer.study.latencies import drawn
-from explorer.timing.conditions import PRECISIONS, here
+from explorer.timing.conditions import PRECISIONS, RUNTIMES, here
 from explorer.timing.measure import Measured, measure
 from explorer.timing.operators import operators
 from explorer.timing.predictor import Predictor
@@ -63,7 +63,13 @@ class Found:
         return float(np.median(off)), float(np.quantile(off, 0.9)), float(rank)
 
 
-def compare(networks: Sequence[Architecture], learnt: int, precision: str = "fp32", path: Path | None = None) -> Found:
+def compare(
+    networks: Sequence[Architecture],
+    learnt: int,
+    precision: str = "fp32",
+    path: Path | None = None,
+    runtime: str = RUNTIMES[0],
+) -> Found:
     """Times networks; predicts those after the first `learnt` from these.
 
     Args:
@@ -71,8 +77,9 @@ def compare(networks: Sequence[Architecture], learnt: int, precision: str = "fp3
         learnt: number of them that predictions are made from.
         precision: fp32 or int8.
         path: of the table; None: none is kept.
+        runtime: that runs them.
     """
-    conditions = here("onnxruntime", precision, 1)
+    conditions = here(runtime, precision, 1)
     with tempfile.TemporaryDirectory() as folder:
         table = Table(path or Path(folder, "latency.db"))
         known = {each.architecture.identity: each for each in table.networks(conditions)}
@@ -121,13 +128,14 @@ def main() -> int:
     parser.add_argument("--input", type=int, nargs=3, default=SHAPE)
     parser.add_argument("--networks", type=int, default=120)
     parser.add_argument("--judged", type=int, default=100)
+    parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0])
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0])
     parser.add_argument("--table", type=Path, help="keeps what was timed")
     parser.add_argument("--figure", type=Path, help="a .png")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)  # onnxruntime's quantization recommends a step that changes nothing here
     networks = drawn(load_space(asked.space), tuple(asked.input), CLASSES, asked.networks + asked.judged)
-    found = compare(networks, asked.networks, asked.precision, asked.table)
+    found = compare(networks, asked.networks, asked.precision, asked.table, asked.runtime)
     print(f"{asked.space} on {'x'.join(map(str, asked.input))}, {found.conditions}: {len(found.truth)} networks,")
     print(f"{found.truth.min():,.0f} to {found.truth.max():,.0f} microseconds, predicted from {asked.networks} others")
     print(f"{'':28s} median    p90   rank correlation")

@@ -9,7 +9,7 @@ from explorer.arch.size import shown
 from explorer.cli.config import plain
 from explorer.cli.options import ConfigError, Options, choice, whole
 from explorer.study import latencies
-from explorer.timing.conditions import PRECISIONS, here
+from explorer.timing.conditions import INT8, PRECISIONS, RUNTIMES, TORCH, here
 
 if TYPE_CHECKING:
     from explorer.arch import Shape
@@ -23,7 +23,7 @@ def fill(space: DesignSpace, config: Options) -> None:
     from explorer.timing.table import Table
 
     shape = _shape(config)
-    conditions = here("onnxruntime", choice(config, "precision", *PRECISIONS), whole(config, "threads", 1))
+    conditions = here(_runtime(config), choice(config, "precision", *PRECISIONS), whole(config, "threads", 1))
     classes = 1000 if config["classes"] is None else whole(config, "classes", 1)
     networks = latencies.drawn(space, shape, classes, whole(config, "networks", latencies.LEAST))
     table = Table(Path(str(config["table"])))
@@ -35,6 +35,13 @@ def fill(space: DesignSpace, config: Options) -> None:
     print(f"{table.path}: {len(measured)} networks of {space.name}, {conditions.words}")
     print(f"{shown(round(times[0]))} to {shown(round(times[-1]))} microseconds; others are predicted from them,")
     print(error(measured).words)
+
+
+def _runtime(config: Options) -> str:
+    runtime: str = choice(config, "runtime", *RUNTIMES)
+    if runtime == TORCH and config["precision"] == INT8:
+        raise ConfigError("precision is 'int8', expected fp32 with runtime=torch")
+    return runtime
 
 
 def _shape(config: Options) -> Shape:

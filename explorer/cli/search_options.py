@@ -65,6 +65,8 @@ def read(config: DictConfig) -> SearchOptions:
     keys = {f"latency.{key}": value for key, value in latency.items()}
     choice(keys, "latency.runtime", *conditions.RUNTIMES)
     choice(keys, "latency.precision", *conditions.PRECISIONS)
+    if latency["runtime"] == conditions.TORCH and latency["precision"] == conditions.INT8:
+        raise ConfigError("latency.precision is 'int8', expected fp32 with latency.runtime=torch")
     whole(keys, "latency.threads", 1)
     whole(keys, "latency.networks", latencies.LEAST)
     if latencies.wanted(settings | {"space": space.as_dict()}):

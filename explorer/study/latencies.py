@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from explorer.arch import Architecture, Shape
+from explorer.arch import Architecture, ArchitectureError, Shape
 from explorer.arch.cost import Predict
 from explorer.arch.size import parse_all, uses
 from explorer.space import DesignSpace
@@ -37,8 +38,9 @@ def drawn(space: DesignSpace, input_shape: Shape, classes: int, number: int) -> 
     for _ in range(10 * number):
         if len(found) >= number:
             break
-        network = space.architecture(space.sample(random), input_shape, classes)
-        found.setdefault(network.identity, network)
+        with suppress(ArchitectureError):  # the space's check names it
+            network = space.architecture(space.sample(random), input_shape, classes)
+            found.setdefault(network.identity, network)
     return list(found.values())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RUNTIMES = ("onnxruntime",)
+ONNXRUNTIME, TORCH = "onnxruntime", "torch"
+RUNTIMES = (ONNXRUNTIME, TORCH)
 FP32, INT8 = "fp32", "int8"
 PRECISIONS = (FP32, INT8)
 

@@ -111,7 +111,7 @@ def _traits(operator: Operator) -> tuple[float, ...]:
         -(-filters // BLOCK) % 4, log(-(-filters // BLOCK)), filters / _up(filters), put / _up(put), read / _up(read),
         read % 4 == 0, put % 4 == 0, read % 8 == 0, put % 8 == 0, read % 16 == 0, put % 16 == 0,
         each % 8 == 0, filters % 8 == 0, read < BLOCK, width, min(width % BLOCK, BLOCK) if width < 16 else BLOCK,
-        len(operator.inputs), ACTIVATIONS.index(operator.activation), operator.bias,
+        len(operator.inputs), ACTIVATIONS.index(operator.activation), operator.bias + operator.norm,
         min(shape[0] for shape in operator.shapes) % 8 == 0, all(shape[0] % 8 == 0 for shape in operator.shapes),
         all(shape[0] % 4 == 0 for shape in operator.shapes),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A network's operators timed in their places, by onnxruntime's own profile.
+"""A network and its operators timed, each in its place: by onnxruntime's own profile, or as torch runs them.
 
 An operator that is timed alone pays for bringing its maps into the layout of the runtime and back; in a network its
 neighbours have them there.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture
 from explorer.timing import graph
-from explorer.timing.conditions import INT8, Conditions
+from explorer.timing.conditions import INT8, TORCH, Conditions
 from explorer.timing.operators import operators
 
 if TYPE_CHECKING:
@@ -51,6 +51,26 @@ class Measured:
 
 def measure(architecture: Architecture, conditions: Conditions) -> Measured:
     """Times a network on this machine, with random weights, which take the same time."""
+    return (_in_torch if conditions.runtime == TORCH else _in_onnxruntime)(architecture, conditions)
+
+
+def _in_torch(architecture: Architecture, conditions: Conditions) -> Measured:
+    import torch
+
+    from explorer.timing.eager import timed
+    from explorer.training.latency import torch_threads
+    from explorer.training.network import build, channels_last
+
+    found = operators(architecture)
+    network, image = build(architecture).eval(), channels_last(torch.randn(1, *architecture.input_shape))
+    with torch_threads(conditions.threads), torch.inference_mode():
+        calls = _calls(lambda: network(image))
+        passes = timed(found, image, min(len(calls), PROFILED) + 2)
+        calls += _calls(lambda: network(image))
+    return Measured(architecture, 1e6 * median(calls), tuple(_lowest(each) for each in passes), (1,) * len(found))
+
+
+def _in_onnxruntime(architecture: Architecture, conditions: Conditions) -> Measured:
     import numpy as np
 
     found = operators(architecture)
@@ -61,11 +81,12 @@ def measure(architecture: Architecture, conditions: Conditions) -> Measured:
             model = _in_int8(model, images, Path(folder))
         feed, content = {graph.IMAGES: images}, model.SerializeToString()
         timed = _session(content, conditions.threads)
-        calls = _calls(timed, feed)
+        calls = _calls(lambda: timed.run(None, feed))
         profiled = _session(content, conditions.threads, Path(folder))
-        _calls(profiled, feed, again=min(len(calls), PROFILED))
+        for _ in range(min(len(calls), PROFILED) + 2):
+            profiled.run(None, feed)
         steps = list(_steps(profiled, Path(folder)))
-        calls += _calls(timed, feed)
+        calls += _calls(lambda: timed.run(None, feed))
     spent, nodes = [0.0] * len(found), [0] * len(found)
     for operator, microseconds in steps:
         spent[operator] += microseconds
@@ -85,17 +106,23 @@ def _session(content: bytes, threads: int, profile: Path | None = None) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def _calls(session: Any, feed: Mapping[str, Any], again: int = 0) -> list[float]:
+def _calls(call: Callable[[], object]) -> list[float]:
     """Seconds of each call; the first two, with cold caches, do not count."""
-    for _ in range(2):
-        session.run(None, feed)
+    call()
+    call()
     spent: list[float] = []
     until = perf_counter() + SECONDS
-    while len(spent) < (again or LEAST) or (not again and perf_counter() < until):
+    while len(spent) < LEAST or perf_counter() < until:
         begun = perf_counter()
-        session.run(None, feed)
+        call()
         spent.append(perf_counter() - begun)
     return spent
+
+
+def _lowest(seconds: Sequence[float]) -> float:
+    """Microseconds: the mean of the lowest times, without the first two."""
+    lowest = sorted(seconds[2:])[: max(1, int(KEPT * (len(seconds) - 2)))]
+    return round(1e6 * sum(lowest) / len(lowest), 3)
 
 
 def _steps(session: Any, folder: Path) -> Iterable[tuple[int, float]]:
@@ -106,13 +133,12 @@ def _steps(session: Any, folder: Path) -> Iterable[tuple[int, float]]:
     times: dict[str, list[float]] = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            times[event["name"].removesuffix("_kernel_time")].append(event["dur"])
+            times[event["name"].removesuffix("_kernel_time")].append(event["dur"] / 1e6)
     for node in onnx.load(folder / "optimized.onnx", load_external_data=False).graph.node:
         named = (graph.number(name) for name in (node.name, *node.output, *node.input))
         operator = next((number for number in named if number is not None), None)
         if operator is not None and node.name in times:
-            spent = sorted(times[node.name][2:])
-            yield operator, sum(lowest := spent[: max(1, int(KEPT * len(spent)))]) / len(lowest)
+            yield operator, _lowest(times[node.name])
 
 
 def _in_int8(model: ModelProto, images: Any, folder: Path) -> ModelProto:

@@ -23,6 +23,7 @@ class Operator:
         shape: of what it puts out.
         activation: the one that is applied to its output, by its class; "" for none.
         bias: whether numbers are added to each channel, by the layer or the batch normalisation behind it.
+        norm: whether a batch normalisation is folded into it.
     """
 
     layer: L.Layer
@@ -31,6 +32,7 @@ class Operator:
     shape: L.Shape
     activation: str = ""
     bias: bool = False
+    norm: bool = False
 
     @property
     def kind(self) -> str:
@@ -77,7 +79,7 @@ def _visit(
         case L.Dropout():
             return read, shape, sole
         case L.BatchNorm2d() if sole and _plain(found[read], L.Conv2d):
-            found[read] = replace(found[read], bias=True)
+            found[read] = replace(found[read], bias=True, norm=True)
             return read, shape, sole
         case L.ReLU() | L.ReLU6() | L.SiLU() | L.Hardswish() | L.Sigmoid() if sole and _plain(
             found[read], L.Conv2d, L.Linear, L.Add

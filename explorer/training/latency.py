@@ -102,7 +102,7 @@ def measure(ready: Sequence[Ready], rounds: int, done: Callable[[int], None] = l
     from explorer.training.job import device_name
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    with _threads(ready[0].threads), torch.inference_mode():
+    with torch_threads(ready[0].threads), torch.inference_mode():
         turns = [(call, _warm(call)) for each in ready for call in each.calls.values()]
         seconds: list[list[float]] = [[] for _ in turns]
         for _ in range(rounds):
@@ -201,7 +201,7 @@ def _turn(call: Callable[[], object], count: int) -> list[float]:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """That many threads for torch."""
     import torch
 

@@ -100,7 +100,11 @@ def test_another_study_starts_from_it(folder: Path) -> None:
     ("words", "line"),
     [
         (["latency.precision=int8"], "latency.precision was fp32, now int8; a study keeps what makes its networks"),
-        (["latency.runtime=tflite"], "latency.runtime is 'tflite', expected onnxruntime"),
+        (["latency.runtime=tflite"], "latency.runtime is 'tflite', expected onnxruntime or torch"),
+        (
+            ["latency.runtime=torch", "latency.precision=int8"],
+            "latency.precision is 'int8', expected fp32 with latency.runtime=torch",
+        ),
         (["latency.networks=3"], "latency.networks is 3, expected a whole number of at least 20"),
         (["latency.table=other.db"], "latency.table other.db has 0 of the 20 networks that the study's latencies come"),
         (

@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 
 from explorer import load_space
 from explorer.arch import Architecture, cost
 from explorer.arch import layers as L
 from explorer.timing import graph
+from explorer.timing.eager import timed
 from explorer.timing.operators import IMAGE, operators, readers, weights
 from explorer.training.export import save
 from explorer.training.network import build
@@ -100,6 +102,16 @@ def test_layers_that_no_family_here_has_run_too(layer: L.Layer) -> None:
     (logits,) = session.run([graph.LOGITS], {graph.IMAGES: np.ones((1, 8, 8, 8), np.float32)})
     assert logits.shape == (1, 10)
     assert np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_torch_runs_every_operator(family: str) -> None:
+    network = of_family(family)
+    found = operators(network)
+    spent = timed(found, torch.zeros(1, *network.input_shape), 3)
+    assert [len(each) for each in spent] == [3] * len(found)
+    norms = sum(row.type == "BatchNorm2d" for row in cost(network).layers)
+    assert sum(each.norm for each in found) + sum(each.kind == "BatchNorm2d" for each in found) == norms
 
 
 def test_names_tell_the_operator() -> None:

@@ -59,10 +59,12 @@ def test_what_is_shown() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_operators_are_timed_in_their_places(precision: str) -> None:
+@pytest.mark.parametrize(
+    ("runtime", "precision"), [("onnxruntime", "fp32"), ("onnxruntime", "int8"), ("torch", "fp32")]
+)
+def test_operators_are_timed_in_their_places(runtime: str, precision: str) -> None:
     (network,) = drawn(1, seed=3)
-    found, measured = operators(network), measure(network, here("onnxruntime", precision, 1))
+    found, measured = operators(network), measure(network, here(runtime, precision, 1))
     assert measured.architecture == network
     assert len(measured.operators) == len(measured.nodes) == len(found)
     assert all(spent > 0 for spent, each in zip(measured.operators, found, strict=True) if each.kind == "Conv2d")
