@@ -27,7 +27,7 @@ WORKERS = 2
 
 def rows(quick: bool) -> list[Row]:
     """The rows of the table."""
-    return measure(1, 3, 1) if quick else measure(3, 24, 3)
+    return measure(1, 1, 1) if quick else measure(3, 24, 3)
 
 
 def measure(rounds: int, trials: int, epochs: int) -> list[Row]:
