@@ -234,6 +234,9 @@ def rows(quick: bool) -> list[Row]:
         within(f"ask and tell at {large:,} trials, p99", [p99(asks[large])], 50, "ms", device, COMMAND),
         grown("ask and tell", small, 1.5),
         within(f"resume of {large:,} trials", [took for took, _ in found["resume"][large]], 3, "s", device, COMMAND),
+        within(
+            f"memory, {large:,} trials open", [size for _, size in found["resume"][large]], 300, "MB", device, COMMAND
+        ),
         grown("mirror", counts[0], 1.2),
         grown("figure", small, 1.0),
         within(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from explorer.results.curve import Curve
 from explorer.results.record import ACCURACY, TrialRecord
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY, size: st
     )
 
 
-def _curve(attributes: Mapping[str, Any], seed: Any, metric: str) -> tuple[dict[str, float], ...]:
+def _curve(attributes: Mapping[str, Any], seed: Any, metric: str) -> Sequence[dict[str, float]]:
     curve = attributes.get(f"curve_{seed}", ())
     try:
         if all(isinstance(epoch[metric], int | float) for epoch in curve):
-            return tuple(curve)
+            return Curve(curve)
     except (TypeError, KeyError):
         pass
     raise TrialError(f"has a broken curve_{seed}")

@@ -7,6 +7,7 @@ below. Records never change, so properties are computed once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import mean, stdev
@@ -16,7 +17,9 @@ from explorer.arch import Architecture, cost, tflite
 from explorer.arch.size import Size, SizeError, parse_all, shown, together
 from explorer.arch.tflite.board import Board
 from explorer.arch.tflite.board import read as read_board
+from explorer.results.curve import column
 from explorer.results.metric import measured_name
+from explorer.results.text import Text
 
 PLACES = ("dir", "labels", "cache", "workers")
 """Keys of a study's data that say where they lie and how they are read, and may change while the data do not."""
@@ -69,9 +72,9 @@ class TrialRecord:
     params: int
     bytes: int
     macs: int
-    architecture: str
-    seeds: tuple[int, ...]
-    curves: tuple[tuple[dict[str, float], ...], ...] = ()
+    architecture: Text = Text()  # noqa: RUF009 - a descriptor
+    seeds: tuple[int, ...]  # type: ignore[misc]  # mypy takes the descriptor for a default
+    curves: tuple[Sequence[dict[str, float]], ...] = ()
     device: str = ""
     devices: int = 1
     started: float = 0.0
@@ -136,7 +139,7 @@ class TrialRecord:
     @cached_property
     def mean_curve(self) -> tuple[float, ...]:
         """Mean `metric` over the seeds after each epoch that all of them have finished."""
-        curves = [[epoch[self.metric] for epoch in curve[: self.epochs]] for curve in self.curves]
+        curves = [column(curve, self.metric)[: self.epochs] for curve in self.curves]
         return tuple(curves[0]) if len(curves) == 1 else tuple(map(mean, zip(*curves, strict=True)))
 
     @cached_property

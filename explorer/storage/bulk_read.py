@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
@@ -26,6 +26,9 @@ from sqlalchemy import Engine, select
 
 from explorer.results.reading import Unreadable
 
+BATCH = 500
+"""Trials that are read at once."""
+
 
 def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
     """Every trial of a study, in the order of their ids; equal to what Optuna reads.
@@ -34,20 +37,39 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         engine: of the database.
         study_id: Optuna's.
     """
-    # Most trials share their distributions; copies would be most of the memory.
-    distribution, trials = cache(json_to_distribution), TrialModel.__table__
+    rows = trial_rows(engine, study_id)
+    return [trial for batch in batches(rows) for trial in read_batch(engine, study_id, batch)]
+
+
+def trial_rows(engine: Engine, study_id: int) -> list[Any]:
+    """The rows of a study's trials: id, number, state, start and end.
+
+    They are read before all else: a search may be writing, and a trial's rows are written together with it.
+    """
+    trials = TrialModel.__table__
+    kept = ("trial_id", "number", "state", "datetime_start", "datetime_complete")
+    query = select(*(trials.c[name] for name in kept)).where(trials.c.study_id == study_id)
     with engine.connect() as connection:
-        # Trials first: a search may be writing, and a trial's rows are written together with it.
-        kept = ("trial_id", "number", "state", "datetime_start", "datetime_complete")
-        query = select(*(trials.c[name] for name in kept)).where(trials.c.study_id == study_id)
-        there = list(connection.execute(query.order_by(trials.c.trial_id)))
+        return list(connection.execute(query.order_by(trials.c.trial_id)))
+
+
+def batches(rows: Sequence[Any]) -> list[Sequence[Any]]:
+    """Rows in parts that are read one after the other, so that the texts of all are never in memory at once."""
+    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+
+
+def read_batch(engine: Engine, study_id: int, there: Sequence[Any]) -> list[FrozenTrial]:
+    """The trials of some rows that follow one another."""
+    trials, first, last = TrialModel.__table__, there[0].trial_id, there[-1].trial_id
+    with engine.connect() as connection:
 
         def rows(model: Any, *names: str) -> Sequence[Any]:
-            """Columns of a table's rows that belong to the study's trials, in the order in which they were written."""
+            """Columns of a table's rows that belong to these trials, in the order in which they were written."""
             table = model.__table__
             (written,) = table.primary_key.columns
             query = select(*(table.c[name] for name in ("trial_id", *names)))
             query = query.join(trials, table.c.trial_id == trials.c.trial_id).where(trials.c.study_id == study_id)
+            query = query.where(table.c.trial_id.between(first, last))
             return connection.execute(query.order_by(written)).all()
 
         values: dict[int, dict[int, float]] = defaultdict(dict)
@@ -56,8 +78,8 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         params: dict[int, dict[str, Any]] = defaultdict(dict)
         distributions: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
         for trial, name, value, text in rows(TrialParamModel, "param_name", "param_value", "distribution_json"):
-            distributions[trial][name] = distribution(text)
-            params[trial][name] = distribution(text).to_external_repr(value)
+            distributions[trial][name] = _distribution(text)
+            params[trial][name] = _distribution(text).to_external_repr(value)
         attributes: list[dict[int, dict[str, Any]]] = []
         for model in (TrialUserAttributeModel, TrialSystemAttributeModel):
             attributes.append(defaultdict(dict))
@@ -87,6 +109,12 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
             )
             for trial, number, state, start, end in there
         ]
+
+
+@lru_cache(maxsize=10_000)
+def _distribution(text: str) -> BaseDistribution:
+    """Most trials share their distributions; copies would be most of the memory."""
+    return json_to_distribution(text)
 
 
 def _decoded(texts: Sequence[str]) -> list[Any]:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL
 
 from explorer.alone import alone
 from explorer.redaction import redact
-from explorer.storage.bulk_read import read_trials
+from explorer.storage.bulk_read import batches, read_batch, read_trials, trial_rows
 from explorer.storage.stopping import uninterrupted
 
 T = TypeVar("T")
@@ -240,6 +240,12 @@ class PatientStorage(RDBStorage):
                 return True
 
         return self.patiently(tell, again)
+
+    def trials_in_batches(self, study_id: int) -> Iterator[list[FrozenTrial]]:
+        """All trials of a study, some at a time."""
+        rows = self.patiently(functools.partial(trial_rows, self.engine, study_id))
+        for batch in batches(rows):
+            yield self.patiently(functools.partial(read_batch, self.engine, study_id, batch))
 
     def _get_trials(
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int

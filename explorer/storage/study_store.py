@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from explorer.results.budget import Spending
+from explorer.results.curve import Curve
 from explorer.results.reading import read_trial, read_trials
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers import Proposal
@@ -78,13 +80,16 @@ class StudyStore:
         self._ids: dict[int, int] = {}
         self.next_number = 0
         """Of the next trial: Optuna counts them."""
-        found = self.storage.get_all_trials(self.study_id, deepcopy=False)
-        if lost := set(range(len(found))) - {trial.number for trial in found}:
+        with _uncollected():
+            for found in self.storage.trials_in_batches(self.study_id):
+                for trial in self._take_in(found):
+                    self._keep(trial)
+        if lost := set(range(len(self.frozen))) - self.frozen.keys():
             raise StudyError(f"study {name} has lost trial {min(lost)}, so no other can be added; {RESTORE}")
-        for trial in self._take_in(found):
-            self._keep(trial)
-            if self.frozen[trial.number].state == TrialState.WAITING:  # taken over in the moment of a crash
-                self.storage.set_trial_state_values(self._ids[trial.number], TrialState.RUNNING)
+        self._say_left_out(sorted(self.left_out))
+        for number in self.trials:
+            if self.frozen[number].state == TrialState.WAITING:  # taken over in the moment of a crash
+                self.storage.set_trial_state_values(self._ids[number], TrialState.RUNNING)
         self._unwritten: deque[Callable[[bool], object]] = deque()
         """Writes to come, in order; the argument says whether an earlier attempt was interrupted, perhaps too late."""
         self._interrupted = False
@@ -115,6 +120,7 @@ class StudyStore:
         new = range(self.next_number, self.storage.get_n_trials(self.study_id))
         ids = [self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number) for number in new]
         self._take_in([self.storage.get_trial(trial_id) for trial_id in ids])
+        self._say_left_out(new)
         return list(new)
 
     def _take_in(self, found: Sequence[FrozenTrial]) -> list[TrialRecord]:
@@ -130,8 +136,13 @@ class StudyStore:
             if self.frozen[number].state == TrialState.WAITING
             and isinstance(self.frozen[number].system_attrs.get("fixed_params"), dict)
         }
-        say_left_out(self._base.name, {number: left_out[number] for number in left_out if number not in self.enqueued})
+        for trial in own:  # the record has them now
+            self.frozen[trial.number].user_attrs = {"uniform": trial.uniform}
         return own
+
+    def _say_left_out(self, numbers: Iterable[int]) -> None:
+        unused = self.left_out.keys() - self.enqueued.keys()
+        say_left_out(self._base.name, {number: self.left_out[number] for number in numbers if number in unused})
 
     @property
     def record(self) -> StudyRecord:
@@ -281,7 +292,7 @@ class StudyStore:
             self._attribute(number, "device", device)
         if devices != trial.devices:
             self._attribute(number, "devices", devices)
-        curves = tuple(tuple(curve) if s == seed else old for s, old in zip(trial.seeds, trial.curves, strict=True))
+        curves = tuple(Curve(curve) if s == seed else old for s, old in zip(trial.seeds, trial.curves, strict=True))
         return self._keep(replace(trial, curves=curves, device=device, devices=devices))
 
     def finish(self, number: int, state: str, reason: str = "") -> TrialRecord:
@@ -324,3 +335,15 @@ def _alive(holder: Mapping[str, Any]) -> bool:
     except PermissionError:
         pass
     return bool(time.time() - holder["time"] < SILENCE)  # another process may have its number now
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing that is read there is garbage, and Python's collector would go through all of it dozens of times."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
