@@ -18,9 +18,15 @@ def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def column(curve: Sequence[Mapping[str, float]], name: str) -> list[float]:
-    """The numbers of one name in a curve of either kind."""
-    return curve.column(name) if isinstance(curve, Curve) else [epoch[name] for epoch in curve]
+def column(curve: Sequence[Mapping[str, float]], name: str, default: float | None = None) -> list[float]:
+    """The numbers of one name in a curve of either kind.
+
+    Raises:
+        KeyError: if an epoch has none, and there is no default.
+    """
+    if isinstance(curve, Curve):
+        return curve.column(name, default)
+    return [epoch[name] if default is None else epoch.get(name, default) for epoch in curve]
 
 
 class Curve(Sequence[dict[str, float]]):
@@ -59,18 +65,12 @@ class Curve(Sequence[dict[str, float]]):
             yield self._epoch(at, start)
             start += len(names)
 
-    def column(self, name: str) -> list[float]:
-        """The numbers of one name.
-
-        Raises:
-            KeyError: if an epoch has none.
-        """
-        if len(set(self._names)) > 1:
-            return [epoch[name] for epoch in self]
+    def column(self, name: str, default: float | None = None) -> list[float]:
+        """See `column`."""
         if not self._names:
             return []
-        if name not in self._names[0]:
-            raise KeyError(name)
+        if len(set(self._names)) > 1 or name not in self._names[0]:
+            return column(list(self), name, default)
         return self._numbers[self._names[0].index(name) :: len(self._names[0])].tolist()
 
     def _epoch(self, at: int, start: int) -> dict[str, float]:

@@ -160,7 +160,7 @@ class TrialRecord:
     @cached_property
     def seconds(self) -> float:
         """Training time of all seeds."""
-        return sum(epoch.get("seconds", 0.0) for curve in self.curves for epoch in curve)
+        return sum(sum(column(curve, "seconds", 0.0)) for curve in self.curves)
 
     def error(self, images: int) -> float:
         """Standard error of `accuracy`: over the seeds if there are several, else over `images`: binomial, or where the

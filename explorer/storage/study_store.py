@@ -339,11 +339,12 @@ def _alive(holder: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Nothing that is read there is garbage, and Python's collector would go through all of it dozens of times."""
+    """Nothing that is read there is garbage, and Python's collector would go through all of it again and again."""
     collects = gc.isenabled()
     gc.disable()
     try:
         yield
+        gc.freeze()
     finally:
         if collects:
             gc.enable()

@@ -49,6 +49,7 @@ def test_a_column_is_that_of_the_epochs(epochs: list[dict[str, float]]) -> None:
         else:
             with pytest.raises(KeyError):
                 Curve(epochs).column(name)
+            assert Curve(epochs).column(name, 0.5) == [epoch.get(name, 0.5) for epoch in epochs]
 
 
 def test_what_is_no_number_is_not_packed() -> None:
