@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer.arch import Architecture, cost
 from explorer.compression import codebook
 from explorer.compression.codec import container
 from explorer.compression.codec.coded import CodedTensor, Doubles, Floats
 from explorer.compression.quantize import quantize
-from explorer.reproduction.compression import Way
+from explorer.reproduction.compression import RUNS, Way
 from explorer.training.network import build
 
+EXECUTED = 1.5
+"""Budget of the file that runs, over that of ours."""
 ENERGY = 0.95
 """Share of a weight matrix's squares that its singular value decomposition keeps."""
 
@@ -27,9 +30,10 @@ def measure(
     images: Tensor,
     labels: Tensor,
     budget: int,
+    preparation: Mapping[str, object],
     report: Callable[[str], None] = lambda _: None,
 ) -> list[Way]:
-    """Every way in the table's order.
+    """Every way in the table's order; that which runs as it is only where TFLite Micro is installed.
 
     Args:
         architecture: the network.
@@ -37,11 +41,12 @@ def measure(
         calibration: (N, C, H, W), images that ours is calibrated on.
         images, labels: (M, C, H, W) and (M,) that all are measured on.
         budget: bytes of ours.
+        preparation: of the images, see `explorer.data.module.DataModule.preparation_facts`.
         report: takes a line about each way.
     """
     before = hits(architecture, tensors, images, labels)
     ways = []
-    for method, size, decompressed in _ways(architecture, tensors, calibration, budget):
+    for method, size, decompressed in _ways(architecture, tensors, calibration, budget, preparation):
         after = before if decompressed is tensors else hits(architecture, decompressed, images, labels)
         gained = after[:, 0] - before[:, 0]
         change = (float(gained.mean()), float(gained.std(ddof=1) / len(gained) ** 0.5))
@@ -58,9 +63,13 @@ def _words(way: Way) -> str:
 
 
 def _ways(
-    architecture: Architecture, tensors: Mapping[str, Floats], calibration: Tensor, budget: int
-) -> Iterator[tuple[str, int, Mapping[str, Floats]]]:
-    """Method, bytes and the decompressed weights."""
+    architecture: Architecture,
+    tensors: Mapping[str, Floats],
+    calibration: Tensor,
+    budget: int,
+    preparation: Mapping[str, object],
+) -> Iterator[tuple[str, int, Mapping[str, Floats] | nn.Module]]:
+    """Method, bytes, and the decompressed weights or what gives the file's answers."""
     weights = {name: value for name, value in tensors.items() if value.ndim > 1}
     others = 4 * sum(value.size for name, value in tensors.items() if name not in weights)
     yield "none, 32 bit", cost(architecture).bytes, tensors
@@ -76,6 +85,18 @@ def _ways(
         yield f"Deep Compression, {bits} bit", *through_file(architecture, {**tensors, **coded})
     state = dict(tensors)
     yield "ours", *through_file(architecture, quantize(architecture, state, calibration, budget=budget))
+    if runs_here():
+        from explorer.compression import given_executed
+        from explorer.int8 import file
+
+        budget = round(budget * EXECUTED)
+        network, image = given_executed.rounded(architecture, tensors, calibration, preparation, budget)
+        yield RUNS, len(file.write(network)), given_executed.Executed(network, image)
+
+
+def runs_here() -> bool:
+    """Whether TFLite Micro, which is an extra, is installed."""
+    return find_spec("tflite_micro") is not None
 
 
 def through_file(architecture: Architecture, tensors: Mapping[str, container.Tensor]) -> tuple[int, dict[str, Floats]]:
@@ -122,10 +143,20 @@ def sparse(values: Floats) -> int:
     return 4 * entries + -(-entries // 2)
 
 
-def hits(architecture: Architecture, tensors: Mapping[str, Floats], images: Tensor, labels: Tensor) -> Doubles:
-    """For each image whether its class is the likeliest, and whether it is among the five likeliest: (M, 2)."""
-    network = build(architecture).eval()
-    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}, strict=False)
+def hits(
+    architecture: Architecture, found: Mapping[str, Floats] | nn.Module, images: Tensor, labels: Tensor
+) -> Doubles:
+    """For each image whether its class is the likeliest, and whether it is among the five likeliest: (M, 2).
+
+    Args:
+        architecture: the network.
+        found: its weights, or what gives logits (M, classes).
+        images, labels: (M, C, H, W) and (M,).
+    """
+    network = found if isinstance(found, nn.Module) else build(architecture).eval()
+    if not isinstance(found, nn.Module):
+        weights = {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
+        network.load_state_dict(weights, strict=False)
     with torch.inference_mode():
         top = torch.cat([network(batch).topk(5).indices for batch in torch.split(images, 25)])
     right = (top == labels[:, None]).numpy()
