@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
-from typing import TypeAlias
 
 from explorer.arch import layers as L
 from explorer.arch.architecture import Architecture
-from explorer.arch.size import SizeError
 
 IN_PLACE = (L.ReLU, L.ReLU6, L.Sigmoid, L.Dropout, L.Flatten)
 """Layers that can write over what they read."""
 IDENTITY = L.Sequential("", ())
-Predict: TypeAlias = Callable[[Architecture], float]
-"""Microseconds that a network takes for one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,128 +101,10 @@ def cost(architecture: Architecture) -> Cost:
     return Cost(tuple(rows), output_shape)
 
 
-def shape_after(layer: L.Layer, shape: L.Shape) -> L.Shape:
-    """The shape that a layer, with all it holds, puts out.
-
-    Raises:
-        ArchitectureError: if it does not fit.
-    """
-    return _sums(layer, shape)[2]
-
-
 def norm_of_one_number(costs: Cost) -> str | None:
     """The first batch normalisation on a map of 1x1, which a batch of one image cannot train; None: there is none."""
     norms = (row for row in costs.layers if row.type == "BatchNorm2d")
     return next((row.name for row in norms if row.output_shape[1:] == (1, 1)), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What a network costs for one image, in all; see `Cost`."""
-
-    params: int
-    macs: int
-    architecture: Architecture
-    predict: Predict | None = None
-
-    @property
-    def bytes(self) -> int:
-        """Size of the parameters in fp32."""
-        return 4 * self.params
-
-    @property
-    def activations(self) -> int:
-        """See `Cost.peak_activation_bytes`; it is counted when it is asked for."""
-        tree, shape = self.architecture.tree, self.architecture.input_shape
-        return 4 * _peak(tree, shape, False)[0]
-
-    @property
-    def flash(self) -> int:
-        """Bytes of its int8 file, see `explorer.arch.tflite`; ArchitectureError where TFLite Micro has no operator."""
-        from explorer.arch import tflite
-
-        return tflite.flash(self.architecture)
-
-    @property
-    def ram(self) -> int:
-        """Bytes of the arena that TFLite Micro runs it in; see `flash`."""
-        from explorer.arch import tflite
-
-        return tflite.ram(self.architecture)
-
-    @property
-    def latency(self) -> float:
-        """Microseconds for one image, as predicted for a device; SizeError where none was measured."""
-        if self.predict is None:
-            raise SizeError("latency is not known here; search with size=latency, or with space.limits.latency")
-        return self.predict(self.architecture)
-
-
-def totals(architecture: Architecture, predict: Predict | None = None) -> Totals:
-    """The sums of `cost` alone, for the many candidates of a search: layers that were met before are looked up.
-
-    Args:
-        architecture: the network.
-        predict: gives its latency, if that is asked for.
-
-    Raises:
-        ArchitectureError: if a layer does not fit what comes before it, naming it.
-    """
-    try:
-        params, macs, _ = _one_after_the_other(architecture.layers, architecture.input_shape)
-    except L.ArchitectureError:
-        cost(architecture)  # names it
-        raise
-    return Totals(params, macs, architecture, predict)
-
-
-@lru_cache(maxsize=100_000)
-def _sums(layer: L.Layer, shape: L.Shape) -> tuple[int, int, L.Shape]:
-    """Params and macs of a layer with all it holds, and the shape it puts out."""
-    match layer:
-        case L.Sequential():
-            return _one_after_the_other(layer.layers, shape)
-        case L.Concat() | L.Add() | L.Multiply():
-            branches = [_sums(branch, shape) for branch in layer.branches]
-            out = _merge(layer, "", [branch[2] for branch in branches])
-            return sum(branch[0] for branch in branches), sum(branch[1] for branch in branches), out
-        case _:
-            out, params, _, macs = _counts(layer, "", shape)
-            return params, macs, out
-
-
-@lru_cache(maxsize=100_000)
-def _peak(layer: L.Layer, shape: L.Shape, kept: bool) -> tuple[int, L.Shape]:
-    """The most numbers in memory while a layer and all it holds run, and the shape it puts out; see `_visit`."""
-    most, held = 0, 0
-    match layer:
-        case L.Sequential():
-            for child in layer.layers:
-                own, out = _peak(child, shape, kept)
-                most = max(most, held + own)
-                if kept:
-                    held, kept = held + prod(shape), False
-                shape = out
-            return most, shape
-        case L.Concat() | L.Add() | L.Multiply():
-            outputs = []
-            needed = kept or IDENTITY in layer.branches
-            for i, branch in enumerate(layer.branches):
-                own, out = _peak(branch, shape, needed or i < len(layer.branches) - 1)
-                most, held = max(most, held + own), held + (0 if branch == IDENTITY else prod(out))
-                outputs.append(out)
-            return most, _merge(layer, "", outputs)
-        case _:
-            row = _leaf(layer, "", shape, 0, kept)
-            return row.live, row.output_shape
-
-
-def _one_after_the_other(layers: tuple[L.Layer, ...], shape: L.Shape) -> tuple[int, int, L.Shape]:
-    params, macs = 0, 0
-    for layer in layers:
-        own_params, own_macs, shape = _sums(layer, shape)
-        params, macs = params + own_params, macs + own_macs
-    return params, macs, shape
 
 
 def _check_names(architecture: Architecture) -> None:
@@ -265,14 +141,15 @@ def _visit(layer: L.Layer, prefix: str, shape: L.Shape, rows: list[LayerCost], *
                 last = i == len(layer.branches) - 1
                 outputs.append(_visit(branch, path, shape, rows, held=held, kept=needed or not last))
                 held += 0 if branch == IDENTITY else prod(outputs[-1])
-            return _merge(layer, path, outputs)
+            return merge(layer, path, outputs)
         case _:
-            row = _leaf(layer, path, shape, held, kept)
+            row = leaf(layer, path, shape, held, kept)
             rows.append(row)
             return row.output_shape
 
 
-def _merge(layer: L.Merge, path: str, outputs: list[L.Shape]) -> L.Shape:
+def merge(layer: L.Merge, path: str, outputs: list[L.Shape]) -> L.Shape:
+    """The shape that a container makes of those of its branches; ArchitectureError if they do not fit."""
     kind = type(layer).__name__
     if not outputs:
         raise L.ArchitectureError(f"{path or kind}: no branches")
@@ -291,8 +168,9 @@ def _merge(layer: L.Merge, path: str, outputs: list[L.Shape]) -> L.Shape:
     return largest
 
 
-def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> LayerCost:
-    out, params, statistics, macs = _counts(layer, path, shape)
+def leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> LayerCost:
+    """The row of one layer; `held` and `kept` as of `_visit`."""
+    out, params, statistics, macs = counts(layer, path, shape)
     written = 0 if isinstance(layer, IN_PLACE) and not kept else prod(out)
     return LayerCost(
         name=path,
@@ -307,7 +185,7 @@ def _leaf(layer: L.Leaf, path: str, shape: L.Shape, held: int, kept: bool) -> La
     )
 
 
-def _counts(layer: L.Leaf, path: str, shape: L.Shape) -> tuple[L.Shape, int, int, int]:
+def counts(layer: L.Leaf, path: str, shape: L.Shape) -> tuple[L.Shape, int, int, int]:
     """The shape that a leaf puts out, its params, statistics and macs."""
     channels, height, width = shape
     out, params, statistics, macs = shape, 0, 0, 0

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Shape, cost, totals
-from explorer.arch.cost import Predict, norm_of_one_number
+from explorer.arch.cost import norm_of_one_number
 from explorer.arch.size import SIZES, Costs, Size, shown
+from explorer.arch.totals import Predict
 from explorer.space.domain import Domain
 from explorer.space.parameter import SpaceError
 

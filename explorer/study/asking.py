@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.arch import Architecture, Totals, totals
-from explorer.arch.cost import Predict
+from explorer.arch.totals import Predict
 from explorer.results.record import TrialRecord
 from explorer.samplers import Candidate, Proposal
 from explorer.samplers.distributions import distributions

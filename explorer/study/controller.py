@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from explorer.arch.cost import Predict
+from explorer.arch.totals import Predict
 from explorer.launchers import Launcher
 from explorer.results.budget import Budget
 from explorer.results.metric import metric_of, precision_of

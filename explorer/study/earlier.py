@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from explorer.arch import Architecture
-from explorer.arch.cost import Predict
+from explorer.arch.totals import Predict
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.samplers.distributions import distributions

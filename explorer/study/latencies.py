@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Shape
-from explorer.arch.cost import Predict
 from explorer.arch.size import parse_all, uses
+from explorer.arch.totals import Predict
 from explorer.space import DesignSpace
 from explorer.timing.conditions import Conditions, LatencyError, here
 from explorer.timing.measure import measure

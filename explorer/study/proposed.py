@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from explorer.arch import Architecture, Shape, cost, totals
-from explorer.arch.cost import Predict
+from explorer.arch.totals import Predict
 from explorer.space import DesignSpace
 
 Given: TypeAlias = Mapping[str, Any] | str

@@ -11,8 +11,8 @@ from statistics import mean
 from typing import Any
 
 from explorer.arch import Architecture, Shape, tflite, totals
-from explorer.arch.cost import Predict
 from explorer.arch.size import parse_all
+from explorer.arch.totals import Predict
 from explorer.launchers import Launcher
 from explorer.results.metric import INT8, precision_of
 from explorer.samplers import Proposer

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from explorer.arch import Architecture
 from explorer.arch import layers as L
-from explorer.arch.cost import shape_after
+from explorer.arch.totals import shape_after
 
 IMAGE = -1
 """Number of the operator that gives the image: none."""

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from explorer import load_space
 from explorer.arch import architecture, cost
-from explorer.arch.cost import totals
 from explorer.arch.families import named
 from explorer.arch.families.fire import fire
 from explorer.arch.size import SIZES, SizeError, parse, shown
+from explorer.arch.totals import totals
 from tests.support.fire_points import fire_points
 
 SPACES = ("all", "fire", "inverted_residual", "regnet", "residual", "shuffle", "squeezenext")

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from explorer.arch import Architecture
 from explorer.arch import layers as L
-from explorer.arch.cost import shape_after
+from explorer.arch.totals import shape_after
 
 CONV, DEPTHWISE = "CONV_2D", "DEPTHWISE_CONV_2D"
 MAX_POOL, AVERAGE_POOL = "MAX_POOL_2D", "AVERAGE_POOL_2D"
