@@ -245,6 +245,7 @@ def test_the_imagenet_run_on_a_small_folder(imagenet: Path) -> None:
     """From end to end on two CPU processes, bfloat16 and accumulation included; killed after an epoch, it goes on."""
     words = ["+experiment=imagenet_squeezenet", "data.dir=imagenet", "data.val=5", "data.side=20", "data.crop=16"]
     words += ["data.workers=1", "epochs=2", "recipe.batch_size=8", "recipe.accumulate=2", "launcher.devices=[cpu,cpu]"]
+    words += ["timeout=90"]  # a training that hangs is begun anew
     command = [sys.executable, "-m", "explorer.search", *words]
     folder = imagenet.parent
     trained = folder / "runs" / "imagenet_squeezenet" / "0" / "seed_0"
