@@ -18,10 +18,10 @@ import sqlalchemy
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._base import BaseStorage
-from optuna.storages._rdb.models import StudyModel, TrialUserAttributeModel
+from optuna.storages._rdb.models import StudyModel, TrialModel, TrialUserAttributeModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 
 from explorer.alone import alone
@@ -205,6 +205,18 @@ class PatientStorage(RDBStorage):
             with self.engine.connect() as connection:
                 of_trial = select(table.c.key).where(table.c.trial_id == trial_id, table.c.key == name)
                 return connection.execute(of_trial).first() is not None
+
+        return self.patiently(read)
+
+    def get_n_trials(self, study_id: int, state: tuple[TrialState, ...] | TrialState | None = None) -> int:
+        """Counts a study's trials, all or those in a state; Optuna reads them for that."""
+        if state is not None:
+            return self.patiently(functools.partial(RDBStorage.get_n_trials, self, study_id, state))
+
+        def read() -> int:
+            of_study = select(func.count()).select_from(TrialModel).where(TrialModel.study_id == study_id)
+            with self.engine.connect() as connection:
+                return int(connection.execute(of_study).scalar_one())
 
         return self.patiently(read)
 

@@ -219,3 +219,17 @@ def test_keys_that_an_earlier_study_lacks_count_as_what_they_were() -> None:
     check_config("s", stored, {"data": now}, facts)
     with pytest.raises(StudyError, match=r"data\.draft was False, now True; a study keeps .* with study=NAME"):
         check_config("s", stored, {"data": now | {"draft": True}}, facts)
+
+
+def test_trials_are_counted_without_being_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db", create=True)
+    study, other = (storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], name) for name in ("a", "b"))
+    for state in (optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL):
+        storage.create_new_trial(study, optuna.trial.create_trial(state=state, params={}))
+    assert storage.get_n_trials(study, optuna.trial.TrialState.FAIL) == 1
+
+    def read(*_: object) -> None:
+        raise AssertionError("a search counts before each of its trials")
+
+    monkeypatch.setattr(patient, "read_trials", read)
+    assert (storage.get_n_trials(study), storage.get_n_trials(other)) == (2, 0)
