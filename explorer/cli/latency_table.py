@@ -29,8 +29,7 @@ def fill(space: DesignSpace, config: Options) -> None:
     table = Table(Path(str(config["table"])))
     with counting("", latencies.TIMED) as counted:
         latencies.measure_missing(table, conditions, networks, counted)
-    wanted = {network.identity for network in networks}
-    measured = [each for each in table.networks(conditions) if each.architecture.identity in wanted]
+    measured = table.of(networks, conditions)
     times = sorted(each.microseconds for each in measured)
     print(f"{table.path}: {len(measured)} networks of {space.name}, {conditions.words}")
     print(f"{shown(round(times[0]))} to {shown(round(times[-1]))} microseconds; others are predicted from them,")

@@ -99,9 +99,7 @@ def timed(
     conditions = _conditions(settings, held)
     if conditions == here(conditions.runtime, conditions.precision, conditions.threads):
         measure_missing(held, conditions, networks, done)
-    measured = held.networks(conditions)
-    of_space = {network.identity for network in networks}
-    alike = [each for each in measured if each.architecture.identity in of_space]
+    measured, alike = held.networks(conditions), held.of(networks, conditions)
     if len(alike) < LEAST:
         raise LatencyError(
             f"latency.table {table} has {len(alike)} networks of this space for {conditions.words}, expected {LEAST} "

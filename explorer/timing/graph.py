@@ -68,35 +68,22 @@ class _Graph:
         outputs = [output] if isinstance(output, str) else list(output)
         self.nodes.append(helper.make_node(kind, list(inputs), outputs, name=outputs[0], **attributes))
 
+    def constant(self, name: str, values: Any, kind: str) -> str:
+        import numpy as np
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(np.array(values, kind), name))
+        return name
+
     def numbers(self, name: str, shape: Sequence[int], fan_in: int = 1) -> str:
         """Random constants of the size that keeps activations of the size of the image's."""
         import numpy as np
-        from onnx import numpy_helper
 
         drawn = self._random.standard_normal(tuple(shape), np.float32) * np.float32((2 / fan_in) ** 0.5)
-        self.constants.append(numpy_helper.from_array(drawn, name))
-        return name
+        return self.constant(name, drawn, "f4")
 
     def integers(self, name: str, values: Sequence[int]) -> str:
-        import numpy as np
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
-        return name
-
-    def ones(self, name: str, count: int) -> str:
-        import numpy as np
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.ones(count, np.float32), name))
-        return name
-
-    def scalar(self, name: str, value: float) -> str:
-        import numpy as np
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.array(value, np.float32), name))
-        return name
+        return self.constant(name, values, "i8")
 
     def add(self, number: int, operator: Operator) -> None:
         out = tensor(number)
@@ -130,7 +117,9 @@ class _Graph:
                 self.node("Reshape", [f"{out}_product", shape], out)
             case L.BatchNorm2d():
                 given = [self.numbers(f"{out}_{name}", (channels,)) for name in ("scale", "shift", "mean")]
-                self.node("BatchNormalization", [*inputs, *given, self.ones(f"{out}_variance", channels)], out)
+                self.node(
+                    "BatchNormalization", [*inputs, *given, self.constant(f"{out}_variance", [1] * channels, "f4")], out
+                )
             case L.LocalResponseNorm():
                 self.node("LRN", inputs, out, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
             case L.MaxPool2d():
@@ -173,7 +162,7 @@ class _Graph:
             case "ReLU":
                 self.node("Relu", [given], out)
             case "ReLU6":
-                self.node("Clip", [given, self.scalar(f"{out}_zero", 0), self.scalar(f"{out}_six", 6)], out)
+                self.node("Clip", [given, *(self.constant(f"{out}_{end}", end, "f4") for end in (0, 6))], out)
             case "SiLU":
                 self.node("Sigmoid", [given], f"{out}_gate")
                 self.node("Mul", [given, f"{out}_gate"], out)

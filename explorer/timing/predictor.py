@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture
@@ -62,14 +63,19 @@ class Predictor:
 
     def __init__(self, measured: Sequence[Measured]) -> None:
         self.overhead, self.constant = _overhead(measured)
+        self._measured = measured
+        self._known: dict[Described, float] = {}
+
+    @cached_property
+    def _kinds(self) -> dict[str, _Kind]:
+        """Fitted when something is predicted: a study that is only shown needs none, and it takes seconds."""
         rows: dict[str, list[tuple[Described, float]]] = defaultdict(list)
-        for network in measured:
+        for network in self._measured:
             for described, spent, nodes in zip(
                 _described(network.architecture), network.operators, network.nodes, strict=True
             ):
                 rows[described.kind].append((described, max(spent - self.overhead * nodes, SHORTEST)))
-        self._kinds = {kind: _Kind(each) for kind, each in rows.items() if len(each) >= FEW}
-        self._known: dict[Described, float] = {}
+        return {kind: _Kind(each) for kind, each in rows.items() if len(each) >= FEW}
 
     def __call__(self, architecture: Architecture) -> float:
         """Microseconds for one image."""

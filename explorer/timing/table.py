@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -63,6 +63,11 @@ class Table:
             ]
         except (ArchitectureError, ValueError, TypeError) as error:
             raise LatencyError(f"latency.table {self.path}: {error}; measure anew in another file") from None
+
+    def of(self, networks: Iterable[Architecture], conditions: Conditions) -> list[Measured]:
+        """What these networks took, as far as they were measured."""
+        wanted = {network.identity for network in networks}
+        return [each for each in self.networks(conditions) if each.architecture.identity in wanted]
 
     def conditions(self) -> list[tuple[Conditions, int]]:
         """What the table is of, and how many networks it has of each."""
