@@ -54,14 +54,10 @@ def main(config: DictConfig) -> int:
 
 
 def _table(config: DictConfig) -> int:
-    from explorer.cli.config import space_choice, space_files, space_of
+    from explorer.cli.config import space_choice, space_of
     from explorer.cli.latency_table import fill
-    from explorer.cli.options import ConfigError
 
-    name = space_choice()
-    if name is None:
-        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
-    fill(space_of(config, name), config)
+    fill(space_of(config, space_choice()), config)
     return 0
 
 

@@ -139,10 +139,16 @@ def plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
 
 
-def space_choice() -> str | None:
-    """The name after `+space=` on the command line."""
+def space_choice() -> str:
+    """The name after `+space=` on the command line.
+
+    Raises:
+        ConfigError: if there is none.
+    """
     choices = HydraConfig.get().runtime.choices
-    return str(choices["space"]) if "space" in choices else None
+    if "space" not in choices:
+        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
+    return str(choices["space"])
 
 
 def command(

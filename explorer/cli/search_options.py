@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from explorer.arch import size
 from explorer.arch.tflite import board as boards
-from explorer.cli.config import plain, space_choice, space_files, space_of
+from explorer.cli.config import plain, space_choice, space_of
 from explorer.cli.options import ConfigError, choice, flag, positive, share, whole
 from explorer.results import metric
 from explorer.results.budget import Budget
@@ -42,8 +42,6 @@ def read(config: DictConfig) -> SearchOptions:
         BoardError, ConfigError, MetricError, RecipeError, SizeError, SpaceError, StoppingError: naming what is wrong.
     """
     name = space_choice()
-    if name is None:
-        raise ConfigError(f"which space? +space= one of {', '.join(space_files())}")
     board = None if config.get("board") is None else boards.read(plain(config.board))
     space = space_of(config, name)
     if board is not None:
