@@ -106,6 +106,13 @@ def search(options: SearchOptions, launcher: Launcher, console: Console) -> int:
         with working("completing MLflow", plain=False):
             tracker.update(controller.record)
             tracker.close(timeout=60)
+    if controller.ending == ending and "latency" in controller.record.facts:
+        from explorer.study.latencies import TIMED, confirmed
+
+        with counting("", TIMED) as counted:  # the workers are gone: nothing runs beside
+            lines = confirmed(controller.record, options.latency_table, counted)
+        for line in lines:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
     search_summary.show(console, controller.record, ending, where_to_look(options.tracking, tracker.place))
     return code
 

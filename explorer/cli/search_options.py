@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from explorer.arch import size
 from explorer.arch.tflite import board as boards
 from explorer.cli.config import plain, space_choice, space_of
+from explorer.cli.latency_options import latency_options
 from explorer.cli.options import ConfigError, choice, flag, positive, share, whole
 from explorer.results import metric
 from explorer.results.budget import Budget
 from explorer.study import latencies, stopping
 from explorer.study.options import SearchOptions
 from explorer.study.proposed import Given, check_point
-from explorer.timing import conditions
 from explorer.training import recipe
 
 if TYPE_CHECKING:
@@ -59,16 +59,9 @@ def read(config: DictConfig) -> SearchOptions:
     settings["precision"] = choice(config, "precision", None, *PRECISIONS) or PRECISIONS[board is not None]
     if settings["precision"] == INT8 and find_spec("tflite_micro") is None:
         raise ConfigError("precision=int8 needs tflite-micro: pip install 'explorer[board]', or give precision=fp32")
-    latency = plain(config.latency)
-    keys = {f"latency.{key}": value for key, value in latency.items()}
-    choice(keys, "latency.runtime", *conditions.RUNTIMES)
-    choice(keys, "latency.precision", *conditions.PRECISIONS)
-    if latency["runtime"] == conditions.TORCH and latency["precision"] == conditions.INT8:
-        raise ConfigError("latency.precision is 'int8', expected fp32 with latency.runtime=torch")
-    whole(keys, "latency.threads", 1)
-    whole(keys, "latency.networks", latencies.LEAST)
+    timing = latency_options(config)
     if latencies.wanted(settings | {"space": space.as_dict()}):
-        settings["latency"] = {key: latency[key] for key in ("runtime", "precision", "threads", "device")}
+        settings["latency"] = timing.conditions
     if board is not None:
         settings["board"] = plain(config.board)
     return SearchOptions(
@@ -88,8 +81,8 @@ def read(config: DictConfig) -> SearchOptions:
         storage=str(config.storage),
         tracking=str(config.tracking),
         folder=Path(config.runs) / study,
-        latency_table=Path(str(latency["table"])),
-        timed_networks=latency["networks"],
+        latency_table=timing.table,
+        timed_networks=timing.networks,
         tries=_tries(config, space),
         start_from=_other(config, study),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, ArchitectureError, architecture
 from explorer.arch.families import named
+from explorer.arch.size import parse_all, uses
 from explorer.cli.options import ConfigError, Options
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def compared(config: Options, key: str, record: StudyRecord) -> StudyRecord | No
     if other.metric != record.metric:
         both = f"study {record.name} maximises {record.metric}, {other.name} {other.metric}"
         raise ConfigError(f"{both}: they cannot be compared; expected two of one metric")
-    return other.by_size(record.size_name)
+    return _by_size(other, record.size_name, config)
 
 
 def looked_at(record: StudyRecord, config: Options) -> StudyRecord:
@@ -73,5 +75,19 @@ def looked_at(record: StudyRecord, config: Options) -> StudyRecord:
 
     Raises:
         SizeError: if there is none of that name.
+        LatencyError: if it is about latency and the table lacks what is needed.
     """
-    return record if config["size"] is None else record.by_size(config["size"])
+    return record if config["size"] is None else _by_size(record, config["size"], config)
+
+
+def _by_size(record: StudyRecord, name: object, config: Options) -> StudyRecord:
+    if uses(parse_all(name), "latency") and "latency" not in record.facts:
+        from explorer.cli.latency_options import latency_options
+        from explorer.cli.progress import counting
+        from explorer.study.latencies import TIMED, in_words, with_latencies
+
+        options = latency_options(config)
+        with counting("predicting latencies", TIMED) as counted:
+            record = with_latencies(record, options.conditions, options.table, options.networks, counted)
+        print(in_words(record.facts["latency"]), file=sys.stderr)
+    return record.by_size(name)

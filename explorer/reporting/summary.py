@@ -12,6 +12,7 @@ from explorer.results.majority import WORSE, majority
 from explorer.results.pareto import front_trials, most_accurate, study_hypervolume
 from explorer.results.record import StudyRecord, TrialRecord
 from explorer.results.spent import duration, spent
+from explorer.timing.conditions import Conditions
 
 
 def tiles(record: StudyRecord) -> str:
@@ -43,6 +44,11 @@ def tiles(record: StudyRecord) -> str:
     return f'<div class="tiles">{cells}</div>'
 
 
+def _predicted_for(record: StudyRecord) -> str:
+    facts = record.facts["latency"]
+    return f"of {Conditions(**facts['conditions']).words}, from {facts['networks']} networks timed there"
+
+
 def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> str:
     """Machine, versions and commands."""
     took = spent(record)
@@ -57,6 +63,7 @@ def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> st
         "trials": ", ".join(f"{count:,} {state}" for state, count in sorted(took.states.items())),
         "trained on": "; ".join(f"{device} ({count:,} trials)" for device, count in devices.most_common()) or "unknown",
         "versions": ", ".join(f"{name} {version}" for name, version in record.facts.get("versions", {}).items()),
+        **({"latency": _predicted_for(record)} if "latency" in record.facts else {}),
         **({"changed": "; ".join(record.changes_in_words)} if record.changes else {}),
         "commit": str(record.facts.get("git_commit", "")) or "unknown",
         "this page": ", ".join(

@@ -111,8 +111,8 @@ class TrialRecord:
         """
         if not self.predicted:
             raise SizeError(
-                f"trial {self.number} has no predicted latency: its study was searched without one; measure it with "
-                "python -m explorer.latency, or search with size=latency"
+                f"trial {self.number} has no predicted latency: its study was searched without one; "
+                "python -m explorer.report size=latency predicts it"
             )
         return self.predicted
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Shape
-from explorer.arch.size import parse_all, uses
+from explorer.arch.size import parse_all, shown, uses
 from explorer.arch.totals import Predict
-from explorer.space import DesignSpace
+from explorer.results.pareto import front_trials
+from explorer.results.record import StudyRecord
+from explorer.space import DesignSpace, parse
 from explorer.timing.conditions import Conditions, LatencyError, here
 from explorer.timing.measure import measure
-from explorer.timing.predictor import Error, Predictor, error
+from explorer.timing.predictor import Error, Predictor, error, rounded
 from explorer.timing.table import Table
 
 LEAST = 20
@@ -124,6 +128,71 @@ def _conditions(settings: Mapping[str, Any], table: Table) -> Conditions:
             f"but {table.path} has {has}; this machine is {local.device!r}"
         )
     return max(found, key=lambda each: [int(part) for part in each.version.split(".") if part.isdigit()])
+
+
+def with_latencies(
+    record: StudyRecord, settings: Mapping[str, Any], table: Path, number: int, done: Callable[[int, int], None]
+) -> StudyRecord:
+    """A study that was searched without latencies, with them: measured ones where the table has them, else predicted.
+
+    Args:
+        record: the study.
+        settings, table, done: see `timed`.
+        number: how many of its networks are timed, where the table lacks them and the device is this machine. Where it
+            has fewer, others of its space are.
+
+    Raises:
+        LatencyError: if the table lacks what is needed.
+    """
+    trained = {trial.identity: Architecture.from_json(trial.architecture) for trial in record.trials}
+    others = drawn(parse(record.name, record.config["space"]), *_maps(record), max(number, LEAST))
+    networks = list((trained | {network.identity: network for network in others}).values())
+    chosen = networks if settings["device"] else networks[:number]
+    predict, facts = timed(settings, table, chosen, done)
+    spent = {
+        network.architecture.identity: rounded(network.microseconds)
+        for network in Table(table).networks(Conditions(**facts["conditions"]))
+    }
+    by = {identity: spent.get(identity) or predict(network) for identity, network in trained.items()}
+    trials = tuple(replace(trial, predicted=by[trial.identity]) for trial in record.trials)
+    return replace(record, facts=record.facts | {"latency": facts}, trials=trials)
+
+
+def confirmed(record: StudyRecord, table: Path, done: Callable[[int, int], None]) -> list[str]:
+    """Times the front of a study that was searched with latencies, where the table lacks it, with nothing beside.
+
+    The table keeps them, for later studies; the sizes of this one stay what they were predicted to be.
+
+    Returns:
+        How far they are from what was predicted, and a line for each that is beyond the limit. Nothing for another
+        device.
+    """
+    conditions = Conditions(**record.facts["latency"]["conditions"])
+    front = [trial for trial in front_trials(record) if trial.predicted]
+    if conditions != here(conditions.runtime, conditions.precision, conditions.threads) or not front:
+        return []
+    networks = {trial.number: Architecture.from_json(trial.architecture) for trial in front}
+    held = Table(table)
+    measure_missing(held, conditions, list(networks.values()), done)
+    spent = {each.architecture.identity: each.microseconds for each in held.of(networks.values(), conditions)}
+    took = [(trial, rounded(spent[networks[trial.number].identity])) for trial in front]
+    off = [abs(trial.predicted / measured - 1) for trial, measured in took]
+    limit = record.config["space"].get("limits", {}).get("latency", math.inf)
+    return [
+        f"latency of the front, measured: predictions are off by {median(off):.1%} (median), {max(off):.1%} at most",
+        *(
+            f"trial {trial.number} takes {shown(measured)} microseconds, predicted {shown(trial.predicted)}: "
+            f"above the limit of {shown(limit)}"
+            for trial, measured in took
+            if measured > limit and not trial.anchor
+        ),
+    ]
+
+
+def _maps(record: StudyRecord) -> tuple[Shape, int]:
+    """What the networks of a study are given, and into how many classes they sort it."""
+    channels, height, width = record.facts["input_shape"]
+    return (channels, height, width), int(record.facts["classes"])
 
 
 def in_words(facts: Mapping[str, Any]) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from explorer.arch import Architecture
-from explorer.study.latencies import in_words, known
+from explorer.arch.size import SizeError, shown
+from explorer.results.pareto import front_trials
+from explorer.study.latencies import confirmed, in_words, known
 from explorer.timing.conditions import here
+from explorer.timing.predictor import rounded
 from explorer.timing.table import Table
 from explorer.tracking.client import connect
 from tests.support.processes import SPACE, run, search, study
@@ -44,7 +48,7 @@ def test_trials_have_the_latency_that_is_predicted(searched_by_latency: tuple[Pa
     assert predict is not None
     for trial in record.trials:
         assert trial.size == trial.latency == predict(Architecture.from_json(trial.architecture)) < 1000
-    assert len(Table(folder / "latency.db").networks(here("onnxruntime", "fp32", 1))) == facts["networks"] == 20
+    assert facts["networks"] == 20  # those that the front has added since make no difference
 
 
 def test_it_goes_on_with_the_same_table_and_can_be_looked_at(folder: Path) -> None:
@@ -91,9 +95,48 @@ def test_another_study_starts_from_it(folder: Path) -> None:
     back = search(folder, "n_trials=4", TWENTY, "study=back", "size=latency", "from=macs")
     assert "trials are those of study macs" in back
     assert all(trial.latency > 0 for trial in study(folder, "back").trials)
-    assert "trial 0 has no predicted latency" in run(folder, "explorer.report", "study=macs", "size=latency", code=2)
     refused = search(folder, "n_trials=5", TWENTY, "study=macs", "size=latency", code=2)
     assert "study macs was searched without latencies; study=NEW from=NAME begins one that has them" in refused
+
+
+def test_a_study_without_latencies_is_looked_at_by_them(folder: Path) -> None:
+    search(folder, "n_trials=4", "study=macs", "size=macs", "seed=7")
+    with pytest.raises(SizeError, match="trial 0 has no predicted latency"):
+        _ = study(folder, "macs").by_size("latency").trials[0].sizes
+    said = run(
+        folder, "explorer.report", "study=macs", "size=[latency,macs]", "latency.networks=24", "output=page.html"
+    )
+    page = (folder / "page.html").read_text()
+    assert "latency: predicted for" in said
+    assert "microseconds for one image" in page
+    assert f"of {here('onnxruntime', 'fp32', 1).words}, from " in page
+    record, table = study(folder, "macs"), Table(folder / "latency.db")
+    networks = [Architecture.from_json(trial.architecture) for trial in record.trials]
+    measured = table.of(networks, here("onnxruntime", "fp32", 1))
+    assert {each.architecture.identity for each in measured} == {trial.identity for trial in record.trials}
+    spent = {each.architecture.identity: rounded(each.microseconds) for each in measured}
+    best = max(record.finished, key=lambda trial: trial.accuracy or 0)
+    assert f"(trial {best.number}, {shown(spent[best.identity])} latency" in page  # what was measured, no prediction
+    said = run(folder, "explorer.statistics", "study=small", "against=macs", "output=null", "size=latency")
+    assert "latency: predicted for" in said
+    refused = run(folder, "explorer.report", "study=macs", "size=latency", "latency.device=Cortex-A76", code=2)
+    assert "latency.device is 'Cortex-A76' (onnxruntime, fp32, threads=1), but latency.db has" in refused
+    assert "latency.networks is 3, expected" in run(
+        folder, "explorer.report", "study=macs", "size=latency", "latency.networks=3", code=2
+    )
+
+
+def test_the_front_is_measured_at_the_end(searched_by_latency: tuple[Path, str]) -> None:
+    folder, printed = searched_by_latency
+    record, conditions = study(folder), here("onnxruntime", "fp32", 1)
+    assert "latency of the front, measured: predictions are off by " in " ".join(printed.split())
+    front = [Architecture.from_json(trial.architecture) for trial in front_trials(record)]
+    assert len(Table(folder / "latency.db").of(front, conditions)) == len(front)
+    tight = replace(record, config=record.config | {"space": record.config["space"] | {"limits": {"latency": 1}}})
+    said, *beyond = confirmed(tight, folder / "latency.db", lambda *_: None)
+    assert len(beyond) == sum(trial.anchor is None for trial in front_trials(record))
+    assert all("above the limit of 1" in line for line in beyond)
+    assert "(median)" in said
 
 
 @pytest.mark.parametrize(
