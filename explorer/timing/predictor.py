@@ -27,6 +27,9 @@ SHORTEST = 0.2
 """Microseconds: below it a time is the clock's."""
 CLEAR = 20.0
 """Microseconds from which a time counts in full; shorter ones hold more of the clock's error."""
+USUAL = 0.1
+"""Median error that no measured space has come near, with a machine to itself."""
+BUSY = "; that is much: something else kept the machine busy while they were timed"
 FEW = 3
 """Operators of a kind without which nothing is said of the kind."""
 
@@ -51,6 +54,7 @@ class Error:
         """Off by 3.5% (median), 11% (90th percentile), rank correlation 0.997."""
         return (
             f"off by {self.median:.1%} (median) and {self.p90:.0%} (90th percentile), rank correlation {self.rank:.3f}"
+            + BUSY * (self.median > USUAL)
         )
 
 

@@ -117,7 +117,8 @@ def test_a_study_without_latencies_is_looked_at_by_them(folder: Path) -> None:
     spent = {each.architecture.identity: rounded(each.microseconds) for each in measured}
     best = max(record.finished, key=lambda trial: trial.accuracy or 0)
     assert f"(trial {best.number}, {shown(spent[best.identity])} latency" in page  # what was measured, no prediction
-    said = run(folder, "explorer.statistics", "study=small", "against=macs", "output=null", "size=latency")
+    said = run(folder, "explorer.statistics", "study=small", "against=macs", "output=null", "size=latency",
+        "latency.networks=24")  # fmt: skip
     assert "latency: predicted for" in said
     refused = run(folder, "explorer.report", "study=macs", "size=latency", "latency.device=Cortex-A76", code=2)
     assert "latency.device is 'Cortex-A76' (onnxruntime, fp32, threads=1), but latency.db has" in refused
