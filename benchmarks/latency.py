@@ -91,13 +91,13 @@ def compare(
                 print(f"\r{i + 1}/{len(networks)}", end="", file=sys.stderr)
     measured = [known[network.identity] for network in networks]
     first, judged = measured[:learnt], measured[learnt:]
-    predict = Predictor(first)
+    predict = Predictor(first, runtime)
     predictions = {
-        AGAIN: np.array([measure(each.architecture, conditions).microseconds for each in judged]),
+        AGAIN: np.array([measure(each.architecture, conditions).took for each in judged]),
         OURS: np.array([predict(each.architecture) for each in judged]),
         **{name: line(first, judged, columns) for name, columns in LINES.items()},
     }
-    return Found(conditions.words, np.array([each.microseconds for each in judged]), predictions)
+    return Found(conditions.words, np.array([each.took for each in judged]), predictions)
 
 
 def rows(quick: bool) -> list[Row]:
@@ -150,7 +150,7 @@ def main() -> int:
 def line(learnt: Sequence[Measured], judged: Sequence[Measured], columns: Callable[[Architecture], list[float]]) -> Any:
     """Predictions by a sum of amounts and a constant, none of them negative, fitted for the least relative error."""
     rows, others = (np.array([[1, *columns(each.architecture)] for each in some], float) for some in (learnt, judged))
-    times = np.array([each.microseconds for each in learnt])
+    times = np.array([each.took for each in learnt])
     scale = rows.max(axis=0)
     rates, _ = nnls(rows / scale / times[:, None], np.ones(len(times)))
     return others / scale @ rates

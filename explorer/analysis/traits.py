@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from explorer.analysis.equal_size import shown
 from explorer.arch import ArchitectureError, Shape, totals
+from explorer.arch.size import PREDICTED
 from explorer.results.record import TrialRecord
 from explorer.space import DesignSpace
 from explorer.space.parameter import Parameter
@@ -70,9 +71,9 @@ class Trait:
 def draws(space: DesignSpace, input_shape: Shape, classes: int, count: int = DRAWS) -> list[dict[str, Any]]:
     """Uniform draws within the space's limits; fewer than `count` where nearly all of the space is over them.
 
-    A limit of latency is left out: what a network takes is predicted while a search runs.
+    Limits of latency and cycles are left out: what a network takes is predicted while a search runs.
     """
-    space = replace(space, limits={key: limit for key, limit in space.limits.items() if key != "latency"})
+    space = replace(space, limits={key: limit for key, limit in space.limits.items() if key not in PREDICTED})
     rng = Random(0)
     found: list[dict[str, Any]] = []
     for _ in range(20 * count):

@@ -17,8 +17,11 @@ SIZES = {
     "flash": "bytes of the int8 file for TFLite Micro",
     "ram": "bytes of TFLite Micro's arena in int8",
     "latency": "microseconds for one image, as predicted for a device",
+    "cycles": "cycles of an NPU for one image, as Vela predicts",
 }
 """Names and what they count, in words."""
+PREDICTED = ("latency", "cycles")
+"""Those that are not computed from the network, but predicted from others that were timed."""
 MOST = 2
 """Sizes at once."""
 TERM = re.compile(r"(?:(?P<factor>[0-9.]+(?:e[+-]?\d+)?)\*)?(?P<name>[a-z]+)(?:/(?P<over>[0-9.]+(?:e[+-]?\d+)?))?")
@@ -45,6 +48,8 @@ class Costs(Protocol):
     def ram(self) -> int: ...
     @property
     def latency(self) -> float: ...
+    @property
+    def cycles(self) -> float: ...
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import TypeAlias
+from typing import Protocol
 
 from explorer.arch import layers as L
 from explorer.arch.architecture import Architecture
 from explorer.arch.cost import IDENTITY, cost, counts, leaf, merge
 from explorer.arch.size import SizeError
 
-Predict: TypeAlias = Callable[[Architecture], float]
-"""Microseconds that a network takes for one image."""
+
+class Predict(Protocol):
+    """Says how long a network takes for one image.
+
+    Attributes:
+        cost: what it predicts, `latency` or `cycles`.
+    """
+
+    @property
+    def cost(self) -> str: ...
+    def __call__(self, architecture: Architecture) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +62,16 @@ class Totals:
     @property
     def latency(self) -> float:
         """Microseconds for one image, as predicted for a device; SizeError where none was measured."""
-        if self.predict is None:
-            raise SizeError("latency is not known here; search with size=latency, or with space.limits.latency")
+        return self._predicted("latency")
+
+    @property
+    def cycles(self) -> float:
+        """Cycles of an NPU for one image, as predicted; infinite where an operator is left to the processor."""
+        return self._predicted("cycles")
+
+    def _predicted(self, name: str) -> float:
+        if self.predict is None or self.predict.cost != name:
+            raise SizeError(f"{name} is not known here; search with size={name}, or with space.limits.{name}")
         return self.predict(self.architecture)
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from explorer.arch.tflite.board import Board
 from explorer.cli.config import plain
 from explorer.cli.options import ConfigError, Options, choice, whole
+from explorer.int8.vela import NPUS
 from explorer.study import latencies
-from explorer.timing.conditions import INT8, PRECISIONS, RUNTIMES, TORCH
+from explorer.timing.conditions import INT8, PRECISIONS, RUNTIMES, TORCH, VELA
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,13 @@ class LatencyOptions:
     networks: int
 
 
-def latency_options(config: Options) -> LatencyOptions:
+def latency_options(config: Options, cost: str | None, board: Board | None) -> LatencyOptions:
     """Reads the options.
+
+    Args:
+        config: of the command.
+        cost: what is predicted, latency or cycles; None: nothing.
+        board: whose NPU runs the network where `latency.device` names none.
 
     Raises:
         ConfigError: naming the one that cannot be right.
@@ -42,4 +49,12 @@ def latency_options(config: Options) -> LatencyOptions:
     whole(keys, "latency.threads", 1)
     networks = whole(keys, "latency.networks", latencies.LEAST)
     conditions = {key: values[key] for key in ("runtime", "precision", "threads", "device")}
+    if cost == "cycles":
+        npu = values["device"] or (board.npu if board else None)
+        if npu not in NPUS:
+            raise ConfigError(
+                f"cycles are of an NPU, and {f'latency.device is {npu!r}' if npu else 'none is named'}; give "
+                f"board=corstone300, or latency.device={', '.join(NPUS)}"
+            )
+        conditions = {"runtime": VELA, "precision": INT8, "threads": 1, "device": npu}
     return LatencyOptions(conditions, Path(str(values["table"])), networks)

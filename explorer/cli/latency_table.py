@@ -30,10 +30,10 @@ def fill(space: DesignSpace, config: Options) -> None:
     with counting("", latencies.TIMED) as counted:
         latencies.measure_missing(table, conditions, networks, counted)
     measured = table.of(networks, conditions)
-    times = sorted(each.microseconds for each in measured)
+    times = sorted(each.took for each in measured)
     print(f"{table.path}: {len(measured)} networks of {space.name}, {conditions.words}")
     print(f"{shown(round(times[0]))} to {shown(round(times[-1]))} microseconds; others are predicted from them,")
-    print(error(measured).words)
+    print(error(measured, conditions.runtime).words)
 
 
 def _runtime(config: Options) -> str:

@@ -59,8 +59,9 @@ def read(config: DictConfig) -> SearchOptions:
     settings["precision"] = choice(config, "precision", None, *PRECISIONS) or PRECISIONS[board is not None]
     if settings["precision"] == INT8 and find_spec("tflite_micro") is None:
         raise ConfigError("precision=int8 needs tflite-micro: pip install 'explorer[board]', or give precision=fp32")
-    timing = latency_options(config)
-    if latencies.wanted(settings | {"space": space.as_dict()}):
+    cost = latencies.wanted(settings | {"space": space.as_dict()})
+    timing = latency_options(config, cost, board)
+    if cost is not None:
         settings["latency"] = timing.conditions
     if board is not None:
         settings["board"] = plain(config.board)

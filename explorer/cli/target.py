@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture, ArchitectureError, architecture
 from explorer.arch.families import named
-from explorer.arch.size import parse_all, uses
+from explorer.arch.size import PREDICTED, parse_all, uses
 from explorer.cli.options import ConfigError, Options
 
 if TYPE_CHECKING:
@@ -81,12 +81,13 @@ def looked_at(record: StudyRecord, config: Options) -> StudyRecord:
 
 
 def _by_size(record: StudyRecord, name: object, config: Options) -> StudyRecord:
-    if uses(parse_all(name), "latency") and "latency" not in record.facts:
+    asked = [cost for cost in PREDICTED if uses(parse_all(name), cost)]
+    if asked and not all(cost in trial.predicted for trial in record.trials for cost in asked):
         from explorer.cli.latency_options import latency_options
         from explorer.cli.progress import counting
         from explorer.study.latencies import TIMED, in_words, with_latencies
 
-        options = latency_options(config)
+        options = latency_options(config, asked[-1], record.board)
         with counting("predicting latencies", TIMED) as counted:
             record = with_latencies(record, options.conditions, options.table, options.networks, counted)
         print(in_words(record.facts["latency"]), file=sys.stderr)

@@ -38,21 +38,22 @@ Options = tuple[str, tuple[tuple[str, int], ...]]
 """A table of the schema and its fields."""
 
 
-def write(network: Quantized, target: str = "tflm") -> bytes:
+def write(network: Quantized, target: str = "tflm", *, named: bool = False) -> bytes:
     """The file's bytes.
 
     Args:
         network: the program and its numbers.
         target: `tflm` for the smallest file that TFLite Micro runs, `litert` for one that LiteRT runs as well.
+        named: whether tensors are named, by their numbers, for a tool that names operators after them.
     """
-    return _File(network, target == "litert").bytes()
+    return _File(network, target == "litert", named).bytes()
 
 
 class _File:
     """A flatbuffer. It grows from its end: first the constants, then the tables that refer to what is there."""
 
-    def __init__(self, network: Quantized, standard: bool) -> None:
-        self.network, self.standard = network, standard
+    def __init__(self, network: Quantized, standard: bool, named: bool) -> None:
+        self.network, self.standard, self.named = network, standard, named
         self.sharing = network.program.sharing()
         self.builder = flatbuffers.Builder(4096)
         self._written: dict[Hashable, int] = {}
@@ -69,7 +70,7 @@ class _File:
         empty = self._table("Buffer")
         buffers = [empty, *(self._table("Buffer", Data=data) for data in self._data)]
         tensors = [
-            self._tensor((1, *shape), "INT8", 0, self._values(self.sharing[number]))
+            self._tensor((1, *shape), "INT8", 0, self._values(self.sharing[number]), number)
             for number, shape in enumerate(program.maps)
         ]
         tensors += [
@@ -158,9 +159,13 @@ class _File:
         reads, writes = self._whole(inputs), self._whole([output])
         return self._table("Operator", OpcodeIndex=code, Inputs=reads, Outputs=writes)
 
-    def _tensor(self, shape: Sequence[int], kind: str, buffer: int, quantization: int) -> int:
-        number = getattr(schema.TensorType, kind)
-        return self._table("Tensor", Shape=self._whole(shape), Type=number, Buffer=buffer, Quantization=quantization)
+    def _tensor(
+        self, shape: Sequence[int], kind: str, buffer: int, quantization: int, number: int | None = None
+    ) -> int:
+        about = {"Type": getattr(schema.TensorType, kind), "Buffer": buffer, "Quantization": quantization}
+        if self.named and number is not None:
+            about["Name"] = int(self.builder.CreateString(str(number)))
+        return self._table("Tensor", Shape=self._whole(shape), **about)
 
     def _zero_points(self) -> None:
         """All of them at one place, where none needs other padding than the next."""

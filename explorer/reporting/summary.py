@@ -46,7 +46,8 @@ def tiles(record: StudyRecord) -> str:
 
 def _predicted_for(record: StudyRecord) -> str:
     facts = record.facts["latency"]
-    return f"of {Conditions(**facts['conditions']).words}, from {facts['networks']} networks timed there"
+    conditions = Conditions(**facts["conditions"])
+    return f"{conditions.cost} on {conditions.words}, from {facts['networks']} networks"
 
 
 def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> str:
@@ -63,7 +64,7 @@ def made(record: StudyRecord, how: Commands, written_with: dict[str, str]) -> st
         "trials": ", ".join(f"{count:,} {state}" for state, count in sorted(took.states.items())),
         "trained on": "; ".join(f"{device} ({count:,} trials)" for device, count in devices.most_common()) or "unknown",
         "versions": ", ".join(f"{name} {version}" for name, version in record.facts.get("versions", {}).items()),
-        **({"latency": _predicted_for(record)} if "latency" in record.facts else {}),
+        **({"predicted": _predicted_for(record)} if "latency" in record.facts else {}),
         **({"changed": "; ".join(record.changes_in_words)} if record.changes else {}),
         "commit": str(record.facts.get("git_commit", "")) or "unknown",
         "this page": ", ".join(

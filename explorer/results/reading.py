@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from explorer.arch.size import PREDICTED
 from explorer.results.curve import Curve
 from explorer.results.record import ACCURACY, TrialRecord
 
@@ -79,7 +80,7 @@ def read_trial(trial: optuna.trial.FrozenTrial, metric: str = ACCURACY, size: st
         metric=metric,
         size_name=size,
         peak=attributes.get("activations", 0),
-        predicted=attributes.get("latency", 0.0),
+        predicted={name: attributes[name] for name in PREDICTED if name in attributes},
     )
 
 

@@ -7,7 +7,7 @@ below. Records never change, so properties are computed once.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import mean, stdev
@@ -49,7 +49,7 @@ class TrialRecord:
         metric: what the study maximises, by its name in the curves.
         size_name: what it minimises, of two sizes both; see `explorer.arch.size`.
         peak: activations as stored; 0 in studies of earlier versions.
-        predicted: latency as stored; 0 in studies that have none.
+        predicted: latency or cycles, as stored; nothing in studies that have none.
         uniform: whether it belongs to the sample for statistics: drawn uniformly whatever the sampler, never stopped.
         identity: of the architecture.
         params, bytes, macs: exact cost.
@@ -85,7 +85,7 @@ class TrialRecord:
     metric: str = ACCURACY
     size_name: str = "params"
     peak: int = 0
-    predicted: float = 0.0
+    predicted: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def activations(self) -> int:
@@ -109,12 +109,20 @@ class TrialRecord:
         Raises:
             SizeError: if its study predicts none.
         """
-        if not self.predicted:
+        return self._predicted("latency")
+
+    @property
+    def cycles(self) -> float:
+        """Cycles of an NPU for one image, as predicted when the trial began; SizeError as for `latency`."""
+        return self._predicted("cycles")
+
+    def _predicted(self, name: str) -> float:
+        if name not in self.predicted:
             raise SizeError(
-                f"trial {self.number} has no predicted latency: its study was searched without one; "
-                "python -m explorer.report size=latency predicts it"
+                f"trial {self.number} has no predicted {name}: its study was searched without; "
+                f"python -m explorer.report size={name} predicts it"
             )
-        return self.predicted
+        return self.predicted[name]
 
     @cached_property
     def sizes(self) -> tuple[float, ...]:

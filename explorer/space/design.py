@@ -118,6 +118,12 @@ class DesignSpace(Domain, ABC):
             met = met or not over
             for size, numbers in zip(sizes, found, strict=True):
                 numbers.add(size.of(costs))
+                if math.inf in numbers:
+                    raise self._error(
+                        f"size={size.name}",
+                        f"{_words(params)} has operators that the NPU leaves to the processor, so its cycles are not "
+                        "known; leave it out of the space",
+                    )
             smallest = {key: min(least, getattr(costs, key)) for key, least in smallest.items()}
         if not met:
             limits = ", ".join(

@@ -194,7 +194,7 @@ class StudyStore:
         attributes = {name: getattr(other, name) for name in (*fields, "device", "devices", "started", "ended")}
         attributes |= {f"curve_{seed}": list(curve) for seed, curve in zip(other.seeds, other.curves, strict=True)}
         attributes |= {"seeds": list(other.seeds), "from": origin}
-        attributes |= {"latency": other.predicted} if other.predicted else {}
+        attributes |= other.predicted
         trial = replace(other, number=self.next_number, size_name=self._base.size_name, uniform=False)
         template = optuna.trial.create_trial(
             state=TrialState[other.state],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -165,6 +166,8 @@ class Asking:
         if self.space.over_limit(costs) is not None:
             return None
         sizes = tuple(float(size.of(costs)) for size in self.sizes)
+        if math.inf in sizes:  # an operator that the NPU leaves to the processor
+            return None
         return NetworkCandidate(params, sizes, architecture, costs)
 
     def _taken(self, candidate: NetworkCandidate) -> bool:
@@ -190,7 +193,7 @@ class Asking:
             "uniform": proposal is not None and proposal.uniform,
         }
         if self.predict is not None:
-            attributes = {**attributes, "latency": costs.latency}
+            attributes = {**attributes, self.predict.cost: self.predict(architecture)}
         if enqueued is None or proposal is None:
             trial = self.store.create(proposal, attributes)
         else:

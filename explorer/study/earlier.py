@@ -63,10 +63,14 @@ def _check(other: StudyRecord, config: Mapping[str, Any], facts: Mapping[str, An
     check_data(other.name, other.facts, facts)
 
 
+def _predicted(trial: TrialRecord, predict: Predict | None) -> dict[str, float]:
+    return {} if predict is None else {predict.cost: predict(Architecture.from_json(trial.architecture))}
+
+
 def _inside(trials: Iterable[TrialRecord], space: DesignSpace, predict: Predict | None) -> Iterator[TrialRecord]:
     """Trials with a result that this study could have made, with the latency that it predicts."""
     for each in trials:
-        trial = replace(each, predicted=predict(Architecture.from_json(each.architecture)) if predict else 0.0)
+        trial = replace(each, predicted=_predicted(each, predict))
         drawn = space.contains(trial.metaparameters) and space.over_limit(trial) is None
         if trial.accuracy is not None and (trial.anchor in space.anchors or (drawn and not trial.anchor)):
             yield trial

@@ -1,4 +1,7 @@
-"""How long a space's networks take on a device: what is measured before the first trial, and predicted from it."""
+"""How long a space's networks take on a device: what is measured before the first trial, and predicted from it.
+
+For size=cycles Vela is asked instead, for an NPU; the table is the same.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from statistics import median
 from typing import Any
 
 from explorer.arch import Architecture, ArchitectureError, Shape
-from explorer.arch.size import parse_all, shown, uses
+from explorer.arch.size import PREDICTED, SizeError, parse_all, shown, uses
 from explorer.arch.totals import Predict
 from explorer.results.pareto import front_trials
 from explorer.results.record import StudyRecord
 from explorer.space import DesignSpace, parse
-from explorer.timing.conditions import Conditions, LatencyError, here
+from explorer.timing.conditions import VELA, Conditions, LatencyError, here, npu
 from explorer.timing.measure import measure
 from explorer.timing.predictor import Error, Predictor, error, rounded
 from explorer.timing.table import Table
@@ -25,12 +28,20 @@ from explorer.timing.table import Table
 LEAST = 20
 """Networks of a space without which nothing is said of the others."""
 TIMED = "networks timed"
+UNITS = {"latency": "microseconds", "cycles": "cycles"}
 
 
-def wanted(config: Mapping[str, Any]) -> bool:
-    """Whether a study's size or limits are about latency."""
-    limits = config["space"].get("limits") or {}
-    return uses(parse_all(config.get("size", "params")), "latency") or "latency" in limits
+def wanted(config: Mapping[str, Any]) -> str | None:
+    """What of a study's size or limits is predicted, latency or cycles; None: nothing.
+
+    Raises:
+        SizeError: if both are.
+    """
+    limits, sizes = config["space"].get("limits") or {}, parse_all(config.get("size", "params"))
+    names = [name for name in PREDICTED if uses(sizes, name) or name in limits]
+    if len(names) > 1:
+        raise SizeError("size and limits are of latency and of cycles, expected one of them")
+    return names[0] if names else None
 
 
 def drawn(space: DesignSpace, input_shape: Shape, classes: int, number: int) -> list[Architecture]:
@@ -73,7 +84,7 @@ def known(facts: Mapping[str, Any], table: Path, needed: bool) -> Predict | None
     conditions, count = Conditions(**facts["conditions"]), int(facts["networks"])
     measured = Table(table).networks(conditions, count)
     if len(measured) == count:
-        return Predictor(measured)
+        return Predictor(measured, conditions.runtime)
     if not needed:
         return None
     raise LatencyError(
@@ -101,7 +112,7 @@ def timed(
     """
     held = Table(table)
     conditions = _conditions(settings, held)
-    if conditions == here(conditions.runtime, conditions.precision, conditions.threads):
+    if conditions.here:
         measure_missing(held, conditions, networks, done)
     measured, alike = held.networks(conditions), held.of(networks, conditions)
     if len(alike) < LEAST:
@@ -109,12 +120,15 @@ def timed(
             f"latency.table {table} has {len(alike)} networks of this space for {conditions.words}, expected {LEAST} "
             "at least; measure them there with python -m explorer.latency table, and bring the file"
         )
-    facts = {"conditions": asdict(conditions), "networks": len(measured), "error": asdict(error(alike))}
-    return Predictor(measured), facts
+    off = error(alike, conditions.runtime)
+    facts = {"conditions": asdict(conditions), "networks": len(measured), "error": asdict(off)}
+    return Predictor(measured, conditions.runtime), facts
 
 
 def _conditions(settings: Mapping[str, Any], table: Table) -> Conditions:
     runtime, precision, threads = str(settings["runtime"]), str(settings["precision"]), int(settings["threads"])
+    if runtime == VELA:
+        return npu(str(settings["device"]))
     local = here(runtime, precision, threads)
     if settings["device"] in (None, local.device):
         return local
@@ -150,11 +164,11 @@ def with_latencies(
     chosen = networks if settings["device"] else networks[:number]
     predict, facts = timed(settings, table, chosen, done)
     spent = {
-        network.architecture.identity: rounded(network.microseconds)
+        network.architecture.identity: rounded(network.took)
         for network in Table(table).networks(Conditions(**facts["conditions"]))
     }
     by = {identity: spent.get(identity) or predict(network) for identity, network in trained.items()}
-    trials = tuple(replace(trial, predicted=by[trial.identity]) for trial in record.trials)
+    trials = tuple(replace(trial, predicted={predict.cost: by[trial.identity]}) for trial in record.trials)
     return replace(record, facts=record.facts | {"latency": facts}, trials=trials)
 
 
@@ -169,19 +183,21 @@ def confirmed(record: StudyRecord, table: Path, done: Callable[[int, int], None]
     """
     conditions = Conditions(**record.facts["latency"]["conditions"])
     front = [trial for trial in front_trials(record) if trial.predicted]
-    if conditions != here(conditions.runtime, conditions.precision, conditions.threads) or not front:
+    if not conditions.here or not front:
         return []
+    cost = conditions.cost
     networks = {trial.number: Architecture.from_json(trial.architecture) for trial in front}
     held = Table(table)
     measure_missing(held, conditions, list(networks.values()), done)
-    spent = {each.architecture.identity: each.microseconds for each in held.of(networks.values(), conditions)}
+    spent = {each.architecture.identity: each.took for each in held.of(networks.values(), conditions)}
     took = [(trial, rounded(spent[networks[trial.number].identity])) for trial in front]
-    off = [abs(trial.predicted / measured - 1) for trial, measured in took]
-    limit = record.config["space"].get("limits", {}).get("latency", math.inf)
+    off = [abs(trial.predicted[cost] / measured - 1) for trial, measured in took]
+    limit = record.config["space"].get("limits", {}).get(cost, math.inf)
+    how = "as Vela says" if conditions.runtime == VELA else "measured"
     return [
-        f"latency of the front, measured: predictions are off by {median(off):.1%} (median), {max(off):.1%} at most",
+        f"{cost} of the front, {how}: predictions are off by {median(off):.1%} (median), {max(off):.1%} at most",
         *(
-            f"trial {trial.number} takes {shown(measured)} microseconds, predicted {shown(trial.predicted)}: "
+            f"trial {trial.number} takes {shown(measured)} {UNITS[cost]}, predicted {shown(trial.predicted[cost])}: "
             f"above the limit of {shown(limit)}"
             for trial, measured in took
             if measured > limit and not trial.anchor
@@ -198,4 +214,5 @@ def _maps(record: StudyRecord) -> tuple[Shape, int]:
 def in_words(facts: Mapping[str, Any]) -> str:
     """For whom latencies are predicted, from what, and how well."""
     conditions, off = Conditions(**facts["conditions"]), Error(**facts["error"])
-    return f"latency: predicted for {conditions.words}, from {facts['networks']} networks timed there; {off.words}"
+    made = f"from {facts['networks']} networks {'compiled' if conditions.runtime == VELA else 'timed there'}"
+    return f"{conditions.cost}: predicted for {conditions.words}, {made}; {off.words}"

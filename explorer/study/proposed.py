@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
+from math import isinf, prod
 from typing import Any, TypeAlias
 
 from explorer.arch import Architecture, Shape, cost, totals
@@ -65,12 +65,21 @@ def propose(
             raise ProposalError("try: {} takes images of {}, the study's are {}".format(given, *shapes))
         if (told := prod(cost(architecture).output_shape)) != classes:
             raise ProposalError(f"try: {given} tells {told} classes apart, the study has {classes}")
+        _check_placed(architecture, predict)
         return Proposed(None, architecture)
     check_point(space, given)
     architecture = space.architecture(given, input_shape, classes)
     if (over := space.over_limit(totals(architecture, predict))) is not None:
         raise ProposalError(f"try: {over}")
+    _check_placed(architecture, predict)
     return Proposed(dict(given), architecture)
+
+
+def _check_placed(architecture: Architecture, predict: Predict | None) -> None:
+    if predict is not None and isinf(predict(architecture)):
+        raise ProposalError(
+            f"try: it has operators that the NPU leaves to the processor, so its {predict.cost} are not known"
+        )
 
 
 def _words(shape: Shape) -> str:

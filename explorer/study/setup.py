@@ -6,6 +6,7 @@ import secrets
 import sys
 from concurrent.futures import wait
 from functools import partial
+from math import isinf
 from random import Random
 from statistics import mean
 from typing import Any
@@ -64,7 +65,9 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
     facts = ask_facts(launcher, config, stored is None, options.folder / PROGRESS, counted)
     predict: Predict | None = None
     if stored is not None and "latency" in stored["facts"]:
-        predict = latencies.known(stored["facts"]["latency"], options.latency_table, latencies.wanted(config))
+        predict = latencies.known(
+            stored["facts"]["latency"], options.latency_table, latencies.wanted(config) is not None
+        )
     elif latencies.wanted(config):
         wait(reading)  # nothing shall run beside
         networks = latencies.drawn(
@@ -76,6 +79,8 @@ def controller(options: SearchOptions, launcher: Launcher, counted: Counted | No
         images, batch_size = int(facts["images"]["train"]), int(config["recipe"]["batch_size"])
         smallest = images // max(1, -(-images // batch_size))  # the batches of an epoch differ by an image at most
         options.space.check(tuple(facts["input_shape"]), facts["classes"], smallest, sizes, predict)
+        if predict is not None:
+            check_placed(options.space, tuple(facts["input_shape"]), facts["classes"], predict)
         if precision_of(config) == INT8 or "board" in config:
             check_operators(options.space, tuple(facts["input_shape"]), facts["classes"])
     if stored is None and automatic:
@@ -118,6 +123,16 @@ def check_operators(space: DesignSpace, input_shape: Shape, classes: int) -> Non
             tflite.program(space.anchor(name, input_shape, classes))
         except tflite.OperatorError as error:
             raise SpaceError(f"space {space.name}: anchor {name} cannot run in int8: {error}; leave it out") from None
+
+
+def check_placed(space: DesignSpace, input_shape: Shape, classes: int, predict: Predict) -> None:
+    """Raises SpaceError if an NPU leaves operators of an anchor to the processor."""
+    for name in space.anchors:
+        if isinf(predict(space.anchor(name, input_shape, classes))):
+            raise SpaceError(
+                f"space {space.name}: anchor {name} has operators that the NPU leaves to the processor, so its "
+                f"{predict.cost} are not known; leave it out"
+            )
 
 
 def middling(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture
 from explorer.timing import graph
-from explorer.timing.conditions import INT8, TORCH, Conditions
+from explorer.timing.conditions import INT8, TORCH, VELA, Conditions
 from explorer.timing.operators import operators
 
 if TYPE_CHECKING:
@@ -38,19 +38,24 @@ class Measured:
 
     Attributes:
         architecture: the network.
-        microseconds: median of all calls for one image, from images to logits, both in memory.
-        operators: microseconds of each of its operators, with the runtime's own layout changes; see `operators`.
+        took: microseconds for one image, from images to logits, both in memory: the median of all calls. On an NPU
+            cycles; infinite where an operator is left to the processor.
+        operators: the same of each of its operators, with the runtime's own layout changes; see `operators`.
         nodes: how many of the runtime's steps each of them is; each was timed at a cost of its own.
     """
 
     architecture: Architecture
-    microseconds: float
+    took: float
     operators: tuple[float, ...]
     nodes: tuple[int, ...]
 
 
 def measure(architecture: Architecture, conditions: Conditions) -> Measured:
-    """Times a network on this machine, with random weights, which take the same time."""
+    """Times a network on this machine, with random weights, which take the same time, or asks Vela for its cycles."""
+    if conditions.runtime == VELA:
+        from explorer.timing.npu import ask
+
+        return Measured(architecture, *ask(architecture, conditions.device))
     return (_in_torch if conditions.runtime == TORCH else _in_onnxruntime)(architecture, conditions)
 
 

@@ -11,9 +11,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf, isfinite, isinf
 from typing import TYPE_CHECKING, Any
 
 from explorer.arch import Architecture
+from explorer.timing import npu_features
+from explorer.timing.conditions import VELA
 from explorer.timing.features import Described, describe
 from explorer.timing.measure import Measured
 from explorer.timing.operators import operators, readers
@@ -59,14 +62,17 @@ class Error:
 
 
 class Predictor:
-    """Predicts latencies.
+    """Predicts latencies, or cycles.
 
     Args:
         measured: networks, at least two.
+        runtime: under which they were.
     """
 
-    def __init__(self, measured: Sequence[Measured]) -> None:
-        self.overhead, self.constant = _overhead(measured)
+    def __init__(self, measured: Sequence[Measured], runtime: str) -> None:
+        self.cost = "cycles" if runtime == VELA else "latency"
+        self._described = npu_features.described if runtime == VELA else _described
+        self.overhead, self.constant = (0.0, 0.0) if runtime == VELA else _overhead(measured)
         self._measured = measured
         self._known: dict[Described, float] = {}
 
@@ -75,17 +81,17 @@ class Predictor:
         """Fitted when something is predicted: a study that is only shown needs none, and it takes seconds."""
         rows: dict[str, list[tuple[Described, float]]] = defaultdict(list)
         for network in self._measured:
-            for described, spent, nodes in zip(
-                _described(network.architecture), network.operators, network.nodes, strict=True
+            for each, spent, nodes in zip(
+                self._described(network.architecture), network.operators, network.nodes, strict=True
             ):
-                rows[described.kind].append((described, max(spent - self.overhead * nodes, SHORTEST)))
+                rows[each.kind].append((each, max(spent - self.overhead * nodes, SHORTEST)))
         return {kind: _Kind(each) for kind, each in rows.items() if len(each) >= FEW}
 
     def __call__(self, architecture: Architecture) -> float:
-        """Microseconds for one image."""
-        described = _described(architecture)
-        self._look_up({each for each in described if each not in self._known})
-        return rounded(self.constant + sum(self._known[each] for each in described))
+        """Microseconds, or cycles, for one image."""
+        operators = self._described(architecture)
+        self._look_up({each for each in operators if each not in self._known})
+        return rounded(self.constant + sum(self._known[each] for each in operators))
 
     def _look_up(self, unknown: set[Described]) -> None:
         by: dict[str, list[Described]] = defaultdict(list)
@@ -99,20 +105,21 @@ class Predictor:
 
 def rounded(microseconds: float) -> float:
     """As it is shown and compared: to the microsecond, below 100 to a tenth."""
-    return round(microseconds, 1) if microseconds < 100 else float(round(microseconds))
+    return round(microseconds, 1) if microseconds < 100 or isinf(microseconds) else float(round(microseconds))
 
 
-def error(measured: Sequence[Measured]) -> Error:
+def error(measured: Sequence[Measured], runtime: str) -> Error:
     """The error of predictions for networks that are left out, a fifth of them at a time."""
     import numpy as np
     from scipy.stats import spearmanr
 
+    measured = [each for each in measured if isfinite(each.took)]
     predicted = np.zeros(len(measured))
     for fold in range(FOLDS):
-        predict = Predictor([each for i, each in enumerate(measured) if i % FOLDS != fold])
+        predict = Predictor([each for i, each in enumerate(measured) if i % FOLDS != fold], runtime)
         for i in range(fold, len(measured), FOLDS):
             predicted[i] = predict(measured[i].architecture)
-    truth = np.array([each.microseconds for each in measured])
+    truth = np.array([each.took for each in measured])
     off = abs(predicted / truth - 1)
     rank = float(spearmanr(predicted, truth).statistic)
     return Error(float(np.median(off)), float(np.quantile(off, 0.9)), rank, len(measured))
@@ -128,7 +135,7 @@ def _overhead(measured: Sequence[Measured]) -> tuple[float, float]:
     """What timing a step costs, and what a call takes beside its steps, in microseconds."""
     import numpy as np
 
-    whole = np.array([each.microseconds for each in measured])
+    whole = np.array([each.took for each in measured])
     steps = np.array([sum(each.nodes) for each in measured])
     beyond = np.array([sum(each.operators) for each in measured]) - whole
     columns = np.stack([steps, -np.ones(len(whole))], axis=1)
@@ -145,6 +152,9 @@ class _Kind:
         from sklearn.ensemble import ExtraTreesRegressor
 
         times = np.array([spent for _, spent in rows])
+        self.left = bool(np.isinf(times).any())
+        if self.left:
+            return
         work = np.array([described.work for described, _ in rows])
         self.scale = work.max(axis=0) + 1e-9
         self.rates, _ = nnls(work / self.scale / times[:, None], np.ones(len(rows)))
@@ -165,6 +175,8 @@ class _Kind:
         """Of each."""
         import numpy as np
 
+        if self.left:  # one was left to the processor
+            return [inf] * len(operators)
         about, traits = self._about(operators)
         factor = np.mean([tree.predict(traits)[:, 0] for tree in self.trees], axis=0)
         return (about * np.exp(factor)).tolist()

@@ -32,7 +32,7 @@ class Table:
         """Keeps what a network took."""
         architecture = network.architecture
         row = (
-            *astuple(conditions), architecture.identity, architecture.to_json(), network.microseconds,
+            *astuple(conditions), architecture.identity, architecture.to_json(), network.took,
             json.dumps(network.operators), json.dumps(network.nodes),
         )  # fmt: skip
         with self._open() as file:

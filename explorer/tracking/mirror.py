@@ -171,7 +171,7 @@ class Mirror:
         if "state" not in known.tags:
             costs = {"params": float(trial.params), "bytes": float(trial.bytes), "macs": float(trial.macs)}
             costs |= {"activations": float(trial.activations)}
-            costs |= {"latency": trial.predicted} if trial.predicted else {}
+            costs |= trial.predicted
             costs |= {} if set(trial.named_sizes) <= set(SIZES) else {"size": trial.size}
             stamped.append((int(1000 * trial.started), 0, costs))
         self._log(known, stamped, view.trial_params(trial), view.trial_tags(trial, on_front))

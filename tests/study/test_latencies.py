@@ -109,12 +109,12 @@ def test_a_study_without_latencies_is_looked_at_by_them(folder: Path) -> None:
     page = (folder / "page.html").read_text()
     assert "latency: predicted for" in said
     assert "microseconds for one image" in page
-    assert f"of {here('onnxruntime', 'fp32', 1).words}, from " in page
+    assert f"latency on {here('onnxruntime', 'fp32', 1).words}, from " in page
     record, table = study(folder, "macs"), Table(folder / "latency.db")
     networks = [Architecture.from_json(trial.architecture) for trial in record.trials]
     measured = table.of(networks, here("onnxruntime", "fp32", 1))
     assert {each.architecture.identity for each in measured} == {trial.identity for trial in record.trials}
-    spent = {each.architecture.identity: rounded(each.microseconds) for each in measured}
+    spent = {each.architecture.identity: rounded(each.took) for each in measured}
     best = max(record.finished, key=lambda trial: trial.accuracy or 0)
     assert f"(trial {best.number}, {shown(spent[best.identity])} latency" in page  # what was measured, no prediction
     said = run(folder, "explorer.statistics", "study=small", "against=macs", "output=null", "size=latency",
