@@ -2,10 +2,12 @@
 
     python -m benchmarks.latency [--space all] [--input 3 32 32] [--networks 120] [--judged 100]
                                  [--runtime onnxruntime] [--precision fp32] [--figure docs/latency.png]
+    python -m benchmarks.latency --npu ethos-u55-256
 
 Random networks of a space are timed, one thread, with nothing beside. From the first ones the others are
 predicted: by the operators, by a line over MACs and over parameters, and by MACs and the number of operators. The
 relative errors of the judged ones, and Spearman's rank correlation; what the device itself repeats is the first line.
+Of an NPU it is cycles, as Vela says; networks of which it leaves operators to the processor are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +33,9 @@ from benchmarks.picture import png
 from benchmarks.row import Row, versus, within
 from explorer import load_space
 from explorer.arch import Architecture, totals
-from explorer.study.latencies import drawn
-from explorer.timing.conditions import PRECISIONS, RUNTIMES, here
+from explorer.int8.vela import NPUS
+from explorer.study.latencies import UNITS, drawn
+from explorer.timing.conditions import PRECISIONS, RUNTIMES, Conditions, here, npu
 from explorer.timing.measure import Measured, measure
 from explorer.timing.operators import operators
 from explorer.timing.predictor import Predictor
@@ -66,20 +70,17 @@ class Found:
 def compare(
     networks: Sequence[Architecture],
     learnt: int,
-    precision: str = "fp32",
+    conditions: Conditions,
     path: Path | None = None,
-    runtime: str = RUNTIMES[0],
 ) -> Found:
     """Times networks; predicts those after the first `learnt` from these.
 
     Args:
         networks: of which all are timed that the table lacks.
         learnt: number of them that predictions are made from.
-        precision: fp32 or int8.
+        conditions: under which.
         path: of the table; None: none is kept.
-        runtime: that runs them.
     """
-    conditions = here(runtime, precision, 1)
     with tempfile.TemporaryDirectory() as folder:
         table = Table(path or Path(folder, "latency.db"))
         known = {each.architecture.identity: each for each in table.networks(conditions)}
@@ -89,9 +90,9 @@ def compare(
                 table.add(conditions, known[network.identity])
             if sys.stderr.isatty():
                 print(f"\r{i + 1}/{len(networks)}", end="", file=sys.stderr)
-    measured = [known[network.identity] for network in networks]
+    measured = [known[network.identity] for network in networks if isfinite(known[network.identity].took)]
     first, judged = measured[:learnt], measured[learnt:]
-    predict = Predictor(first, runtime)
+    predict = Predictor(first, conditions.runtime)
     predictions = {
         AGAIN: np.array([measure(each.architecture, conditions).took for each in judged]),
         OURS: np.array([predict(each.architecture) for each in judged]),
@@ -103,7 +104,7 @@ def compare(
 def rows(quick: bool) -> list[Row]:
     """For the table of `make bench`: random networks of every family."""
     networks = drawn(load_space("all"), SHAPE, CLASSES, 25 if quick else 220)
-    found = compare(networks, len(networks) - (5 if quick else 100))
+    found = compare(networks, len(networks) - (5 if quick else 100), here(RUNTIMES[0], PRECISIONS[0], 1))
     (median, p90, rank), (by_macs, *_) = found.errors(OURS), found.errors(MACS)
     return [
         within("predicted latency: median error", [100 * median], 5, "%", found.conditions, COMMAND),
@@ -130,14 +131,17 @@ def main() -> int:
     parser.add_argument("--judged", type=int, default=100)
     parser.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0])
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0])
+    parser.add_argument("--npu", choices=NPUS, help="instead of a runtime")
     parser.add_argument("--table", type=Path, help="keeps what was timed")
     parser.add_argument("--figure", type=Path, help="a .png")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)  # onnxruntime's quantization recommends a step that changes nothing here
     networks = drawn(load_space(asked.space), tuple(asked.input), CLASSES, asked.networks + asked.judged)
-    found = compare(networks, asked.networks, asked.precision, asked.table, asked.runtime)
+    conditions = npu(asked.npu) if asked.npu else here(asked.runtime, asked.precision, 1)
+    found = compare(networks, asked.networks, conditions, asked.table)
     print(f"{asked.space} on {'x'.join(map(str, asked.input))}, {found.conditions}: {len(found.truth)} networks,")
-    print(f"{found.truth.min():,.0f} to {found.truth.max():,.0f} microseconds, predicted from {asked.networks} others")
+    ends, counted = f"{found.truth.min():,.0f} to {found.truth.max():,.0f}", UNITS[conditions.cost]
+    print(f"{ends} {counted}, predicted from {asked.networks} others")
     print(f"{'':28s} median    p90   rank correlation")
     for name in found.predictions:
         median, p90, rank = found.errors(name)

@@ -19,8 +19,8 @@ from explorer.int8.quantized import Filters, Quantized
 
 SCALE = 0.02
 """Of every tensor; no cycle hangs on it."""
-COPIES = (ops.CONCATENATION, ops.PAD, ops.PADV2)
-"""Operators into whose output others may write."""
+INTO = (ops.CONCATENATION, ops.PAD, ops.PADV2, ops.LOGISTIC, ops.HARD_SWISH)
+"""Operators into whose output a convolution may write: Vela makes them part of it."""
 
 
 def untrained(program: Program) -> Quantized:
@@ -58,22 +58,23 @@ def ask(architecture: Architecture, npu: str) -> tuple[float, tuple[float, ...],
 def _placed(program: Program, steps: Sequence[vela.Step]) -> Iterator[tuple[int, int]]:
     """Numbers of the operators that steps belong to, and their cycles.
 
-    A convolution that writes into the tensor of a concatenation is told from the others by its multiply-accumulates.
+    Of the convolutions that write into a concatenation one is told from the others by its multiply-accumulates.
     """
     writers = {each.output: number for number, each in enumerate(program.operators)}
     for step in steps:
         number = writers[int(step.writes.removesuffix("_act"))]
-        if step.macs and program.operators[number].kind in COPIES:
-            number = min(_written(program, number, writers), key=lambda each: abs(_macs(program, each) - step.macs))
+        if step.macs and program.operators[number].kind in INTO:
+            written = _written(program, number, writers)
+            number = min(written, key=lambda each: abs(_macs(program, each) - step.macs), default=number)
         yield number, step.cycles
 
 
 def _written(program: Program, number: int, writers: Mapping[int, int]) -> Iterator[int]:
-    """The operators that make what an operator copies."""
+    """The operators that write what an operator has become part of."""
     for read in program.operators[number].inputs:
         if read in writers:
             before = writers[read]
-            yield from _written(program, before, writers) if program.operators[before].kind in COPIES else [before]
+            yield from _written(program, before, writers) if program.operators[before].kind in INTO else [before]
 
 
 def _macs(program: Program, number: int) -> int:

@@ -12,9 +12,10 @@ import pytest
 
 from explorer.arch import Architecture
 from explorer.arch.size import SizeError, shown
+from explorer.int8 import vela
 from explorer.results.pareto import front_trials
 from explorer.study.latencies import confirmed, in_words, known
-from explorer.timing.conditions import here
+from explorer.timing.conditions import here, npu
 from explorer.timing.predictor import rounded
 from explorer.timing.table import Table
 from explorer.tracking.client import connect
@@ -138,6 +139,36 @@ def test_the_front_is_measured_at_the_end(searched_by_latency: tuple[Path, str])
     assert len(beyond) == sum(trial.anchor is None for trial in front_trials(record))
     assert all("above the limit of 1" in line for line in beyond)
     assert "(median)" in said
+
+
+@pytest.mark.skipif(not vela.available(), reason="the extra `vela` is not installed")
+def test_a_search_by_the_cycles_of_an_npu(folder: Path) -> None:
+    asked = ["study=npu", "board=corstone300", "precision=fp32", TWENTY, "size=[cycles,macs]"]
+    printed = " ".join(search(folder, "n_trials=4", *asked, "+space.limits.cycles=90000").split())
+    assert "cycles: predicted for ethos-u55-256, Vela " in printed
+    assert "cycles of the front, as Vela says: predictions are off by " in printed
+    record, conditions = study(folder, "npu"), npu("ethos-u55-256")
+    predict = known(record.facts["latency"], folder / "latency.db", needed=True)
+    assert predict is not None
+    for trial in record.trials:
+        assert trial.cycles == trial.sizes[0] == predict(Architecture.from_json(trial.architecture))
+        assert trial.cycles < 90_000 or trial.anchor
+    front = [Architecture.from_json(trial.architecture) for trial in front_trials(record)]
+    for trial, each in zip(front_trials(record), Table(folder / "latency.db").of(front, conditions), strict=True):
+        assert trial.cycles == pytest.approx(each.took, rel=0.1)
+    with pytest.raises(SizeError, match="trial 0 has no predicted latency"):
+        _ = record.trials[0].latency
+    run(folder, "explorer.report", "study=npu", "size=cycles", "output=npu.html")
+    assert "cycles of an NPU for one image" in (folder / "npu.html").read_text()
+    refused = search(folder, "study=more", "size=[latency,cycles]", "latency.device=ethos-u55-256", TWENTY, code=2)
+    assert "size and limits are of latency and of cycles, expected one of them" in refused
+    refused = search(folder, "study=more", "size=cycles", "latency.device=Cortex-M55", TWENTY, code=2)
+    assert "cycles are of an NPU, and latency.device is 'Cortex-M55'; give board=corstone300, or latency" in refused
+    refused = search(folder, "study=more", "size=cycles", "board=corstone300", TWENTY,
+                     "space.anchors=[squeezenet_v1_0,shufflenet_v2_x1_0]", code=2)  # fmt: skip
+    assert "anchor shufflenet_v2_x1_0 has operators that the NPU leaves to the processor" in refused
+    seen = ["study=small", "size=cycles", "latency.device=ethos-u55-32", TWENTY, "output=cycles.html"]
+    assert "cycles: predicted for ethos-u55-32" in run(folder, "explorer.report", *seen)
 
 
 @pytest.mark.parametrize(
