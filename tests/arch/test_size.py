@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer import load_space
-from explorer.arch import architecture, cost
+from explorer.arch import Architecture, architecture, cost
 from explorer.arch.families import named
 from explorer.arch.families.fire import fire
 from explorer.arch.size import SIZES, SizeError, parse, shown
@@ -17,18 +18,31 @@ from explorer.arch.totals import totals
 from tests.support.fire_points import fire_points
 
 SPACES = ("all", "fire", "inverted_residual", "regnet", "residual", "shuffle", "squeezenext")
-COSTS = totals(fire((3, 32, 32), 10), lambda network: 123.4)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    cost: str
+
+    def __call__(self, architecture: Architecture) -> float:
+        return 123.4
+
+
+COSTS = totals(fire((3, 32, 32), 10), Predicted("latency"))
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_name_is_that_cost(name: str) -> None:
-    assert parse(name).of(COSTS) == getattr(COSTS, name)
+    costs = totals(fire((3, 32, 32), 10), Predicted("cycles")) if name == "cycles" else COSTS
+    assert parse(name).of(costs) == getattr(costs, name)
     assert parse(name).words == SIZES[name]
 
 
 @given(
     st.lists(
-        st.tuples(st.floats(1e-9, 1e9), st.sampled_from(sorted(SIZES)), st.floats(1e-9, 1e9)), min_size=1, max_size=4
+        st.tuples(st.floats(1e-9, 1e9), st.sampled_from(sorted(SIZES.keys() - {"cycles"})), st.floats(1e-9, 1e9)),
+        min_size=1,
+        max_size=4,
     )
 )
 def test_a_sum_is_the_sum(terms: list[tuple[float, str, float]]) -> None:
@@ -43,13 +57,15 @@ def test_a_sum_is_the_sum(terms: list[tuple[float, str, float]]) -> None:
              "macs/0", "macs/1e999", "__import__('os')", "params+params()", None, 3]
 )  # fmt: skip
 def test_anything_else_is_refused(text: object) -> None:
-    with pytest.raises(SizeError, match="expected params, bytes, macs, activations, flash, ram, latency, or a sum"):
+    with pytest.raises(SizeError, match="expected params, bytes, macs, activations, flash, ram, latency, cycles, or"):
         parse(text)
 
 
-def test_a_latency_that_nobody_has_measured_is_one_line() -> None:
+def test_what_nobody_has_measured_is_one_line() -> None:
     with pytest.raises(SizeError, match="latency is not known here; search with size=latency"):
         parse("latency").of(totals(fire((3, 32, 32), 10)))
+    with pytest.raises(SizeError, match="cycles is not known here; search with size=cycles"):
+        parse("cycles").of(COSTS)
 
 
 @given(fire_points)

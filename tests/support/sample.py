@@ -55,7 +55,7 @@ def trial(
         started=STARTED + 7 * number,
         ended=0.0 if state == "RUNNING" else STARTED + 7 * number + epochs,
         reason=reason,
-        predicted={"latency": float(20 + macs // 100_000 + number % 7)},
+        predicted={"latency": float(20 + macs // 100_000 + number % 7), "cycles": float(5000 + macs // 90)},
     )
 
 
