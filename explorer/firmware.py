@@ -58,8 +58,7 @@ def main(config: DictConfig) -> int:
         console.print(f"{board.npu}: {made.npu.words}", highlight=False)
     elif board.npu is not None:
         missing = "pip install 'explorer[vela]' compiles the file for it"
-        why = missing if whole else "Vela takes no packed weights; the file runs on the processor alone"
-        console.print(f"{board.npu}: {why}", highlight=False, markup=False)
+        console.print(f"{board.npu}: {missing}", highlight=False, markup=False)
     try:
         log_firmware(record, trial, folder, sorted(made.files), str(config.tracking))
     except TrackingError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -72,7 +72,8 @@ class Firmware:
         files: by name.
         flash: bytes of the model's file.
         head, tail: of the arena, as TFLite Micro's allocator confirmed them on this host.
-        npu: the file for the board's NPU; None where it has none, weights are packed, or Vela is not installed.
+        npu: the file for the board's NPU, its weights as Vela codes them; None where it has none, or Vela is not
+            installed.
     """
 
     files: Mapping[str, bytes]
@@ -152,9 +153,10 @@ def firmware(
         FACTS: (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode(),
         README: _readme(facts, board, about).encode(),
     }
-    # Vela takes no convolution whose weights another operator makes.
-    usable = board.npu is not None and not network.encoded and vela.available()
-    npu = vela.compiled(model, board.npu) if usable and board.npu is not None else None
+    npu = None
+    if board.npu is not None and vela.available():
+        # Vela takes no convolution whose weights another operator makes, but codes weights itself.
+        npu = vela.compiled(file.write(replace(network, encoded={}), target), board.npu)
     if npu is not None:
         written[NPU] = npu.file
         written[README] += f"\n## {board.npu}\n\n`{NPU}` is for the NPU. {npu.words}.\n".encode()
