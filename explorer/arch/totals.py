@@ -80,7 +80,7 @@ def totals(architecture: Architecture, predict: Predict | None = None) -> Totals
 
     Args:
         architecture: the network.
-        predict: gives its latency, if that is asked for.
+        predict: gives its latency or cycles, if they are asked for.
 
     Raises:
         ArchitectureError: if a layer does not fit what comes before it, naming it.

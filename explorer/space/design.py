@@ -93,7 +93,7 @@ class DesignSpace(Domain, ABC):
             input_shape, classes: of the data.
             batch: images of the smallest batch that is trained on.
             sizes: what a search minimises.
-            predict: gives a network's latency, if that is a size or a limit.
+            predict: gives a network's latency or cycles, if they are a size or a limit.
 
         Raises:
             SpaceError: naming the point or the limit, or the size, if it is the same for every network.

@@ -40,7 +40,7 @@ class Asking:
         store: the study.
         space: its space.
         loop: its sampler and its stopping rule.
-        predict: gives a network's latency, if the study has it as a size or a limit.
+        predict: gives a network's latency or cycles, if they are a size or a limit of the study.
 
     Attributes:
         exhausted: whether the space holds no other network.

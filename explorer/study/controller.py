@@ -57,7 +57,7 @@ class Controller:
         timeout: seconds without a finished epoch after which a worker is taken for hung; None: never.
         reading: slots that are not free before their worker has read the data.
         tries: networks that are trained next.
-        predict: gives a network's latency, if the study has it as a size or a limit.
+        predict: gives a network's latency or cycles, if they are a size or a limit of the study.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ def start_from(
         other: the other study.
         store: the study that starts.
         space: of the study that starts.
-        predict: gives a network's latency, if the study has it as a size or a limit.
+        predict: gives a network's latency or cycles, if they are a size or a limit of the study.
 
     Returns:
         What was done, in words, and the networks that are to be trained first.

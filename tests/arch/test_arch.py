@@ -68,6 +68,7 @@ IDENTITIES = {
     "resnet18": "55a70386c2d4a209",
     "resnet34": "ea3116be83a78e49",
     "resnet50": "f4832d2f9696c903",
+    "resnet8": "968a991eb76da33f",
     "shufflenet_v2_x0_5": "33777e859241b0a5",
     "shufflenet_v2_x1_0": "d0270ff0e2e3b7b6",
     "vgg16": "538f708f4d595f08",

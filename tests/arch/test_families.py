@@ -55,6 +55,16 @@ def test_published_params(name, side, count):
 
 
 # torchvision prints GFLOPs that are multiply-accumulates: AlexNet 0.71, VGG-16 15.47, MobileNetV2 0.301 and so on.
+def test_the_reference_of_mlperf_tiny():
+    network = architecture("resnet8", (3, 32, 32), 10)
+    assert cost(network).macs == 12_501_632  # 12.5 million by its authors
+    assert network.adapted == ()
+    weighted = [row for row in cost(network).layers if row.macs]
+    assert [row.output_shape[1] for row in weighted] == [32, 32, 32, 16, 16, 16, 8, 8, 8, 1]
+    with pytest.raises(ArchitectureError, match="stem is 'vgg', expected one of imagenet, cifar"):
+        residual((3, 32, 32), 10, stem="vgg")
+
+
 @pytest.mark.parametrize(
     ("name", "macs"),
     [

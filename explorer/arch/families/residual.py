@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from explorer.arch import layers as L
 from explorer.arch import small
 from explorer.arch.architecture import Architecture
@@ -11,7 +13,10 @@ NAMED: dict[str, dict[str, object]] = {
     "resnet18": {},
     "resnet34": {"stages": "3-4-6-3"},
     "resnet50": {"stages": "3-4-6-3", "block": "bottleneck"},
+    # MLPerf Tiny's for image classification on 3x32x32 (arXiv:2106.07597)
+    "resnet8": {"base_width": 16, "stages": "1-1-1", "stem": "cifar"},
 }
+STEMS = ("imagenet", "cifar")
 # Filters that a block puts out over those of its 3x3 convolution.
 EXPANSION = {"basic": 1, "bottleneck": 4}
 
@@ -26,6 +31,7 @@ def residual(
     freq: int = 2,
     block: str = "basic",
     stages: str = "",
+    stem: str = "imagenet",
 ) -> Architecture:
     """A ResNet; the default is ResNet-18, 11,689,512 params. Weights carry torchvision's names.
 
@@ -42,7 +48,9 @@ def residual(
         block: `basic`, two 3x3 convolutions; `bottleneck`, 1x1, 3x3, 1x1 to four times the filters, with the stride at
             the 3x3 as torchvision has it.
         stages: blocks of each stage, as 3-4-6-3, instead of depth and freq.
+        stem: `imagenet`, 7x7 with stride 2 and a pool; `cifar`, 3x3 alone, which keeps the map's size.
     """
+    check("stem", stem, stem in STEMS, f"one of {', '.join(STEMS)}")
     check("block", block, block in EXPANSION, f"one of {', '.join(EXPANSION)}")
     for name, value in (("classes", classes), ("base_width", base_width), ("depth", depth), ("freq", freq)):
         check(name, value, value >= 1, "at least 1")
@@ -56,9 +64,11 @@ def residual(
     check("stages" if stages else "depth", stages or depth, len(counts) <= 32, "at most 32 stages")
 
     adapted: list[str] = []
-    conv = L.Conv2d("conv1", base_width, 7, stride=2, padding=3, bias=False)
-    conv, side = small.stem(conv, min(input_shape[1:]), adapted)
-    pool, side = small.pool(L.MaxPool2d("maxpool", 3, 2, padding=1), side, adapted)
+    side, pool = min(input_shape[1:]), list[L.Layer]()
+    conv = L.Conv2d("conv1", base_width, 3, padding=1, bias=False)
+    if stem == "imagenet":
+        conv, side = small.stem(replace(conv, kernel_size=7, stride=2, padding=3), side, adapted)
+        pool, side = small.pool(L.MaxPool2d("maxpool", 3, 2, padding=1), side, adapted)
     layers: list[L.Layer] = [conv, L.BatchNorm2d("bn1"), L.ReLU("relu"), *pool]
     channels = base_width
     for stage, count in enumerate(counts):
