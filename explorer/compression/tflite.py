@@ -92,7 +92,7 @@ def compress(
 ) -> Rounded:
     """Rounds a network's weights to fewer and fewer values and trains it. The validation and test splits are not seen.
 
-    Args, as of `deep.compress`; `settings.budget` is given, `densities` and `bits` are not looked at.
+    The arguments are those of `deep.compress`; `settings.budget` is needed, `densities` and `bits` are not used.
 
     Raises:
         CompressionError: if budget or memory are too small.

@@ -183,7 +183,7 @@ def _in_int8(data: DataModule, part: str, metric: Metric) -> InInt8:
 def _trainer(job: Job, recipe: recipes.Recipe, recorder: Recorder, accumulate: int) -> Trainer:
     """A Trainer without logger, progress bar, summary and pickles, which would cost time.
 
-    `accumulate` are the passes of an optimizer step as Lightning counts them.
+    `accumulate`: passes of an optimizer step, as Lightning counts them.
     """
     import torch
     from pytorch_lightning import Trainer
