@@ -23,6 +23,7 @@ from benchmarks.picture import png
 from explorer import tables
 from explorer.arch import Architecture, totals
 from explorer.cli.progress import steps
+from explorer.results.archive import ParetoArchive
 from explorer.results.record import StudyRecord
 from explorer.storage.stored import load
 from explorer.timing.conditions import Conditions, npu
@@ -41,13 +42,10 @@ class Trained:
 
 def front(networks: Sequence[Trained], sizes: Sequence[float]) -> list[int]:
     """Numbers of the networks that no other dominates."""
-    found = []
-    best = -1.0
-    for number in sorted(range(len(networks)), key=lambda i: (sizes[i], -networks[i].accuracy)):
-        if networks[number].accuracy > best:
-            best = networks[number].accuracy
-            found.append(number)
-    return found
+    archive = ParetoArchive[int]()
+    for number, (network, size) in enumerate(zip(networks, sizes, strict=True)):
+        archive.add((size, network.accuracy), number)
+    return archive.members
 
 
 def of_table(name: str) -> list[tuple[Architecture, float]]:
@@ -95,12 +93,10 @@ def draw(path: Path, networks: Sequence[Trained], by_macs: Sequence[int]) -> Non
         members = front(networks, sizes)
         for numbers, words, style in (
             (range(len(networks)), "a network", {"mode": "markers", "marker": {"color": "#BBBBBB", "size": 4}}),
-            (members, "front of this axis", {"mode": "lines", "line": {"color": "#0072B2", "width": 1.5}}),
+            (members, "front of this axis", {"mode": "lines", "line": {"color": "#0072B2", "shape": "hv"}}),
             (by_macs, "on the front over MACs", {"mode": "markers", "marker": {"color": "#D55E00", "size": 8}}),
         ):
             x, y = [sizes[i] for i in numbers], [accuracies[i] for i in numbers]
-            if "line" in style:
-                style["line"] = {**style["line"], "shape": "hv"}
             figure.add_trace(go.Scatter(x=x, y=y, name=words, showlegend=column == 1, **style), 1, column)
         figure.update_xaxes(type="log", title=name, dtick=1, row=1, col=column)
     figure.update_yaxes(title="accuracy, %", range=[60, 100], col=1, row=1)

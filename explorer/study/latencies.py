@@ -186,11 +186,11 @@ def confirmed(record: StudyRecord, table: Path, done: Callable[[int, int], None]
     if not conditions.here or not front:
         return []
     cost = conditions.cost
-    networks = {trial.number: Architecture.from_json(trial.architecture) for trial in front}
+    networks = [Architecture.from_json(trial.architecture) for trial in front]
     held = Table(table)
-    measure_missing(held, conditions, list(networks.values()), done)
-    spent = {each.architecture.identity: each.took for each in held.of(networks.values(), conditions)}
-    took = [(trial, rounded(spent[networks[trial.number].identity])) for trial in front]
+    measure_missing(held, conditions, networks, done)
+    spent = {each.architecture.identity: each.took for each in held.of(networks, conditions)}
+    took = [(trial, rounded(spent[trial.identity])) for trial in front]
     off = [abs(trial.predicted[cost] / measured - 1) for trial, measured in took]
     limit = record.config["space"].get("limits", {}).get(cost, math.inf)
     how = "as Vela says" if conditions.runtime == VELA else "measured"

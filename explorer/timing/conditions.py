@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from explorer.int8.vela import available
+
 ONNXRUNTIME, TORCH, VELA = "onnxruntime", "torch", "vela"
 RUNTIMES = (ONNXRUNTIME, TORCH)
 FP32, INT8 = "fp32", "int8"
@@ -47,8 +49,9 @@ class Conditions:
     @property
     def here(self) -> bool:
         """Whether this machine can measure under them; Vela runs anywhere."""
-        ours = npu(self.device) if self.runtime == VELA else here(self.runtime, self.precision, self.threads)
-        return self == ours
+        if self.runtime == VELA:
+            return available() and self == npu(self.device)
+        return self == here(self.runtime, self.precision, self.threads)
 
 
 def npu(name: str) -> Conditions:
